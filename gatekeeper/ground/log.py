@@ -111,11 +111,11 @@ class _Limit(logging.Filter):
         if not record.name.startswith(tuple(FOREIGN)):
             return True
         _unquote(record)
-        said = (record.name, str(record.msg))
+        message = (record.name, str(record.msg))
         now = time.monotonic()
-        if now - self._last.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        if now - self._last.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
-        self._last[said] = now
+        self._last[message] = now
         return True
 
 
@@ -124,4 +124,4 @@ def _unquote(record: logging.LogRecord) -> None:
     record.exc_info = None
     record.msg = str(record.msg).partition("\n")[0]
     if isinstance(record.args, tuple):
-        record.args = tuple(type(each).__name__ if isinstance(each, _QUOTING) else each for each in record.args)
+        record.args = tuple(type(arg).__name__ if isinstance(arg, _QUOTING) else arg for arg in record.args)

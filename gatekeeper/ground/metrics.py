@@ -249,5 +249,5 @@ WEBHOOKS_FAILED = Metric(
     "counter", "gatekeeper_webhooks_tries_failed", "Tries that an endpoint did not take.", ("endpoint",), ("webhooks",)
 )
 
-METRICS = tuple(one for one in list(globals().values()) if isinstance(one, Metric))
+METRICS = tuple(metric for metric in list(globals().values()) if isinstance(metric, Metric))
 """All metrics, beside those of the process itself (`process_…`)."""

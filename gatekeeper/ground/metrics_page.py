@@ -82,29 +82,29 @@ class Metrics:
 
     def count(self, metric: Metric, *labels: str, n: int = 1) -> None:
         """Adds to a counter."""
-        found = self._of(metric)
-        assert isinstance(found, Counter)
-        (found.labels(*labels) if labels else found).inc(n)
+        counter = self._of(metric)
+        assert isinstance(counter, Counter)
+        (counter.labels(*labels) if labels else counter).inc(n)
 
     def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
         """Adds a value to a histogram; one below 0, as of a clock that is off, counts as 0."""
-        found = self._of(metric)
-        assert isinstance(found, Histogram)
-        (found.labels(*labels) if labels else found).observe(max(0.0, seconds))
+        histogram = self._of(metric)
+        assert isinstance(histogram, Histogram)
+        (histogram.labels(*labels) if labels else histogram).observe(max(0.0, seconds))
 
     def set(self, metric: Metric, value: float) -> None:
         """Sets a gauge without labels."""
-        found = self._of(metric)
-        assert isinstance(found, Gauge)
-        found.set(value)
+        gauge = self._of(metric)
+        assert isinstance(gauge, Gauge)
+        gauge.set(value)
 
     def replace(self, metric: Metric, values: Mapping[tuple[str, ...], float]) -> None:
         """Sets a gauge for these labels, and for no others any more."""
-        found = self._of(metric)
-        assert isinstance(found, Gauge)
-        found.clear()
+        gauge = self._of(metric)
+        assert isinstance(gauge, Gauge)
+        gauge.clear()
         for labels, value in values.items():
-            found.labels(*labels).set(value)
+            gauge.labels(*labels).set(value)
 
     def page(self) -> bytes:
         """The page that Prometheus reads."""
@@ -112,10 +112,10 @@ class Metrics:
 
     def _of(self, metric: Metric) -> Counter | Gauge | Histogram:
         with self._making:  # the library refuses a second one of the same name
-            found = self._made.get(metric.name)
-            if found is None:
-                found = self._made[metric.name] = self._new(metric)
-            return found
+            collector = self._made.get(metric.name)
+            if collector is None:
+                collector = self._made[metric.name] = self._new(metric)
+            return collector
 
     def _new(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind == "histogram":

@@ -159,8 +159,8 @@ class Settings(BaseSettings):
     @property
     def bootstrap(self) -> str:
         """The bootstrap servers; raises UsageError (2) if neither setting nor broker file names one."""
-        if found := self.broker or left_broker():
-            return found
+        if servers := self.broker or left_broker():
+            return servers
         raise UsageError("error.broker_unknown")
 
     @property
@@ -226,20 +226,20 @@ class Given:
 
 def given(settings: Settings, environment: Mapping[str, str]) -> list[Given]:
     """Every setting as it is in force, in the order of the page. No value is a secret or a contact value."""
-    found = []
+    rows = []
     for name, field in Settings.model_fields.items():
-        value, default = ("" if one is None else str(one) for one in (getattr(settings, name), field.default))
+        value, default = ("" if raw is None else str(raw) for raw in (getattr(settings, name), field.default))
         origin: Literal["default", "environment", "file"] = (
             "environment" if name in settings.model_fields_set else "default"
         )
         if name == "broker" and not value and (left := left_broker()):
             value, origin = left, "file"
         shown = MASK if name in SECRETS and value and not Path(value).is_file() else masked(value)
-        found.append(Given(variable(name), shown, default, origin))
+        rows.append(Given(variable(name), shown, default, origin))
     for name, default in APART.items():
         value = environment.get(name) or default
-        found.append(Given(name, masked(value), default, "environment" if environment.get(name) else "default"))
-    return found
+        rows.append(Given(name, masked(value), default, "environment" if environment.get(name) else "default"))
+    return rows
 
 
 def masked(value: str) -> str:

@@ -50,8 +50,8 @@ class Catalogue(Mapping[str, Mapping[Language, str]]):
 
     def _take(self, subject: str) -> None:
         if subject in self._unread:
-            found = tomllib.loads(self._unread[subject].read_text("utf-8"))
-            self._read.update((f"{subject}.{key}", sentences) for key, sentences in found.items())
+            table = tomllib.loads(self._unread[subject].read_text("utf-8"))
+            self._read.update((f"{subject}.{key}", sentences) for key, sentences in table.items())
             self._unread.pop(subject, None)  # last, for other threads
 
 
@@ -75,8 +75,8 @@ def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
     it has none.
     """
     lang = lang or language()
-    said = {name: _cause(value, lang) if isinstance(value, OSError) else value for name, value in values.items()}
-    return catalogue()[key][lang].format(**said)
+    filled = {name: _cause(value, lang) if isinstance(value, OSError) else value for name, value in values.items()}
+    return catalogue()[key][lang].format(**filled)
 
 
 def placed(key: str, place: str) -> str:

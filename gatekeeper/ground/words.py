@@ -53,15 +53,15 @@ def law(clause: str, lang: Language) -> str:
 
 def asked(clause: str, lang: Language) -> dict[str, str]:
     """The laws and rules that a clause names, each with what it asks for; {} without any."""
-    told = {}
+    laws = {}
     for part in clause.split("; "):
         head, *more = [part] if f"clause.{part}" in catalogue() else part.split(", ")
         for name in (head, *(f"{head.rpartition(' ')[0]} {number}" for number in more)):
             while name and f"clause.{name}" not in catalogue():
                 name = _LAST.sub("", name)
             if name:
-                told[law(name, lang)] = text(f"clause.{name}", lang)
-    return told
+                laws[law(name, lang)] = text(f"clause.{name}", lang)
+    return laws
 
 
 def meaning(code: str, lang: Language, minor_age: int | str | None = None) -> str:
@@ -104,7 +104,7 @@ def with_code(html: str) -> str:
     `html`: escaped text and tags. Attributes stay as they are, and so do elements that hold plain text or code.
     `<samp>` is for what people wrote, where a backtick may be a letter.
     """
-    return _RAW.sub(lambda found: f"<code>{found[2]}</code>" if found[2] else found[0], html)
+    return _RAW.sub(lambda match: f"<code>{match[2]}</code>" if match[2] else match[0], html)
 
 
 class Words:

@@ -112,9 +112,9 @@ def house(text: str) -> re.Match[str] | None:
 def chain(text: str, house: re.Match[str]) -> tuple[list[str], int]:
     """The consecutive numbers from the first house number on, and where they end."""
     items, end = [house[0]], house.end()
-    while found := _NEXT.match(text, end):
-        items.append(found[1] or found[2])
-        end = found.end()
+    while match := _NEXT.match(text, end):
+        items.append(match[1] or match[2])
+        end = match.end()
     return items, end
 
 
@@ -137,9 +137,9 @@ def squeezed(text: str) -> str:
 def _squeezed(text: str) -> str:
     if not _SPELLED.search(text):
         return alike(text)
-    text = _STREET.sub(lambda found: f"{found[1]}ル" if found[1] else f"{found[2]}入", _NOT_LETTERS.sub("", text))
+    text = _STREET.sub(lambda match: f"{match[1]}ル" if match[1] else f"{match[2]}入", _NOT_LETTERS.sub("", text))
     text = _SECTION.sub("", text).replace("様方", "")  # a 様方 without a name: `read` has taken the others
-    return alike(_BETWEEN.sub(lambda found: "の" if found[1] else "ツ" if found[2] else "ケ", text))
+    return alike(_BETWEEN.sub(lambda match: "の" if match[1] else "ツ" if match[2] else "ケ", text))
 
 
 _places: Cache[str, str] = Cache(

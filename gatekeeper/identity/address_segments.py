@@ -75,11 +75,11 @@ def pieces(delivery: Delivery) -> tuple[Piece, ...]:
 def pieces_of(spelled: Spelled) -> tuple[Piece, ...]:
     """The same of texts that are in one form already."""
     field: tuple[Piece, ...] = ()
-    found = None
+    match = None
     if spelled.postcode:
-        found = _FIELD.fullmatch(spelled.postcode)
-        field = (Piece("postcode" if found else "further", spelled.postcode),)
-    code = "".join(filter(None, found.groups())) if found else ""
+        match = _FIELD.fullmatch(spelled.postcode)
+        field = (Piece("postcode" if match else "further", spelled.postcode),)
+    code = "".join(filter(None, match.groups())) if match else ""
     return (
         *field,
         *_of_lines(address_parser.counted("\n".join(spelled.lines)), code, spelled.person),
@@ -102,11 +102,11 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
         yield Piece("name", first)
         text = others
     body = text
-    for found in _POSTCODE.finditer(text):
-        digits = "".join(filter(None, found.groups()))
+    for match in _POSTCODE.finditer(text):
+        digits = "".join(filter(None, match.groups()))
         code = code or digits
-        yield Piece("postcode" if digits == code else "further", found[0])
-        body = body[: found.start()] + " " * len(found[0]) + body[found.end() :]
+        yield Piece("postcode" if digits == code else "further", match[0])
+        body = body[: match.start()] + " " * len(match[0]) + body[match.end() :]
     house = address_parser.house(body)
     if house is None:
         rest, host = _host(body)
@@ -134,11 +134,11 @@ def _is_name(text: str, name: str) -> bool:
 
 def _host(rest: str) -> tuple[str, tuple[Piece, ...]]:
     """The text without the host at its end, and the host."""
-    found = _HOST.search(rest) if "方" in rest or "気付" in rest else None
-    if found is None:
+    match = _HOST.search(rest) if "方" in rest or "気付" in rest else None
+    if match is None:
         return rest, ()
-    kind: Kind = "host" if _is_plain(host_of(found[0])) else "further"
-    return rest[: found.start()], (Piece(kind, found[0]),)
+    kind: Kind = "host" if _is_plain(host_of(match[0])) else "further"
+    return rest[: match.start()], (Piece(kind, match[0]),)
 
 
 def host_of(piece: str) -> str:
@@ -176,7 +176,7 @@ def _of_place(found: tuple[str, str]) -> tuple[Piece, ...]:
 
 
 _places: Cache[tuple[str, str], tuple[Piece, ...]] = Cache(
-    16 * MEGABYTE, _of_place, lambda found, _: 700 + 8 * len(found[0])
+    16 * MEGABYTE, _of_place, lambda key, _: 700 + 8 * len(key[0])
 )
 
 
@@ -201,7 +201,7 @@ def _buildings(rest: str) -> Iterator[Piece]:
     if _is_building(rest):
         yield Piece("building", rest)
         return
-    ends = [found.start() for found in re.finditer(r"\s|(?<=[0-9室])(?=[^\W\d_号室階棟館])", rest)]
+    ends = [match.start() for match in re.finditer(r"\s|(?<=[0-9室])(?=[^\W\d_号室階棟館])", rest)]
     end = next((end for end in reversed(ends) if _is_building(rest[:end])), 0)
     if end:
         yield Piece("building", rest[:end])

@@ -45,10 +45,12 @@ def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     cuts = sorted({start.end() for start in _STARTS.finditer(text)} - {0, len(text)})[:_CUTS]
     numbered = [text[cut:] for cut in cuts if _NUMBERED.search(text, cut)]
     written = [_at(delivery.name, None, (tail,)) for tail in numbered]
-    tails = {one.lines: one for tail in written if (one := addressed(tail, pieces(tail)))}.values()
+    tails = {address.lines: address for tail in written if (address := addressed(tail, pieces(tail)))}.values()
     heads = [_at(delivery.name, delivery.postcode, (text[:cut],)) for cut in cuts]
     home = _at(delivery.name, _postcode(found), (_lines(found, _PLACED),))
-    named = [_at(name, one.postcode, one.lines) for name in _names(unknown) for one in (home, delivery, *tails)]
+    named = [
+        _at(name, address.postcode, address.lines) for name in _names(unknown) for address in (home, delivery, *tails)
+    ]
     return (delivery, *tails, *named, *heads)
 
 
@@ -81,7 +83,7 @@ def _names(unknown: Sequence[str]) -> list[str]:
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
     """Yields each two neighbouring words as one name, then the words."""
-    yield from (one + other for one, other in pairwise(words))
+    yield from (first + second for first, second in pairwise(words))
     yield from (word for word in words if len(word) > 1)
 
 

@@ -33,10 +33,10 @@ class Table(dict[int, Replacement]):
         self._of = of
 
     def __missing__(self, code: int) -> Replacement:
-        found = self._of(code)
+        replacement = self._of(code)
         if len(self) < _LEARNT:
-            self[code] = found
-        return found
+            self[code] = replacement
+        return replacement
 
 
 def replacing(changed: Mapping[int, Replacement]) -> Table:
@@ -62,7 +62,7 @@ def assigned(code: int) -> Replacement:
 def _unassigned() -> tuple[list[int], list[int]]:
     """The first and last numbers of the ranges that Unicode 14 does not assign."""
     ranges = files("gatekeeper.identity").joinpath("unassigned.txt").read_text("ascii").split()
-    pairs = [(first, last or first) for first, _, last in (each.partition("-") for each in ranges)]
+    pairs = [(first, last or first) for first, _, last in (span.partition("-") for span in ranges)]
     return [int(first, 16) for first, _ in pairs], [int(last, 16) for _, last in pairs]
 
 

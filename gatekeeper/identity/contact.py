@@ -73,10 +73,10 @@ def normalise_phone(text: str) -> str:
     """
     plain = _EXTENSION.split(nfkc(text).casefold().strip(" \t("), maxsplit=1)[0]
     number = _NOT_DIGITS.sub("", plain)
-    digits, found = (number, 1) if plain.startswith("+") else _ABROAD.subn("", number, count=1)
-    if (found and digits.startswith("81")) or (len(digits) in (11, 12) and digits.startswith("81")):
+    digits, abroad = (number, 1) if plain.startswith("+") else _ABROAD.subn("", number, count=1)
+    if (abroad and digits.startswith("81")) or (len(digits) in (11, 12) and digits.startswith("81")):
         national = digits[2:].removeprefix("0")
-    elif found:
+    elif abroad:
         return f"+{digits}" if 7 <= len(digits) <= 15 and not digits.startswith("0") else ""
     else:
         national = digits.removeprefix("0")

@@ -44,17 +44,17 @@ def readings(whole: Postal) -> dict[str, int]:
     numbers = [(shorter, _numbers(whole.numbers, shorter)) for shorter in _shorter(whole.numbers)]
     hosts = [(whole.care, 1000), *([("", CARE_MISSING)] if whole.care else [])]
     names = [(name, _name(whole.name, name)) for name in islice(_names(whole.name), 8)]
-    found = {
+    scores = {
         f"{name}|{postcode}|{whole.place}|{house}|{host}": _product(like, p, n, h)
         for name, like in names
         for postcode, p in postcodes
         for house, n in numbers
         for host, h in hosts
     }
-    found.pop(str(whole), None)
-    if len(found) > 1:
-        found = dict(sorted(found.items(), key=_falling)[:READINGS])
-    return found
+    scores.pop(str(whole), None)
+    if len(scores) > 1:
+        scores = dict(sorted(scores.items(), key=_falling)[:READINGS])
+    return scores
 
 
 def _falling(scored: tuple[str, int]) -> int:

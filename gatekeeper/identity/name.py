@@ -47,7 +47,7 @@ def former_and_reading(name: str) -> tuple[str, str]:
 
 def _normalise(text: str) -> str:
     if "(" in text or "旧" in text or "〔" in text or "【" in text or "[" in text or "「" in text:
-        text = _COMPANY.sub(lambda found: "株式会社" if found[1] == "株" else "有限会社", text)
+        text = _COMPANY.sub(lambda match: "株式会社" if match[1] == "株" else "有限会社", text)
         text = _READING.sub("", _FORMER.sub("", text))
     letters = _NOT_LETTERS.sub("", text).translate(_SMALL)
     honoured = _HONORIFIC.fullmatch(letters)

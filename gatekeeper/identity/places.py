@@ -36,20 +36,20 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
     table does not know it. It also stays in Kyoto, where only the postcode distinguishes towns of one name in a ward.
     The postcode helps to restore a missing prefecture or a merged municipality. Streets of Kyoto are left out.
     """
-    full, found = _full(place), _town(postcode) if postcode else None
-    if found is None:
+    full, town = _full(place), _town(postcode) if postcode else None
+    if town is None:
         return full, postcode
-    city = found.prefecture + found.city
-    kyoto = found.city.startswith("京都市")
+    city = town.prefecture + town.city
+    kyoto = town.city.startswith("京都市")
     if not full.startswith(city):
-        rest = _after_former(full.removeprefix(found.prefecture), found)
+        rest = _after_former(full.removeprefix(town.prefecture), town)
         if not rest:
             return full, postcode
         full = _WAY.sub(r"\1", city + rest)
     rest = full[len(city) :]
-    if kyoto and found.town and rest.endswith(found.town) and "通" in rest:  # streets without a direction
-        return city + found.town, postcode
-    return full, postcode if kyoto or not rest.startswith(found.town) else ""
+    if kyoto and town.town and rest.endswith(town.town) and "通" in rest:  # streets without a direction
+        return city + town.town, postcode
+    return full, postcode if kyoto or not rest.startswith(town.town) else ""
 
 
 def is_known(postcode: str) -> bool:

@@ -34,7 +34,7 @@ def printed(tokens: Tokens | None, send: Send, *, trusting: bool = False) -> Pri
         return "missing" if fault == "incomplete" and not given else fault
     if tokens is None or spelling is None:
         return "not_checked" if given and trusting else "no_key"
-    found = spelling.identified
-    if found is None:
+    identified = spelling.identified
+    if identified is None:
         return "not_an_address" if given or send.channel in ADDRESSED else "missing"
-    return "token_differs" if given and tokens.differs(given, found) else found
+    return "token_differs" if given and tokens.differs(given, identified) else identified

@@ -119,15 +119,15 @@ class Identified(NamedTuple):
 
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
-        given = all(any(token in sources for token in each) for each in self.beside)
+        given = all(any(token in sources for token in tokens) for tokens in self.beside)
         return self if given else self._replace(accounted=False)
 
     def is_like(self, other: Identified) -> bool:
         """True if the same was printed, as far as the keys of both tell."""
         keys = self.keys & other.keys
         mine, theirs = (
-            {token for token in (*one.exact, *dict(one.others), *chain(*one.beside)) if key_of(token) in keys}
-            for one in (self, other)
+            {token for token in (*side.exact, *dict(side.others), *chain(*side.beside)) if key_of(token) in keys}
+            for side in (self, other)
         )
         return bool(keys) and (mine, self.accounted) == (theirs, other.accounted)
 
@@ -147,14 +147,14 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         value = normalise(channel, delivery)
         return _identified(keys, value, {}, {}, whole=True) if value else None
     spelled = Spelled.of(delivery)
-    found = pieces_of(spelled)
-    meant = addressed(delivery, found)
+    pieces = pieces_of(spelled)
+    meant = addressed(delivery, pieces)
     whole = (postal(meant) if meant is not delivery else None) or postal_of(spelled)
     if whole is None:
         return None
-    value, others, more = str(whole), _others(delivery, found), besides(whole, found)
+    value, others, more = str(whole), _others(delivery, pieces), besides(whole, pieces)
     others.pop(value, None)
-    less, complete = dict(list(others.items())[:OTHERS]), accounted(found) and len(more) <= MOST
+    less, complete = dict(list(others.items())[:OTHERS]), accounted(pieces) and len(more) <= MOST
     return _identified(keys, value, readings(whole), less, more, whole=complete)
 
 
@@ -169,23 +169,25 @@ def _identified(
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
 
-    def tokens(found: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-        return tuple((token(keys[n], one, n), score) for one, score in found.items() for n in (newest, *former))
+    def tokens(scores: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+        return tuple(
+            (token(keys[n], reading, n), score) for reading, score in scores.items() for n in (newest, *former)
+        )
 
     same = tuple(token(keys[n], value, n) for n in former)
-    beside = tuple(tuple(token(keys[n], one, n) for n in (newest, *former)) for one in more[:MOST])
+    beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
     return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same, beside)
 
 
 def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
     """The normalised values of other names and addresses in `delivery` with their scores, whole ones first."""
-    found = dict.fromkeys(filter(None, map(normalise_postal, further(delivery, parts))), SURE)
-    for value in [*found][:_READ]:
+    scores = dict.fromkeys(filter(None, map(normalise_postal, further(delivery, parts))), SURE)
+    for value in [*scores][:_READ]:
         for less, score in readings(Postal.of(value)).items():
-            found.setdefault(less, score)
+            scores.setdefault(less, score)
     for host in filter(None, map(normalise_postal, hosts(delivery, parts))):
-        found.setdefault(host, HOST)
-    return found
+        scores.setdefault(host, HOST)
+    return scores
 
 
 def open_tokens(keys: Mapping[int, bytes]) -> Tokens | None:
@@ -202,8 +204,12 @@ class Spelling(NamedTuple):
     @property
     def weight(self) -> int:
         """The bytes that it takes in memory with its key, as an estimate."""
-        found = self.identified
-        more = sum(map(len, (found.readings, found.others, found.same, *found.beside))) if found else 0
+        identified = self.identified
+        more = (
+            sum(map(len, (identified.readings, identified.others, identified.same, *identified.beside)))
+            if identified
+            else 0
+        )
         return 600 + 150 * more
 
 

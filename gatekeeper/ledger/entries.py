@@ -160,10 +160,10 @@ def asked(key: bytes, value: bytes) -> Ask | None:
     kind, _, rest = key.partition(b"/")
     if kind != ASK:
         return None
-    found = orjson.loads(value)
+    content = orjson.loads(value)
     owner = {"recipient_id": rest.partition(b"/")[0].decode()}
-    more = {name: found[name] for name in ("answer_code", "contact_point_id") if name in found}
-    return Ask.model_validate_json(canonical({**found["said"], **owner, **more}))
+    more = {name: content[name] for name in ("answer_code", "contact_point_id") if name in content}
+    return Ask.model_validate_json(canonical({**content["said"], **owner, **more}))
 
 
 def release_key(send: Send, item: str) -> bytes:
@@ -225,26 +225,26 @@ def _erased_key(recipient_id: str) -> bytes:
 def read_clearance(key: bytes, value: bytes) -> Clearance:
     """Decodes the entry of a clearance."""
     _, recipient_id, campaign_id, channel, *_ = key.decode().split("/")
-    found = orjson.loads(value)
-    found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
-    send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
+    content = orjson.loads(value)
+    content["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
+    send, printed = Send.model_validate_json(orjson.dumps(content["send"])), content["printed"]
     if isinstance(printed, list):
         token, readings, others, accounted, same = printed
-        less, more, texts = (tuple(map(tuple, each)) for each in (readings, others, found.get("beside", ())))
+        less, more, texts = (tuple(map(tuple, rows)) for rows in (readings, others, content.get("beside", ())))
         printed = Identified(token, less, more, accounted, tuple(same), texts)
-    fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
-    src = dict(zip(_PLACE, found["src"], strict=False))
+    fields = {name: content[name] for name in ("did", "at", "until", "basis", "released")}
+    src = dict(zip(_PLACE, content["src"], strict=False))
     return Clearance(
-        **fields, src=src, send=send, printed=printed, handed=found.get("handed"), reemitted=found.get("reemitted")
+        **fields, src=src, send=send, printed=printed, handed=content.get("handed"), reemitted=content.get("reemitted")
     )
 
 
 def read_standing(value: bytes) -> ItemState:
     """Decodes the value of the entry with the state of an item."""
-    found = orjson.loads(value)
-    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
-    more = {"rejudge": found.get("rejudge"), "signed": found.get("signed", False)}
-    return ItemState(**fields, before=tuple(found.get("before", ())), **more)
+    content = orjson.loads(value)
+    fields = {name: content[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
+    more = {"rejudge": content.get("rejudge"), "signed": content.get("signed", False)}
+    return ItemState(**fields, before=tuple(content.get("before", ())), **more)
 
 
 def clearance_of(entry: Entry) -> str | None:

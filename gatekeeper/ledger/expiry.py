@@ -48,19 +48,19 @@ class Expiry:
         What a caller does not write is found again after a take-over, or on the next day.
         """
         self._step(at)
-        found = self._marks.due(at, limit)
+        deletions = self._marks.due(at, limit)
         if self._outlived:
-            found += map(unsalted, self._salts.outlived[: limit - len(found)])
+            deletions += map(unsalted, self._salts.outlived[: limit - len(deletions)])
             self._outlived = bool(self._salts.outlived)
         while self._ended:
             owner = self._ended[0]
             lines = (self._people.get(owner) or b"").split(b"\n")
             done = [Entry(key_of(owner.encode(), line), None) for line in lines if over(line, at)]
-            if found and len(found) + len(done) > limit:
+            if deletions and len(deletions) + len(done) > limit:
                 break
             self._ended.popleft()
-            found += done
-        return list(dict.fromkeys(found))
+            deletions += done
+        return list(dict.fromkeys(deletions))
 
     def _step(self, at: int) -> None:
         """Goes on with the walk, unless people wait already."""

@@ -44,11 +44,11 @@ class ReadLogs(Protocol):
         """Tells whether a partition ends below its position."""
 
 
-def combined(found: Sequence[Content]) -> str:
+def combined(contents: Sequence[Content]) -> str:
     """The hash (hex) of a topic, over its partitions in order."""
     hashed = blake2b(digest_size=_HASH_BYTES)
-    for one in found:
-        hashed.update(b"%d:%b" % one)
+    for content in contents:
+        hashed.update(b"%d:%b" % content)
     return hashed.hexdigest()
 
 
@@ -60,14 +60,14 @@ def vanished(known: FactLogs, logs: ReadLogs, *, ended: bool) -> list[str]:
     A partition that begins later or ends earlier lost records. So did one with another content below its position. A
     process sees that if it reads all facts from the beginning.
     """
-    return sorted(topic for topic, one in known.items() if _lost(topic, one, logs, ended=ended))
+    return sorted(topic for topic, log in known.items() if _lost(topic, log, logs, ended=ended))
 
 
-def _lost(topic: str, one: FactLog, logs: ReadLogs, *, ended: bool) -> bool:
+def _lost(topic: str, log: FactLog, logs: ReadLogs, *, ended: bool) -> bool:
     begins = logs.begins(topic)
-    if any(now > was for now, was in zip(begins, one["begin"], strict=False)) or len(begins) < len(one["begin"]):
+    if any(now > was for now, was in zip(begins, log["begin"], strict=False)) or len(begins) < len(log["begin"]):
         return True
-    if ended and logs.short_of(topic, one["at"]):
+    if ended and logs.short_of(topic, log["at"]):
         return True
-    found = logs.below(topic, one["at"])
-    return found is not None and combined(found) != one["hash"]
+    contents = logs.below(topic, log["at"])
+    return contents is not None and combined(contents) != log["hash"]

@@ -52,13 +52,13 @@ class Head:
 
     def encode(self) -> bytes:
         """The entry's value."""
-        said = asdict(self)
+        fields = asdict(self)
         if self.resumed is None:
-            del said["resumed"]
+            del fields["resumed"]
         for name in ("anew", "tokens", "topics", "facts", "believed", "eras", "last"):
-            if not said[name]:
-                del said[name]
-        return canonical({"v": 1, **said})
+            if not fields[name]:
+                del fields[name]
+        return canonical({"v": 1, **fields})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
         """The first of these numbers under which we have another master key, None if there is none.
@@ -96,12 +96,12 @@ class Head:
     def decode(cls, value: bytes) -> Head:
         """Decodes the entry's value; raises IntegrityError (4) for a value that this engine did not write."""
         try:
-            found = orjson.loads(value)
-            if found.pop("v") != 1:
+            fields = orjson.loads(value)
+            if fields.pop("v") != 1:
                 raise ValueError("version")
-            if isinstance(found.get("topics"), dict):  # 0.3.0 wrote whole ids, of some topics
-                found["topics"] = topic_ids.written(found["topics"])
-            last = {name: (int(offset), str(hash_)) for name, (offset, hash_) in found.pop("last", {}).items()}
-            return cls(**found, last=last)
+            if isinstance(fields.get("topics"), dict):  # 0.3.0 wrote whole ids, of some topics
+                fields["topics"] = topic_ids.written(fields["topics"])
+            last = {name: (int(offset), str(hash_)) for name, (offset, hash_) in fields.pop("last", {}).items()}
+            return cls(**fields, last=last)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise IntegrityError("error.head_unreadable") from None

@@ -56,7 +56,7 @@ def bearing(send: Send, lines: bytes, *, at: int, erased: int | None) -> Remembe
             asks.append(_said(line))
         elif line.startswith(released):
             releases.append(_said(line))
-    live = sorted((one for one in live if at < one.until), key=partial(_nearness, send), reverse=True)
+    live = sorted((clearance for clearance in live if at < clearance.until), key=partial(_nearness, send), reverse=True)
     clearance = live[0] if live else None
     return Remembered(clearance, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
 
@@ -74,8 +74,8 @@ def key_of(owner: bytes, line: bytes) -> bytes:
 
 def value_of(line: bytes) -> dict[str, Any]:
     """The decoded value of the entry in a line."""
-    found: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
-    return found
+    value: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
+    return value
 
 
 def over(line: bytes, at: int) -> bool:
@@ -96,14 +96,14 @@ def tokens_in(lines: bytes) -> set[bytes]:
 
 def waiting_in(lines: Iterable[bytes], at: int, *, answered: bool) -> dict[str, int]:
     """The items in a person's lines that the gate may clear, as of `LedgerState.waiting`."""
-    found = {}
+    offsets = {}
     for line in lines:
         if line.startswith(b"act/") and (answered or ASKED in line or REJUDGED in line):
             name, _, value = line.partition(b" ")
             standing = read_standing(value)
             if standing.offset is not None and (answered or ASKED in line or at < (standing.rejudge or 0)):
-                found[name[4:].decode()] = standing.offset
-    return found
+                offsets[name[4:].decode()] = standing.offset
+    return offsets
 
 
 def _said(line: bytes) -> bytes:

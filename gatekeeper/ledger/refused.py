@@ -102,22 +102,22 @@ class Refused:
 
     def encode(self) -> str:
         """The metadata, NOTE_BYTES at most; values that do not fit are cut short."""
-        said = {"v": 1, "refused": self.key, "since": self.since} | ({"lost": self.lost} if self.lost else {})
+        note = {"v": 1, "refused": self.key, "since": self.since} | ({"lost": self.lost} if self.lost else {})
         for most in (VALUE_CHARS, 60, 0):
             values = {name: value[:most] if isinstance(value, str) else value for name, value in self.values.items()}
-            found = canonical(said | {"values": values})
-            if len(found) <= NOTE_BYTES:
-                return found.decode()
-        return canonical(said | {"values": {}}).decode()
+            encoded = canonical(note | {"values": values})
+            if len(encoded) <= NOTE_BYTES:
+                return encoded.decode()
+        return canonical(note | {"values": {}}).decode()
 
     @classmethod
     def decode(cls, metadata: str) -> Self | None:
         """Decodes the metadata; None if it is no such note, because others may commit offsets, too."""
         try:
-            found = orjson.loads(metadata)
-            key, values, since = found["refused"], found["values"], found["since"]
-            lost = found.get("lost", 0)
-            known = found["v"] == 1 and _KEY.fullmatch(key) and type(since) is type(lost) is int
+            note = orjson.loads(metadata)
+            key, values, since = note["refused"], note["values"], note["since"]
+            lost = note.get("lost", 0)
+            known = note["v"] == 1 and _KEY.fullmatch(key) and type(since) is type(lost) is int
             if known and all(_NAME.fullmatch(name) and _fits(value) for name, value in values.items()):
                 return cls(key, values, since, lost)
         except (ValueError, LookupError, TypeError, AttributeError):

@@ -37,9 +37,9 @@ class Resumption:
         well: `to` is then less than `first`.
         """
         after = {name: self.sends if logical_name(name) == "sends" else self.acts for name in before}
-        said = {"act": self.act_id, "offset": self.place, "by": self.by, "refused": self.refused}
+        fields = {"act": self.act_id, "offset": self.place, "by": self.by, "refused": self.refused}
         return tuple(
-            Skipped.model_validate({"topic": name, "from": start, "to": after[name], **said})
+            Skipped.model_validate({"topic": name, "from": start, "to": after[name], **fields})
             for name, start in before.items()
             if after[name] != start
         )
@@ -76,7 +76,7 @@ def resumption(
     so it never applies twice. An act that would skip itself does not count, because it must be taken in its turn and
     recorded. The worker checks whether the act's offsets lie within the log.
     """
-    found, seen = None, fingerprint(head, refused)
+    newest, seen = None, fingerprint(head, refused)
     needed, people = 2 if refused in BY_TWO else 1, dict[tuple[int, int], set[str]]()
     for record, act in acts:
         if not isinstance(act, PartitionAct) or act.partition != partition or record.partition != partition:
@@ -85,5 +85,5 @@ def resumption(
             agreed = people.setdefault((act.sends, act.acts), set())
             agreed.add(act.by.casefold())
             if len(agreed) >= needed:
-                found = Resumption(act.act_id, act.by, act.refused, act.sends, act.acts, record.offset)
-    return found
+                newest = Resumption(act.act_id, act.by, act.refused, act.sends, act.acts, record.offset)
+    return newest

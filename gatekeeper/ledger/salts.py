@@ -51,8 +51,8 @@ class Salts:
             self._kept.pop(owner, None)
             return
         try:
-            found = orjson.loads(value)
-            salt, master = bytes.fromhex(found["salt"]), found["master"]
+            entry = orjson.loads(value)
+            salt, master = bytes.fromhex(entry["salt"]), entry["master"]
             if len(salt) != SALT_BYTES or type(master) is not int:
                 raise ValueError("salt")
         except (KeyError, TypeError, ValueError):

@@ -229,8 +229,8 @@ class LedgerState:
         people = self._people.walk() if recipient_id is None else [(recipient_id, self._of(recipient_id) or b"")]
         for owner, lines in people:
             for line in lines.split(b"\n"):
-                if line.startswith(b"clear/") and at < (found := clearance_in(owner.encode(), line)).until:
-                    yield found
+                if line.startswith(b"clear/") and at < (clearance := clearance_in(owner.encode(), line)).until:
+                    yield clearance
 
     def of_campaign(self, campaign: str, channel: str | None = None) -> list[bytes]:
         """The key of each clearance of a campaign; nothing is decoded, as there may be many."""
@@ -248,8 +248,8 @@ class LedgerState:
         _, owner, rest = key.split(b"/", 2)
         for line in self._lines(owner.decode()):
             if line.startswith(b"clear/%b " % rest):
-                found = clearance_in(owner, line)
-                return found if at < found.until else None
+                clearance = clearance_in(owner, line)
+                return clearance if at < clearance.until else None
         return None
 
     def handed(self, clearance: Clearance, act_id: str) -> Entry:
@@ -262,7 +262,7 @@ class LedgerState:
 
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:
         _, owner, rest = clearance.key.split(b"/", 2)
-        (line,) = (each for each in self._lines(owner.decode()) if each.startswith(b"clear/%b " % rest))
+        (line,) = (line for line in self._lines(owner.decode()) if line.startswith(b"clear/%b " % rest))
         return Entry(clearance.key, canonical(value_of(line) | noted), clearance.until)
 
     def _lines(self, owner: str) -> list[bytes]:

@@ -43,7 +43,7 @@ def written(ids: Mapping[str, str], before: str = "", names: Iterable[str] = ORD
 def differing(letters: str, ids: Mapping[str, str]) -> list[str]:
     """The topics of `ids` that have another id than these letters say, in ORDER; unknown ones are left out."""
     known = {name: _of(name, letters) for name in ORDER if name in ids}
-    return [name for name, said in known.items() if said not in (_UNKNOWN, _letters(ids[name]))]
+    return [name for name, short in known.items() if short not in (_UNKNOWN, _letters(ids[name]))]
 
 
 def _of(name: str, letters: str) -> str:

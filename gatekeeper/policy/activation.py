@@ -98,9 +98,9 @@ class Activations:
         packs = Packs(ranked[id_], ranked[STRICTEST], others=others).with_max_lag(lag)
         unread = [bar for name in sorted(lines) for bar in self._bars(name, held[name][0])]
         ignored = [PolicyIgnored(name, "unlawful", what, _place(at)) for at, (name, what) in self._unlawful.items()]
-        ignored += [one for _, passed_over in held.values() for one in passed_over]
+        ignored += [record for _, passed_over in held.values() for record in passed_over]
         return dataclasses.replace(
-            packs, bars=(*unread, *packs.looser()), ignored=tuple(sorted(ignored, key=lambda one: one.place))
+            packs, bars=(*unread, *packs.looser()), ignored=tuple(sorted(ignored, key=lambda record: record.place))
         )
 
     def of(self, id_: str) -> list[tuple[Order, Policy]]:
@@ -119,15 +119,15 @@ class Activations:
 
         A version that lets more through than the ones before it binds only under two managers (domain rule 7.6.30).
         """
-        found, ignored = [(SHIPPED, policy) for policy in base], []
+        binding, ignored = [(SHIPPED, policy) for policy in base], []
         for order, policy in self.of(id_):
             compared = policy if max_lag_ms is None else dataclasses.replace(policy, max_lag_ms=max_lag_ms)
-            before, after = _in_order(found), _in_order([*found, (order, compared)])
+            before, after = _in_order(binding), _in_order([*binding, (order, compared)])
             if order in self._by_two or not (lines := widening(before, after, policy.since)):
-                found.append((order, policy))
+                binding.append((order, policy))
             else:
                 ignored.append(PolicyIgnored(policy.name, "one_manager", ", ".join(lines), _place(order)))
-        return found, ignored
+        return binding, ignored
 
     def _bars(self, id_: str, accepted: Iterable[tuple[Order, Policy]]) -> Iterable[PolicyOutage]:
         """Yields the bars of unreadable records, each until a valid record replaces it.
@@ -137,7 +137,9 @@ class Activations:
         for order, unread in sorted(self._unread.items()):
             if id_ in unread.ids:
                 after = [policy for later, policy in accepted if order < later]
-                ends = [one.since for one in after if one.version == unread.version or one.since >= unread.since]
+                ends = [
+                    policy.since for policy in after if policy.version == unread.version or policy.since >= unread.since
+                ]
                 yield PolicyOutage(id_, unread.since, min(ends, default=NEVER), "unreadable", _place(order))
 
 
@@ -156,7 +158,7 @@ def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
     """
     return tuple(
         policy
-        for order, policy in sorted(every, key=lambda one: (one[1].since, one[0], one[1].version))
+        for order, policy in sorted(every, key=lambda pair: (pair[1].since, pair[0], pair[1].version))
         if not any(
             order < later and again.version == policy.version and again.since <= policy.since for later, again in every
         )
@@ -171,7 +173,7 @@ def activated(record: PolicyVersion) -> Policy:
     force.
     """
     if record.toml is None:
-        policy = next((one for one in shipped().get(record.id, ()) if one.version == record.version), None)
+        policy = next((policy for policy in shipped().get(record.id, ()) if policy.version == record.version), None)
         if policy is None:
             raise Unreadable("policy_text_missing", "toml")
     else:
@@ -184,8 +186,8 @@ def activated(record: PolicyVersion) -> Policy:
     if record.sha256 != policy.sha256 and (record.sha256 or record.toml):
         raise Unreadable("policy_hash_differs", "sha256")
     for field in ("id", "version", "jurisdictions"):
-        said, meant = getattr(record, field), getattr(policy, field)
-        if (set(said) if field == "jurisdictions" else said) != meant:
+        recorded, meant = getattr(record, field), getattr(policy, field)
+        if (set(recorded) if field == "jurisdictions" else recorded) != meant:
             raise Unreadable("policy_differs", field)
     if line := unlawful(policy):
         raise Unlawful(line)
@@ -198,8 +200,8 @@ def _unread(ids: frozenset[str], value: bytes) -> _Unread:
         read_ = orjson.loads(value)
     except ValueError:
         read_ = None
-    said = read_ if isinstance(read_, dict) else {}
-    version, day = said.get("version"), said.get("effective_from")
+    fields = read_ if isinstance(read_, dict) else {}
+    version, day = fields.get("version"), fields.get("effective_from")
     try:
         since = span(day if isinstance(day, str) else "", EARLIEST_ZONE).first
     except (ValueError, OverflowError):

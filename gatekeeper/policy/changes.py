@@ -76,9 +76,9 @@ class Changes:
         return self._sum(lambda change: change.old == "clear")
 
     def _sum(self, counts: Callable[[Change], bool]) -> SendCount:
-        found = SendCount()
+        total = SendCount()
         for change, cell in self.rows("verdict"):
             if counts(change):
-                found.sends += cell.sends
-                found.people |= cell.people
-        return found
+                total.sends += cell.sends
+                total.people |= cell.people
+        return total

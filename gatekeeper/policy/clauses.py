@@ -79,7 +79,7 @@ def lent(codes: Iterable[str], pack: str) -> tuple[Clause, ...]:
     return tuple(Clause(code, CLAUSES[code][pack]) for code in codes if pack in CLAUSES.get(code, ()))
 
 
-def cited(found: Iterable[Clause], channel: str | None) -> str:
+def cited(rows: Iterable[Clause], channel: str | None) -> str:
     """The citations of one reason for a send by `channel`, joined; "" for none. None = of no channel."""
-    told = [one.told for one in found if not one.channels or channel in one.channels]
-    return "; ".join(dict.fromkeys(told))
+    citations = [row.told for row in rows if not row.channels or channel in row.channels]
+    return "; ".join(dict.fromkeys(citations))

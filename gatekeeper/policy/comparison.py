@@ -30,14 +30,14 @@ class Difference(NamedTuple):
 
 def differences(old: Policy, new: Policy) -> list[Difference]:
     """The differences from `old` to `new`, in the order of the policy's fields. Id, version, hash and time are none."""
-    found = []
+    changes = []
     for field in fields(Policy):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name == "clauses":
-            found += _of_clauses(old, new)
+            changes += _of_clauses(old, new)
         elif field.name not in _NAMES and before != after:
-            found.append(Difference(field.name, _told(before), _told(after), _widens(field.name, old, new)))
-    return found
+            changes.append(Difference(field.name, _told(before), _told(after), _widens(field.name, old, new)))
+    return changes
 
 
 def _of_clauses(old: Policy, new: Policy) -> list[Difference]:
@@ -48,16 +48,16 @@ def _of_clauses(old: Policy, new: Policy) -> list[Difference]:
 
 
 def _citations(policy: Policy) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    citations: dict[str, list[str]] = {}
     for clause in policy.clauses:
         channels = f" [{', '.join(sorted(clause.channels))}]" if clause.channels else ""
-        found.setdefault(clause.name, []).append(clause.told + channels)
-    return {name: "; ".join(told) for name, told in found.items()}
+        citations.setdefault(clause.name, []).append(clause.told + channels)
+    return {name: "; ".join(texts) for name, texts in citations.items()}
 
 
 def wider(old: Policy, new: Policy) -> list[str]:
     """The lines by which `new` lets through sends that `old` withholds."""
-    return [one.key for one in differences(old, new) if one.widens]
+    return [difference.key for difference in differences(old, new) if difference.widens]
 
 
 def _widens(key: str, old: Policy, new: Policy) -> bool:

@@ -73,9 +73,9 @@ class Packs:
             return None
         if country is None:
             return in_force(self.strictest, at * 1000)
-        found = in_force(self.home, at * 1000)
-        if found and covers(found, country):
-            return found
+        home = in_force(self.home, at * 1000)
+        if home and covers(home, country):
+            return home
         joined = [policy for line in self.others if (policy := in_force(line, at * 1000)) and covers(policy, country)]
         return joined[0] if len(joined) == 1 else None  # of two packs nobody can say which one is the country's
 
@@ -83,7 +83,9 @@ class Packs:
         """The provisional versions that take force after an instant (milliseconds), or have done so last."""
         lines = (self.home, self.strictest, *self.others)
         current = {in_force(line, at * 1000) for line in lines}
-        return tuple(one for one in self.every if one.provisional and (one.since > at * 1000 or one in current))
+        return tuple(
+            policy for policy in self.every if policy.provisional and (policy.since > at * 1000 or policy in current)
+        )
 
     def of_other_rules(self, at: int) -> tuple[Policy, ...]:
         """The company's own versions, in force at an instant (milliseconds) or later, that are of other rules.
@@ -91,9 +93,16 @@ class Packs:
         Such a text lacks a row about a reason of ours, or has one about a reason that is not.
         """
         lines = (self.home, self.strictest, *self.others)
-        binding = {one for line in lines for one in line if one == in_force(line, at * 1000) or one.since > at * 1000}
+        binding = {
+            policy
+            for line in lines
+            for policy in line
+            if policy == in_force(line, at * 1000) or policy.since > at * 1000
+        }
         return tuple(
-            one for one in self.every if one in binding and one.sha256 not in _texts() and (one.later or one.unknown)
+            policy
+            for policy in self.every
+            if policy in binding and policy.sha256 not in _texts() and (policy.later or policy.unknown)
         )
 
     @property
@@ -155,12 +164,12 @@ def widening(before: Iterable[Policy], after: Iterable[Policy], since: int) -> l
     """The lines of a pack that let more through than before, from `since` (microseconds) on, or at a later turn."""
     before, after = list(before), list(after)
     days = sorted({since, *(policy.since for policy in (*before, *after) if policy.since > since)})
-    found: set[str] = set()
+    keys: set[str] = set()
     for day in days:
         old, new = (in_force(line, day) or next(iter(line), None) for line in (before, after))
         if new:
-            found.update(wider(old, new) if old else ("jurisdictions",))
-    return sorted(found)
+            keys.update(wider(old, new) if old else ("jurisdictions",))
+    return sorted(keys)
 
 
 def unlawful(policy: Policy) -> str | None:
@@ -188,9 +197,9 @@ def load(name: str) -> Packs:
 @cache
 def shipped() -> dict[str, tuple[Policy, ...]]:
     """The versions of the shipped packs by id, the oldest first."""
-    found = [read(content, file=name) for name, content in _files().items()]
-    ids = sorted({policy.id for policy in found})
-    return {id_: tuple(sorted((p for p in found if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
+    policies = [read(content, file=name) for name, content in _files().items()]
+    ids = sorted({policy.id for policy in policies})
+    return {id_: tuple(sorted((p for p in policies if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
 
 
 def shipped_text(policy: Policy) -> str:

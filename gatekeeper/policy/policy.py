@@ -135,14 +135,14 @@ class Policy:
     def citing(self, clause: str) -> tuple[Clause, ...]:
         """The rows that cite a clause, by its number or by a former one among the aliases."""
         number = dict(self.aliases).get(clause, clause)
-        return tuple(one for one in self.clauses if re.search(rf"(?<![\w.]){re.escape(number)}(?![\w]|\.\d)", one.cite))
+        return tuple(row for row in self.clauses if re.search(rf"(?<![\w.]){re.escape(number)}(?![\w]|\.\d)", row.cite))
 
     @cached_property
     def _clauses(self) -> dict[str, list[Clause]]:
-        found: dict[str, list[Clause]] = {}
+        rows: dict[str, list[Clause]] = {}
         for clause in self.clauses:
-            found.setdefault(clause.name, []).append(clause)
-        return found
+            rows.setdefault(clause.name, []).append(clause)
+        return rows
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -174,43 +174,43 @@ def read(content: bytes, *, file: str) -> Policy:
         table = tomllib.loads(content.decode("utf-8"))
         if "clauses" in table:
             table["clauses"] = listed(table["clauses"])
-        found = _File.model_validate_json(orjson.dumps(table))
+        parsed = _File.model_validate_json(orjson.dumps(table))
     except ValidationError as error:
         place, hint = _first(error)
         raise UsageError("error.policy_wrong", file=file, place=place, hint=hint) from None
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError("error.policy_not_toml", file=file, detail=str(error)) from None
-    for code, setting in found.rules.items():
+    for code, setting in parsed.rules.items():
         if why := _untunable(code, setting):
             fixed = code in CATALOGUE and code not in NATIONAL.union(TUNABLE)
             raise UsageError(UNLAWFUL if fixed else "error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
-    on = {code for code, setting in found.rules.items() if setting == "on"}
-    off = frozenset(code for code, setting in found.rules.items() if setting == "off") | (NATIONAL - on)
-    cites = clauses(found.clauses)
+    on = {code for code, setting in parsed.rules.items() if setting == "on"}
+    off = frozenset(code for code, setting in parsed.rules.items() if setting == "off") | (NATIONAL - on)
+    cites = clauses(parsed.clauses)
     later = uncited(cites, off) if cites else []  # texts of before release 0.3.0 have no clauses
     if missing := next((code for code in later if CATALOGUE[code].since <= written_for(cites)), None):
         known = {**CATALOGUE, **FORMER}
-        misspelt = next((one.name for one in cites if CODE.fullmatch(one.name) and one.name not in known), None)
+        misspelt = next((row.name for row in cites if CODE.fullmatch(row.name) and row.name not in known), None)
         hint = text("wrong.rule", near=near(misspelt, CATALOGUE)) if misspelt else text("wrong.clause_missing")
         raise UsageError("error.policy_wrong", file=file, place=f"clauses.{misspelt or missing}", hint=hint)
-    numbers = found.parameters.model_dump(exclude={"confirm_days"})
+    numbers = parsed.parameters.model_dump(exclude={"confirm_days"})
     return Policy(
-        id=found.id,
-        version=found.version,
-        jurisdictions=found.jurisdictions,
-        since=span(found.effective_from, found.timezone).first,
-        timezone=found.timezone,
-        sensitive=found.sensitive,
-        sensitive_alone=found.sensitive_alone,
+        id=parsed.id,
+        version=parsed.version,
+        jurisdictions=parsed.jurisdictions,
+        since=span(parsed.effective_from, parsed.timezone).first,
+        timezone=parsed.timezone,
+        sensitive=parsed.sensitive,
+        sensitive_alone=parsed.sensitive_alone,
         off=off,
-        purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
-        confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
-        provisional=found.provisional,
-        language=found.language,
-        notice_items=found.notice_items,
-        clauses=(*cites, *lent(later, found.id)),
+        purpose_only=frozenset(code for code, setting in parsed.rules.items() if setting == "purpose"),
+        confirm_days=tuple(sorted(parsed.parameters.confirm_days.items())),
+        provisional=parsed.provisional,
+        language=parsed.language,
+        notice_items=parsed.notice_items,
+        clauses=(*cites, *lent(later, parsed.id)),
         later=tuple(later),
-        aliases=tuple(sorted(found.aliases.items())),
+        aliases=tuple(sorted(parsed.aliases.items())),
         sha256=sha256(content).hexdigest(),
         **numbers,
     )
@@ -287,9 +287,9 @@ class _File(Model):
 
 
 def _first(error: ValidationError) -> tuple[str, str]:
-    found = error.errors(include_url=False, include_input=False)
+    errors = error.errors(include_url=False, include_input=False)
     # a mistyped key is also a missing one; the mistyped one tells more
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    first = next((detail for detail in errors if detail["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields = _Parameters.model_fields if len(first["loc"]) > 1 else _File.model_fields
