@@ -43,9 +43,11 @@ def rendered(header: bytes | str, place: str = "") -> forms.Decision:
     `place`: where they are read, as `texts.placed` takes it.
     Raises ValueError if the header holds no decision of this form.
     """
-    found = forms.CodedDecision.model_validate_json(header)
-    told = [_told(Found(one.code, one.facts, one.says), one.clause, place) for one in found.reasons]
-    return forms.Decision(**{**dict(found), "v": 1, "reasons": tuple(forms.Reason(**one) for one in told)})
+    decision = forms.CodedDecision.model_validate_json(header)
+    reasons = [
+        _told(Found(reason.code, reason.facts, reason.says), reason.clause, place) for reason in decision.reasons
+    ]
+    return forms.Decision(**{**dict(decision), "v": 1, "reasons": tuple(forms.Reason(**reason) for reason in reasons)})
 
 
 def sentence(reason: Found, language: Language, place: str = "") -> str:
@@ -57,8 +59,8 @@ def sentence(reason: Found, language: Language, place: str = "") -> str:
     cases: list[Mapping[str, str]] = [*unread(reason.facts)] if reason.code == "FACTS_UNAVAILABLE" else []
     if reason.says not in cases[:1]:  # other reasons, and what former rules said of such facts
         cases = [reason.says]
-    said = [_sentence(reason.code, tuple(sorted(says.items())), language, place) for says in cases]
-    return ("" if language == "ja" else " ").join(said)
+    sentences = [_sentence(reason.code, tuple(sorted(says.items())), language, place) for says in cases]
+    return ("" if language == "ja" else " ").join(sentences)
 
 
 @lru_cache(maxsize=4096)
@@ -90,15 +92,15 @@ def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]
 def _told(reason: Found, clause: str, place: str = "") -> dict[str, Any]:
     kind = CATALOGUE.get(reason.code) or FORMER.get(reason.code)
     try:
-        said: dict[str, str] = {lang: sentence(reason, lang, place) for lang in LANGUAGES}
+        sentences: dict[str, str] = {lang: sentence(reason, lang, place) for lang in LANGUAGES}
     except KeyError:  # of a newer release
         kind = None
-        said = {lang: text("explanation.reason_newer", lang, code=reason.code) for lang in LANGUAGES}
+        sentences = {lang: text("explanation.reason_newer", lang, code=reason.code) for lang in LANGUAGES}
     return {
         "code": reason.code,
         "clause": clause,
         "severity": kind.severity if kind else "HARD",
         "remedy": kind.remedy if kind else (),
         "facts": reason.facts,
-        **said,
+        **sentences,
     }

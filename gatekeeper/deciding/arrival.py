@@ -38,8 +38,8 @@ def matters(topic: str, event: dict[str, Any], arrived: int) -> bool:
         return (state in NO_STATES or state in ENDS) and _names(event)
     if event.get("event_time") is None:  # undated: without evidence, so it lifts nothing
         return False
-    said, recorded = span(event["event_time"], _WEST).first, span(event["recorded_at"], _WEST).last
-    return arrived * 1000 < min(said, recorded)
+    spoken, recorded = span(event["event_time"], _WEST).first, span(event["recorded_at"], _WEST).last
+    return arrived * 1000 < min(spoken, recorded)
 
 
 def earliest(lines: Iterable[bytes]) -> set[bytes]:
@@ -47,15 +47,15 @@ def earliest(lines: Iterable[bytes]) -> set[bytes]:
 
     A line without an arrival arrived too late for it to matter.
     """
-    found: dict[bytes, tuple[int | None, bytes]] = {}
+    copies: dict[bytes, tuple[int | None, bytes]] = {}
     for line in lines:
-        said = _ARRIVED.search(line)
-        arrived = int(said[1]) if said else None
-        bare = _ARRIVED.sub(b"", line, count=1) if said else line
-        known = found.get(bare)
+        match = _ARRIVED.search(line)
+        arrived = int(match[1]) if match else None
+        bare = _ARRIVED.sub(b"", line, count=1) if match else line
+        known = copies.get(bare)
         if known is None or (arrived is not None and (known[0] is None or arrived < known[0])):
-            found[bare] = arrived, line
-    return {line for _, line in found.values()}
+            copies[bare] = arrived, line
+    return {line for _, line in copies.values()}
 
 
 def _names(scope: dict[str, Any]) -> bool:

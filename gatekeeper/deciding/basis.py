@@ -69,8 +69,8 @@ def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
     if len(versions) == 1:
         return _judge(case, versions[0], consents)
     judged = [_judge(case, source, consents) for source in versions]
-    reasons = tuple(reason for one in judged for reason in one.reasons)
-    return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(one.notes for one in judged)))
+    reasons = tuple(reason for basis in judged for reason in basis.reasons)
+    return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(basis.notes for basis in judged)))
 
 
 def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable[Sequence[Source]]:
@@ -92,7 +92,10 @@ def _judge(case: Case, source: Source, consents: Consents) -> Basis:
         consent = standing.stands[0] if standing.stands else None
         return _lane(case, source, consent, before=before, consents=consents, standing=standing)
     return _best(
-        [_lane(case, source, one, before=before, consents=consents, standing=standing) for one in standing.stands]
+        [
+            _lane(case, source, consent, before=before, consents=consents, standing=standing)
+            for consent in standing.stands
+        ]
     )
 
 
@@ -107,45 +110,45 @@ def _lane(
 ) -> Basis:
     notes: frozenset[str] = frozenset()
     condition = METHODS[source.method].condition
-    found = [*before]
+    reasons = [*before]
     lacks: Iterable[Found] = standing.lacks
     asking = bool(lacks)
     match condition:
         case "notice":
-            reasons, notes = source_rules.own(case, source, consent)
-            found += reasons
+            gaps, notes = source_rules.own(case, source, consent)
+            reasons += gaps
         case "joint_use":
             lacks = [reason for reason in lacks if reason.code not in _MEASURED_BY_TERMS]
             hidden = len(lacks) < len(standing.lacks)
-            found += source_rules.joint_use(case, source, consent, hidden=hidden)
+            reasons += source_rules.joint_use(case, source, consent, hidden=hidden)
         case "succession":
-            found += source_rules.succession(case, source, consent)
+            reasons += source_rules.succession(case, source, consent)
         case "entrustment":
             pass  # own use is refused before, and the entruster's consent is the sender's
         case "confirmation":
             if METHODS[source.method].provider_checked:
-                found += provider(case, source)
+                reasons += provider(case, source)
             asking = False
             if not confirmation.confirmed(case, source, consent):
                 unconfirmed = confirmation.unconfirmed(case, source)
                 asking = bool(unconfirmed or lacks)
                 if unconfirmed and not confirmation.asked(case, source, consents):
-                    found.append(unconfirmed)
+                    reasons.append(unconfirmed)
             if not asking and (nos := confirmation.refusals(case, source, consents)):
-                found.append(confirmation.refused(case, nos))
+                reasons.append(confirmation.refused(case, nos))
         case _:
             assert condition == "origin", condition
             asking = False
-            found += source_rules.unknown(case, source)
+            reasons += source_rules.unknown(case, source)
     if case.facts.asks and condition in _ASKED_AGAIN:
-        asking = asking or any(CATALOGUE[reason.code].verdict == "confirm" for reason in found)
+        asking = asking or any(CATALOGUE[reason.code].verdict == "confirm" for reason in reasons)
     if asking and (lifecycle := confirmation.lifecycle(case, source, consents)):
-        found += lifecycle
+        reasons += lifecycle
         lacks = [reason for reason in lacks if reason.code != "CONSENT_MISSING"]
-    found += lacks
+    reasons += lacks
     if case.send.channel != "postal" and consent is not None:
-        found += channel_rules.record(case, consent, standing.after, consents)
-    return Basis(source, tuple(found), standing, notes, consent=consent)
+        reasons += channel_rules.record(case, consent, standing.after, consents)
+    return Basis(source, tuple(reasons), standing, notes, consent=consent)
 
 
 def _parties(case: Case, source: Source) -> tuple[str, ...]:

@@ -98,8 +98,8 @@ class Case(msgspec.Struct, frozen=True):
 
     def marketing(self, purpose: str) -> bool:
         """True if the purpose is registered as marketing."""
-        found = self.purpose(purpose)
-        return found is not None and found.marketing
+        registered = self.purpose(purpose)
+        return registered is not None and registered.marketing
 
     def covered_by(self, named: Collection[str]) -> bool:
         """True if one of these purposes covers the send's.
@@ -127,8 +127,8 @@ class Case(msgspec.Struct, frozen=True):
     def _settles(self, by: Hit, hit: Hit) -> bool:
         if (by.stop.kind, by.stop.suppression_id) != (hit.stop.kind, hit.stop.suppression_id) or by.score < hit.score:
             return False
-        settled, said = self.span(hit.stop.received_at), self.span(by.stop.received_at)
-        later = said == settled or said.first >= settled.last
+        settled, lifted = self.span(hit.stop.received_at), self.span(by.stop.received_at)
+        later = lifted == settled or lifted.first >= settled.last
         return later and (_withdraws(by.stop) or is_open(hit.stop))
 
     @property
@@ -138,8 +138,8 @@ class Case(msgspec.Struct, frozen=True):
 
     def party(self, id_: str) -> str:
         """The company's name as people know it, else its id."""
-        found = self.reference.controllers.get(id_)
-        return (found.name if found else None) or id_
+        controller = self.reference.controllers.get(id_)
+        return (controller.name if controller else None) or id_
 
     def covers(self, source: Source) -> bool:
         """True if the source covers the send's contact point, by itself or by sources that name it for it.
@@ -184,7 +184,9 @@ class Case(msgspec.Struct, frozen=True):
         if point in (None, "*", self.send.contact_point.id):
             return True
         floor = self.policy.match_floor
-        return any(one.id == point and (one.unknown or one.here >= floor) for one in self.facts.addresses)
+        return any(
+            address.id == point and (address.unknown or address.here >= floor) for address in self.facts.addresses
+        )
 
     def was_here(self, point: str | None, said: Span) -> bool:
         """True if a contact point that a consent names was the send's when the person said so (rule 7.1.7).
@@ -194,12 +196,15 @@ class Case(msgspec.Struct, frozen=True):
         """
         if point is None or not self.facts.addresses:
             return point is None or (point == self.send.contact_point.id and point in self.facts.points)
-        given = [one for one in self.facts.addresses if one.id == point]
-        by_then = [one for one in given if self._acquired(one).last <= said.last]
-        days = [self._day_of(one) for one in by_then or given]
+        given = [address for address in self.facts.addresses if address.id == point]
+        by_then = [address for address in given if self._acquired(address).last <= said.last]
+        days = [self._day_of(address) for address in by_then or given]
         day = max(days, default="") if by_then else min(days, default="")
-        meant = [one for one in by_then or given if self._day_of(one) == day]
-        return len({one.n for one in meant}) == 1 and max(one.here for one in meant) >= self.policy.match_floor
+        meant = [address for address in by_then or given if self._day_of(address) == day]
+        return (
+            len({address.n for address in meant}) == 1
+            and max(address.here for address in meant) >= self.policy.match_floor
+        )
 
     def same_point(self, one: str | None, other: str | None) -> bool:
         """True if two contact points are one, or ever were one address; None and `*` are every contact point."""
@@ -221,7 +226,7 @@ class Case(msgspec.Struct, frozen=True):
 def _covering(reference: Reference, purpose: str) -> frozenset[str]:
     registered = reference.purposes.registered
     alike = purpose in registered and registered[purpose].purpose.marketing
-    above = (code for code, one in registered.items() if below(purpose, code) and one.purpose.marketing == alike)
+    above = (code for code, entry in registered.items() if below(purpose, code) and entry.purpose.marketing == alike)
     return frozenset((purpose, *above))
 
 
@@ -233,10 +238,10 @@ def plain(send: Send) -> Send:
     """The same send in a form whose fields a rule reads ten times as fast."""
     if isinstance(send, PlainSend):
         return send
-    found, point = _Fields(), _Fields()
+    copy, point = _Fields(), _Fields()
     point.__dict__ = vars(send.contact_point)
-    found.__dict__ = {**vars(send), "contact_point": point}
-    return cast("Send", found)
+    copy.__dict__ = {**vars(send), "contact_point": point}
+    return cast("Send", copy)
 
 
 def is_open(stop: Suppression) -> bool:

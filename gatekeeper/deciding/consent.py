@@ -51,20 +51,20 @@ class Consents:
 
     def standing(self, parties: tuple[str, ...]) -> ConsentState:
         """The consents for the purpose, channel and contact point of the send, given to one of `parties`."""
-        found = self._standing.get(parties)
-        if found is None:
-            found = self._standing[parties] = self._stands(parties)
-        return found
+        state = self._standing.get(parties)
+        if state is None:
+            state = self._standing[parties] = self._stands(parties)
+        return state
 
     def stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
         """The refusal that a suppression of the will means for the send, with notes. None if out of scope or lifted.
 
         A cessation that nobody has decided is not lifted.
         """
-        found = self._stopped.get(id(stop))
-        if found is None:
-            found = self._stopped[id(stop)] = self._read_stop(stop)
-        return found
+        reading = self._stopped.get(id(stop))
+        if reading is None:
+            reading = self._stopped[id(stop)] = self._read_stop(stop)
+        return reading
 
     def _read_stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
         if stop.kind not in WILL_KINDS or (parties := bound(self.case, stop)) is None:
@@ -73,7 +73,7 @@ class Consents:
         no = stop_of(self.case, stop)
         if is_open(stop):
             return no, wide
-        nos = [*self._nos(parties), *(each for _, each in self._stops()), no]
+        nos = [*self._nos(parties), *(refusal for _, refusal in self._stops()), no]
         still, notes = unlifted(self.case, (no,), self._lifters(parties, _end(nos)))
         return no if still else None, notes | wide
 
@@ -103,7 +103,9 @@ class Consents:
         stands: tuple[HeldConsent, ...] = ()
         if not left:
             unended = self._unended(givens)
-            stands = tuple(one for one in unended if proof.when(one).first > after and not proof.faults(one, after))
+            stands = tuple(
+                event for event in unended if proof.when(event).first > after and not proof.faults(event, after)
+            )
         lacks: tuple[Found, ...] = ()
         if due and left:
             if givens and proof.when(givens[0]).first > _end(left):
@@ -123,23 +125,25 @@ class Consents:
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:
         """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""
-        found = self._given_to.get(parties)
-        if found is None:
-            found = [event for event in self.proof.yeses if not _differs(self.case, event, parties)]
-            if len(found) > 1:
-                found.sort(key=lambda one: (self.proof.when(one).last, EXPIRED in self.proof.faults(one)), reverse=True)
-            self._given_to[parties] = found
-        return found
+        givens = self._given_to.get(parties)
+        if givens is None:
+            givens = [event for event in self.proof.yeses if not _differs(self.case, event, parties)]
+            if len(givens) > 1:
+                givens.sort(
+                    key=lambda event: (self.proof.when(event).last, EXPIRED in self.proof.faults(event)), reverse=True
+                )
+            self._given_to[parties] = givens
+        return givens
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
-        proof, found = self.proof, self._lifting.get((parties, after))
-        if found is None:
-            found = self._lifting[parties, after] = [
+        proof, lifters = self.proof, self._lifting.get((parties, after))
+        if lifters is None:
+            lifters = self._lifting[parties, after] = [
                 Lifter(event.controller_id, proof.when(event), minor(self.case, event, proof.when(event)))
                 for event in self._unended(self._givens(parties))
                 if proof.lifts(event, after)
             ]
-        return found
+        return lifters
 
     def _stops(self) -> list[tuple[HeldSuppression, No]]:
         """The suppressions of the will in scope, lifted or not; a match below the policy's floor ends nothing."""
@@ -167,7 +171,9 @@ class Consents:
         for event in givens:
             if proof.over(event):
                 limits[event.notice_id] = max(proof.when(event).last, limits.get(event.notice_id, BEFORE_ALL))
-        return [one for one in givens if proof.when(one).first > max(ends, limits.get(one.notice_id, BEFORE_ALL))]
+        return [
+            given for given in givens if proof.when(given).first > max(ends, limits.get(given.notice_id, BEFORE_ALL))
+        ]
 
     def _near_miss(self, parties: tuple[str, ...], after: int) -> tuple[Found, ...]:
         """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""

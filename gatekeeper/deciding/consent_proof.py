@@ -65,10 +65,10 @@ class Proof:
         That is its own time, its recording or its arrival. An undated consent counts as long ago, an undated refusal
         as of its recording.
         """
-        found = self._when.get(id(event))
-        if found is None:
-            found = self._when[id(event)] = self._spoken(event)
-        return found
+        span = self._when.get(id(event))
+        if span is None:
+            span = self._when[id(event)] = self._spoken(event)
+        return span
 
     def _spoken(self, event: HeldConsent) -> Span:
         span = self.case.span
@@ -76,11 +76,11 @@ class Proof:
             return span(event.event_time or event.recorded_at)
         if not event.event_time:
             return LONG_AGO
-        said = span(event.event_time)
-        first = min(said.first, span(event.recorded_at).last)
+        spoken = span(event.event_time)
+        first = min(spoken.first, span(event.recorded_at).last)
         if event.arrived is not None:
             first = min(first, event.arrived * 1000)
-        return said if first == said.first else Span(first, said.last)
+        return spoken if first == spoken.first else Span(first, spoken.last)
 
     def faults(self, event: HeldConsent, after: int = BEFORE_ALL) -> tuple[str, ...]:
         """The faults of a consent, each as its reason code; () = proven.
@@ -88,14 +88,14 @@ class Proof:
         `after`: microseconds since the epoch; what was given up to then neither completes nor lends a record.
         """
         key = id(event), after
-        found = self._faults.get(key)
-        if found is None:
-            found = self._faults[key] = self._faulty(event, after)
-        return found
+        faults = self._faults.get(key)
+        if faults is None:
+            faults = self._faults[key] = self._faulty(event, after)
+        return faults
 
     def evidence(self, event: HeldConsent, after: int = BEFORE_ALL) -> str | None:
         """The evidence on file for a consent: its own, or that of the click that completed it after `after`."""
-        lent = (one.evidence_ref for one in self._clicks(event, after) if one.evidence_ref)
+        lent = (click.evidence_ref for click in self._clicks(event, after) if click.evidence_ref)
         return event.evidence_ref or next(lent, None)
 
     def lifts(self, event: HeldConsent, after: int) -> bool:
@@ -179,7 +179,7 @@ class Proof:
     def _clicks(self, event: HeldConsent, after: int) -> list[HeldConsent]:
         """The events that complete the double opt-in that `event` began."""
         clicks = self._clicked.get(event.record_id, ())
-        return [one for one in clicks if self.when(one).first > after and self._completes(one, event)]
+        return [click for click in clicks if self.when(click).first > after and self._completes(click, event)]
 
     def _begun(self, click: HeldConsent, after: int) -> list[HeldConsent]:
         """The consents that a click completes; a refusal in between leaves it nothing to complete.
@@ -188,8 +188,10 @@ class Proof:
         """
         if click.expressed_by == IMPORT:
             return []
-        begun = [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
-        return [one for one in begun if self.when(one).first > after and self._is_here(one)]
+        begun = [
+            consent for consent in self.yeses if consent.record_id == click.confirms and self._completes(click, consent)
+        ]
+        return [consent for consent in begun if self.when(consent).first > after and self._is_here(consent)]
 
     def _is_here(self, event: HeldConsent) -> bool:
         """True if a consent covers purpose, channel and contact point of the send."""
@@ -202,11 +204,11 @@ class Proof:
 
     def _completes(self, click: HeldConsent, event: HeldConsent) -> bool:
         """True if a click completes a consent: same company, not earlier, not in the future, not ended."""
-        said = self.when(click).last
+        clicked = self.when(click).last
         return (
             method(event) != CLICKED
             and click.controller_id == event.controller_id
-            and self.when(event).first <= said <= self.case.at + self.case.policy.skew_ms * 1000
+            and self.when(event).first <= clicked <= self.case.at + self.case.policy.skew_ms * 1000
             and not any(self._ended(click, end) for end in self._ends)
         )
 

@@ -75,62 +75,62 @@ def decide(
     ending: Sequence[Found] = system.unready(case, as_of)
     if plan.ungoverned and (not ending or send.message_class in OWED):
         ending = [*ending, plan.ungoverned]
-    found = [*plan.unplaced, *system.twice(clearance, plan.checkpoint)]
+    reasons = [*plan.unplaced, *system.twice(clearance, plan.checkpoint)]
     if send.message_class in OWED:
         invalid = plan.invalid or system.undelivered(case)
-        return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
+        return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *reasons], clearance)
     if ending := ending or plan.invalid or system.undelivered(case):
         return only(case.policy, plan.at, ending)
     if send.message_class == "marketing":
-        return _marketing(plan, case, found)
+        return _marketing(plan, case, reasons)
     if send.message_class == "confirmation":
-        return _confirmation(plan, case, found)
-    return _transactional(plan, case, found)
+        return _confirmation(plan, case, reasons)
+    return _transactional(plan, case, reasons)
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
     """A decision with these reasons only, without looking at anything else (rule 6.4.1)."""
-    found = ordered(reasons)
-    return Decision(verdict(found), found, (), (), None, at, policy)
+    ranked = ordered(reasons)
+    return Decision(verdict(ranked), ranked, (), (), None, at, policy)
 
 
-def _marketing(plan: Plan, case: Case, found: list[Found]) -> Decision:
+def _marketing(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     """Judges an advertisement by all rules."""
     consents = Consents(case)
     basis = bases.choose(case, consents)
     facts = case.facts
     asked = facts.suppressions or facts.erased is not None
     stops, lifted = objections.stopped(case, consents) if asked else ([], _NO_NOTES)
-    found += plan.suspended
-    found += stops
-    found += basis.reasons
-    found += _status(case, basis, consents)
+    reasons += plan.suspended
+    reasons += stops
+    reasons += basis.reasons
+    reasons += _status(case, basis, consents)
     if case.send.audience or case.send.flags:
-        found += audience.selected(case, consents)
-    unwilling = not WILL.isdisjoint([reason.code for reason in found])
+        reasons += audience.selected(case, consents)
+    unwilling = not WILL.isdisjoint([reason.code for reason in reasons])
     if not unwilling:
-        found += channel.opted_in(case, consents)
-    found += plan.displayed
-    found += plan.unreleased
+        reasons += channel.opted_in(case, consents)
+    reasons += plan.displayed
+    reasons += plan.unreleased
     left_out: tuple[str, ...] = ()
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
-        left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
-        found = [reason for reason in found if reason.code not in ABSENCE]
+        left_out = tuple(sorted({reason.code for reason in reasons if reason.code in ABSENCE}))
+        reasons = [reason for reason in reasons if reason.code not in ABSENCE]
     notes = lifted | basis.notes
-    decision = _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
+    decision = _decided(case, reasons, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
     consented = basis.consent is not None or not case.policy.needs_consent(case.send.channel)
     assert decision.verdict != "clear" or consented, "cleared without an effective consent"
     return decision
 
 
-def _confirmation(plan: Plan, case: Case, found: list[Found]) -> Decision:
+def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     """Judges a send that asks for consent (rule 6.6) by everything that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
-    versions = [one for one in case.facts.sources if one.source_id == send.source_id]
+    versions = [version for version in case.facts.sources if version.source_id == send.source_id]
     stops, lifted = objections.stopped(case, consents)
-    found += plan.suspended
-    found += stops
-    found += objections.elsewhere(case, {reason.code for reason in stops})
+    reasons += plan.suspended
+    reasons += stops
+    reasons += objections.elsewhere(case, {reason.code for reason in stops})
     if versions:
         basis = bases.of(case, versions, consents)
     else:
@@ -138,50 +138,50 @@ def _confirmation(plan: Plan, case: Case, found: list[Found]) -> Decision:
         basis = Basis(None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing)), standing)
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents)):
-        found.append(confirmation.refused(case, nos))
+        reasons.append(confirmation.refused(case, nos))
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
-            found.append(reason)
-    found += _status(case, basis, consents)
-    found += audience.selected(case, consents)
-    found += plan.unreleased
+            reasons.append(reason)
+    reasons += _status(case, basis, consents)
+    reasons += audience.selected(case, consents)
+    reasons += plan.unreleased
     if source is not None and not any(case.covers(version) for version in versions):
-        found.append(source_rules.uncovered(case, (source,)))
-    found += confirmation.barred(case, source, consents)
-    found += confirmation.defective(case)
-    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
+        reasons.append(source_rules.uncovered(case, (source,)))
+    reasons += confirmation.barred(case, source, consents)
+    reasons += confirmation.defective(case)
+    decision = _decided(case, reasons, "confirmation", basis=basis, notes=lifted)
     if decision.verdict != "confirm":
         return decision
     return decision._replace(verdict="block", obligations=())  # the person is not asked whether they may be asked
 
 
-def _transactional(plan: Plan, case: Case, found: list[Found]) -> Decision:
+def _transactional(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     """Judges service mail: without consent, and not after an erasure until the person gives the address anew."""
     consents = Consents(case)
-    found += plan.suspended
-    found += objections.erased(case, consents, lifted=lambda said: person.given_since(case, said))
-    found += person.reached(case)
-    return _decided(case, found, "transactional")
+    reasons += plan.suspended
+    reasons += objections.erased(case, consents, lifted=lambda since: person.given_since(case, since))
+    reasons += person.reached(case)
+    return _decided(case, reasons, "transactional")
 
 
-def _owed(case: Case, found: list[Found], clearance: Cleared | None) -> Decision:
+def _owed(case: Case, reasons: list[Found], clearance: Cleared | None) -> Decision:
     """Judges mail about safety and rights, which goes out (rule 7.3.16).
 
     Only an unreachable contact point and the same event a second time withhold it. All else is noted.
     """
     again = clearance is not None and clearance.event_id == case.send.event_id
     withholding = {"CONTACT_UNDELIVERABLE", "DUPLICATE_SEND"} if again else {"CONTACT_UNDELIVERABLE"}
-    found += person.reached(case)
-    notes = {reason.code for reason in found if reason.code not in withholding}
+    reasons += person.reached(case)
+    notes = {reason.code for reason in reasons if reason.code not in withholding}
     if objections.erased(case, Consents(case)):
         notes.add(ERASED)
-    reasons = ordered([reason for reason in found if reason.code in withholding])
-    return Decision(verdict(reasons), reasons, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
+    bars = ordered([reason for reason in reasons if reason.code in withholding])
+    return Decision(verdict(bars), bars, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
 
 
 def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:
-    found = (*person.age(case, basis.standing), *person.unaccounted(case))
-    return (*found, *person.reached(case), *person.near(case, consents)) if case.facts.suppressions else found
+    reasons = (*person.age(case, basis.standing), *person.unaccounted(case))
+    return (*reasons, *person.reached(case), *person.near(case, consents)) if case.facts.suppressions else reasons
 
 
 def _decided(
@@ -229,9 +229,9 @@ def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis:
         return (ENCLOSE_NOTICE,)
     if worst != "clear" or basis is None:
         return ()
-    found = [STOP_CONTACT] if message_class == "marketing" else [ENCLOSE_NOTICE]
+    obligations = [STOP_CONTACT] if message_class == "marketing" else [ENCLOSE_NOTICE]
     if message_class == "marketing" and case.send.channel in channel.OPT_IN:
-        found.append(OPT_OUT)
+        obligations.append(OPT_OUT)
     if not basis.own:
-        found.append(STATE_SOURCE)
-    return tuple(found)
+        obligations.append(STATE_SOURCE)
+    return tuple(obligations)

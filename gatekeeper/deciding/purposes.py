@@ -29,8 +29,8 @@ class Purposes:
 
     def get(self, code: str) -> Purpose | None:
         """The newest record of a registered purpose; None for a code that is not registered."""
-        found = self.registered.get(code)
-        return found.purpose if found else None
+        entry = self.registered.get(code)
+        return entry.purpose if entry else None
 
 
 def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
@@ -41,31 +41,31 @@ def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
     upper one's word: the lower one that differs is not read. An upper one without two managers does not take back a
     lower one that arrived before it. Then the upper one is not read.
     """
-    found: dict[str, Registered] = {}
+    counted: dict[str, Registered] = {}
     unread: set[str] = set()
     for arrived, record in records:
-        first = found.get(record.id)
+        first = counted.get(record.id)
         if not (record.marketing or record.by_two) or (first and first.purpose.marketing != record.marketing):
             unread.add(record.id)
         elif first:
-            found[record.id] = Registered(record, first.arrived, first.by_two or record.by_two)
+            counted[record.id] = Registered(record, first.arrived, first.by_two or record.by_two)
         else:
-            found[record.id] = Registered(record, arrived, record.by_two)
-    came = {code: (one.arrived, place) for place, (code, one) in enumerate(found.items())}
+            counted[record.id] = Registered(record, arrived, record.by_two)
+    came = {code: (entry.arrived, rank) for rank, (code, entry) in enumerate(counted.items())}
     registered: dict[str, Registered] = {}
-    for code in sorted(found, key=lambda one: one.count(".")):
-        one = found[code]
-        refused = any(_differ(one, registered[upper]) for upper in above(code) if upper in registered)
-        if not one.by_two:
+    for code in sorted(counted, key=lambda name: name.count(".")):
+        entry = counted[code]
+        refused = any(_differ(entry, registered[upper]) for upper in above(code) if upper in registered)
+        if not entry.by_two:
             refused = refused or any(
-                _differ(one, lower) and came[name] < came[code]
-                for name, lower in found.items()
+                _differ(entry, lower) and came[name] < came[code]
+                for name, lower in counted.items()
                 if name.startswith(f"{code}.")
             )
         if refused:
             unread.add(code)
         else:
-            registered[code] = one
+            registered[code] = entry
     return Purposes(registered, tuple(sorted(unread)))
 
 

@@ -99,7 +99,7 @@ def redacted_fields(
 def _tokens(named: dict[str, Any], point: str) -> list[Token]:
     token, readings = named.pop("token", None), named.pop("readings", None) or ()
     less = [Token(reading["token"], point, reading["score"]) for reading in readings]
-    beside = [Token(one, point, BESIDE) for one in named.pop("beside", None) or ()]
+    beside = [Token(value, point, BESIDE) for value in named.pop("beside", None) or ()]
     return [Token(token, point), *less, *beside] if token else []
 
 
@@ -108,19 +108,19 @@ def sources(lines: bytes) -> KnownSources:
 
     All versions of one source are kept, each in the strongest state that any of them has.
     """
-    found = _all(Source, lines)
+    versions = _all(Source, lines)
     strongest: dict[str, int] = {}
     points: dict[str, tuple[str | None, ...]] = {}
-    for source in found:
+    for source in versions:
         strongest[source.source_id] = max(strongest.get(source.source_id, 0), _STATES.index(source.state))
         for point in source.contact_points:
             points[point.id] = (*points.get(point.id, ()), source.acquired_at)
     if not any(strongest.values()):
-        return KnownSources(found, points)
-    states = {id_: _STATES[place] for id_, place in strongest.items()}
+        return KnownSources(versions, points)
+    states = {id_: _STATES[rank] for id_, rank in strongest.items()}
     kept = (
         source if source.state == states[source.source_id] else changed(source, state=states[source.source_id])
-        for source in found
+        for source in versions
     )
     return KnownSources(tuple(source for source in kept if source.state != "deleted"), points)
 
@@ -185,7 +185,7 @@ def _bare(model: type[BaseModel]) -> type[Any]:
             if isinstance(default, BaseModel):
                 default = _BARE[type(default)]()
             fields.append((name, kind) if info.is_required() else (name, kind, default))
-    properties = {name: one for name, one in vars(model).items() if isinstance(one, property)}
+    properties = {name: member for name, member in vars(model).items() if isinstance(member, property)}
     return msgspec.defstruct(model.__name__, fields, namespace=properties, kw_only=True, frozen=True, gc=False)
 
 
@@ -199,7 +199,7 @@ def _kind(annotation: Any) -> Any:
     if origin is tuple:
         return tuple.__class_getitem__((_kind(inside[0]), ...))
     if origin in (Union, UnionType):
-        kinds = {_kind(one) for one in inside}
+        kinds = {_kind(arg) for arg in inside}
         lists = [kind for kind in kinds if get_origin(kind) is tuple]
         parts = [kind for kind in kinds if kind in _BARE.values()]
         if lists:

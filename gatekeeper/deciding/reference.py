@@ -65,7 +65,7 @@ class Reference:
     def purposes(self) -> Purposes:
         """The registered purposes."""
         if self._registered is None:
-            self._registered = purposes.read((one.arrived, one.model) for one in self._purposes)
+            self._registered = purposes.read((version.arrived, version.model) for version in self._purposes)
         return self._registered
 
     @property
@@ -83,19 +83,19 @@ class Reference:
         if versions is None:
             return None
         binding = versions.binding
-        found = in_force(binding, when)
-        if len(binding) == 1 and not found.accepted_legacy:
-            return found
-        said = next((one.model.invalidated_at for one in binding if one.model.invalidated_at), None)
-        legacy = bool(found.accepted_legacy and versions.resolved and found is binding[0].model)
-        if (said, legacy) == (found.invalidated_at, bool(found.accepted_legacy)):
-            return found
-        return found.model_copy(update={"invalidated_at": said, "accepted_legacy": legacy})
+        notice = in_force(binding, when)
+        if len(binding) == 1 and not notice.accepted_legacy:
+            return notice
+        invalidated = next((version.model.invalidated_at for version in binding if version.model.invalidated_at), None)
+        legacy = bool(notice.accepted_legacy and versions.resolved and notice is binding[0].model)
+        if (invalidated, legacy) == (notice.invalidated_at, bool(notice.accepted_legacy)):
+            return notice
+        return notice.model_copy(update={"invalidated_at": invalidated, "accepted_legacy": legacy})
 
     def companies_of(self, names: Iterable[str]) -> set[str]:
         """The companies whose notices are among these records (`kind/id`), in any version."""
         ids = (name.removeprefix("notice/") for name in names if name.startswith("notice/"))
-        return {one.model.controller_id for id_ in ids for one in self._notices.get(id_, ())}
+        return {version.model.controller_id for id_ in ids for version in self._notices.get(id_, ())}
 
     def template(self, id_: str, when: int | None) -> Template | None:
         """The version of a template in force at an instant (microseconds)."""
@@ -108,13 +108,13 @@ class Reference:
         if versions is None:
             return None
         newest = versions.binding[-1].model
-        flags = tuple(sorted({flag for one in versions.binding for flag in one.model.flags}))
+        flags = tuple(sorted({flag for version in versions.binding for flag in version.model.flags}))
         return newest if len(flags) == len(newest.flags) else newest.model_copy(update={"flags": flags})
 
     def checks(self, id_: str) -> list[ProviderCheck]:
         """The checks of a batch's provider in all its versions."""
         versions = self._batches.get(id_)
-        return [one.model.check for one in versions.binding if one.model.check] if versions else []
+        return [version.model.check for version in versions.binding if version.model.check] if versions else []
 
     def put(self, model: Referred, value: bytes, arrived: int) -> bytes:
         """Adds one record; the result is the bytes whose hash stands in `digests` for it from now on.

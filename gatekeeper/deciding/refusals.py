@@ -43,8 +43,8 @@ class Lifter(NamedTuple):
 
 def no_of(case: Case, event: Consent) -> No:
     """The refusal that a withdrawal or refusal event expresses."""
-    said = case.span(event.event_time or event.recorded_at)
-    return No(event.record_id, event.state, said, event.controller_id, guarded(case, event.expressed_by, said))
+    spoken = case.span(event.event_time or event.recorded_at)
+    return No(event.record_id, event.state, spoken, event.controller_id, guarded(case, event.expressed_by, spoken))
 
 
 def stop_of(case: Case, stop: HeldSuppression) -> No:
@@ -54,11 +54,11 @@ def stop_of(case: Case, stop: HeldSuppression) -> No:
     One of a register is a no to everybody, so only a consent to the sender lifts it (rule 8.3.52).
     """
     heard = first_word(case, stop)
-    said = case.span(heard.received_at)
+    spoken = case.span(heard.received_at)
     if heard.effective_at:
-        said = Span(min(said.first, case.span(heard.effective_at).first), said.last)
-    guard = guarded(case, stop.expressed_by, said)
-    return No(stop.suppression_id, stop.kind, said, None if stop.kind == REGISTER else stop.scope.controller, guard)
+        spoken = Span(min(spoken.first, case.span(heard.effective_at).first), spoken.last)
+    guard = guarded(case, stop.expressed_by, spoken)
+    return No(stop.suppression_id, stop.kind, spoken, None if stop.kind == REGISTER else stop.scope.controller, guard)
 
 
 def first_word(case: Case, stop: HeldSuppression) -> HeldSuppression:
@@ -75,8 +75,8 @@ def first_word(case: Case, stop: HeldSuppression) -> HeldSuppression:
         for hit in case.stops
         if (hit.stop.kind, hit.stop.suppression_id) == (stop.kind, stop.suppression_id) and hit.score >= score
     ]
-    heard = [one for one in versions if one.arrived is not None and bound(case, one) is not None]
-    return min(heard, key=lambda one: (one.arrived or 0, -case.span(one.received_at).last), default=stop)
+    heard = [version for version in versions if version.arrived is not None and bound(case, version) is not None]
+    return min(heard, key=lambda version: (version.arrived or 0, -case.span(version.received_at).last), default=stop)
 
 
 def bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
@@ -146,11 +146,11 @@ def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[
             for yes in lifters
             if yes.controller in (no.controller, case.send.controller_id) and not (no.guarded and yes.minor)
         ]
-        if any(said.first > no.said.last for said in able):
+        if any(span.first > no.said.last for span in able):
             notes.add(SUPERSEDED)
             continue
         left.append(no)
-        if any(said.last >= no.said.first for said in able):
+        if any(span.last >= no.said.first for span in able):
             notes.add(TIE)
     return tuple(left), frozenset(notes)
 

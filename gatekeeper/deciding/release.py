@@ -100,19 +100,19 @@ def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
     if reason.code != "NAME_NEAR_STOP" or not stops:
         return False
     known = max(case.known_since(first_word(case, stop)) for stop in stops)
-    return reason.code not in _named([one for one in alive if case.span(one.at).first > known], case.policy)
+    return reason.code not in _named([release for release in alive if case.span(release.at).first > known], case.policy)
 
 
 def _given(case: Case) -> list[HeldRelease]:
     """The releases of the send key that were not dated ahead and not taken back."""
     key = (case.send.campaign_id, case.send.channel)
-    ours = [one for one in case.facts.releases if (one.campaign_id, one.channel) == key]
-    revoked = {one.decision_id for one in ours if one.kind == "release_revoked"}
+    ours = [release for release in case.facts.releases if (release.campaign_id, release.channel) == key]
+    revoked = {release.decision_id for release in ours if release.kind == "release_revoked"}
     latest = case.at + case.policy.skew_ms * 1000
     return [
-        one
-        for one in ours
-        if one.kind == "release" and one.decision_id not in revoked and case.span(one.at).last <= latest
+        release
+        for release in ours
+        if release.kind == "release" and release.decision_id not in revoked and case.span(release.at).last <= latest
     ]
 
 

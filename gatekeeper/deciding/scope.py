@@ -25,17 +25,17 @@ def read(case: Case, event: HeldConsent) -> HeldConsent:
     Any other event is the same. `voids` that names no record of the person counts as absent, as does one that names
     its own.
     """
-    if event.voids and all(event.voids != one.record_id for one in case.facts.consents if one is not event):
+    if event.voids and all(event.voids != other.record_id for other in case.facts.consents if other is not event):
         event = changed(event, voids=None)
     if event.state not in NO_STATES and (event.voids or event.state not in ENDS):
         return event
-    said = case.span(event.event_time or event.recorded_at)
+    spoken = case.span(event.event_time or event.recorded_at)
     wide: dict[str, Any] = {}
-    if not _company(case, event.controller_id, event.arrived, said):
+    if not _company(case, event.controller_id, event.arrived, spoken):
         wide["controller_id"] = "*"
     if not _purpose(case, event.purpose, event.arrived):
         wide["purpose"] = "*"
-    if not _point(case, event.contact_point_id, said):
+    if not _point(case, event.contact_point_id, spoken):
         wide["contact_point_id"] = "*"
     if not _CHANNELS.issuperset(event.channels):
         wide["channels"] = ("*",)
@@ -44,15 +44,15 @@ def read(case: Case, event: HeldConsent) -> HeldConsent:
 
 def read_stop(case: Case, stop: HeldSuppression) -> HeldSuppression:
     """A suppression of the will with `*` for each name in its scope that is not known."""
-    scope, said = stop.scope, case.span(stop.received_at)
+    scope, spoken = stop.scope, case.span(stop.received_at)
     wide: dict[str, Any] = {}
-    if not _company(case, scope.controller, stop.arrived, said):
+    if not _company(case, scope.controller, stop.arrived, spoken):
         wide["controller"] = "*"
     if not _group(case, scope.group, stop.arrived):
         wide["group"] = "*"
     if not _purpose(case, scope.purpose, stop.arrived):
         wide["purpose"] = "*"
-    if not _point(case, scope.contact_point, said):
+    if not _point(case, scope.contact_point, spoken):
         wide["contact_point"] = "*"
     if not _CHANNELS.issuperset(scope.channels):
         wide["channels"] = ("*",)
@@ -75,8 +75,8 @@ def purpose_known(registered: Mapping[str, Registered], code: str, arrived: int 
     """
     code = code.rstrip(".")
     return any(
-        f"{name}.".startswith(f"{code}.") and (one.by_two or (arrived is not None and one.arrived <= arrived))
-        for name, one in registered.items()
+        f"{name}.".startswith(f"{code}.") and (entry.by_two or (arrived is not None and entry.arrived <= arrived))
+        for name, entry in registered.items()
     )
 
 
@@ -92,7 +92,9 @@ def _company(case: Case, name: str | None, arrived: int | None, said: Span) -> b
 def _group(case: Case, name: str | None, arrived: int | None) -> bool:
     if name in (None, "*"):
         return True
-    return any(one.group == name and _in_time(case, one.id, arrived) for one in case.reference.controllers.values())
+    return any(
+        company.group == name and _in_time(case, company.id, arrived) for company in case.reference.controllers.values()
+    )
 
 
 def _in_time(case: Case, company: str, arrived: int | None) -> bool:

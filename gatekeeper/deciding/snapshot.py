@@ -38,10 +38,12 @@ def snapshot(
     )
     parts = []
     if addresses:
-        parts.append(b'"addresses":%b,' % canonical([one.model_dump(exclude_defaults=True) for one in addresses]))
+        parts.append(
+            b'"addresses":%b,' % canonical([address.model_dump(exclude_defaults=True) for address in addresses])
+        )
     if ages.now is not None:
-        told = canonical(ages.sources), canonical(ages.by_day)
-        parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *told))
+        encoded = canonical(ages.sources), canonical(ages.by_day)
+        parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *encoded))
     if ask_lines:
         parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))
     parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
@@ -68,28 +70,28 @@ def snapshot(
 
 def read_snapshot(recorded: bytes) -> Facts:
     """The facts of a recorded snapshot, as decide() saw them; for replay."""
-    found = Snapshot.model_validate_json(recorded)
-    stops = {canonical(stop.event): stop.score for stop in found.suppressions}
-    elsewhere = {canonical(stop.event) for stop in found.suppressions if stop.elsewhere}
-    known = redacted.sources(_lines(found.sources))
+    parsed = Snapshot.model_validate_json(recorded)
+    stops = {canonical(stop.event): stop.score for stop in parsed.suppressions}
+    elsewhere = {canonical(stop.event) for stop in parsed.suppressions if stop.elsewhere}
+    known = redacted.sources(_lines(parsed.sources))
     return Facts(
         sources=known.read,
         points=known.points,
-        addresses=found.addresses,
-        late=found.late,
-        left=found.left,
-        consents=redacted.consents(_lines(found.consents)),
+        addresses=parsed.addresses,
+        late=parsed.late,
+        left=parsed.left,
+        consents=redacted.consents(_lines(parsed.consents)),
         suppressions=redacted.hits(stops, elsewhere),
-        contact_point_from=frozenset(found.contact_point_from),
-        contact_point_near=found.contact_point_near,
-        printed=found.printed,
-        unreadable=found.unreadable,
+        contact_point_from=frozenset(parsed.contact_point_from),
+        contact_point_near=parsed.contact_point_near,
+        printed=parsed.printed,
+        unreadable=parsed.unreadable,
         snapshot=recorded,
-        events=redacted.events(_lines(found.events)),
-        asks=redacted.asks(_lines(found.asks)),
-        releases=redacted.releases(_lines(found.releases)),
-        erased=found.erased,
-        ages=Ages(found.age, found.age_from, found.age_on),
+        events=redacted.events(_lines(parsed.events)),
+        asks=redacted.asks(_lines(parsed.asks)),
+        releases=redacted.releases(_lines(parsed.releases)),
+        erased=parsed.erased,
+        ages=Ages(parsed.age, parsed.age_from, parsed.age_on),
     )
 
 

@@ -73,8 +73,8 @@ def in_force(versions: Sequence[Version[M]], when: int | None) -> M:
 
     A version is in force from its arrival, the first from always. An undated fact takes the first.
     """
-    found = versions[0]
-    for one in versions[1:]:
-        if when is not None and one.arrived * 1000 <= when:
-            found = one
-    return found.model
+    current = versions[0]
+    for version in versions[1:]:
+        if when is not None and version.arrived * 1000 <= when:
+            current = version
+    return current.model

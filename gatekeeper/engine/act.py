@@ -41,8 +41,8 @@ class ActRecord(Record):
     def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
         """Decodes a record of `acts`. Never raises."""
         try:
-            found = read(record)
-            return cls._with(record, act=found.model, said=found.json, entropy=entropy)
+            content = read(record)
+            return cls._with(record, act=content.model, said=content.json, entropy=entropy)
         except Unreadable as fault:
             return cls._with(record, fault=fault)
         except Exception as error:  # a defect of ours must not stop the other acts
@@ -115,22 +115,22 @@ def answered(
     who, salt = now.subject(whom) if whom else (None, ())
     if salt and act and act.kind == "erase":
         who, salt = None, ()  # a partition that never named this person need not do so now
-    said = acted(act, answer.outcome, answer.code, item=item)
+    fields = acted(act, answer.outcome, answer.code, item=item)
     if isinstance(act, Release) and act.kind == "release":
-        said["counted"] = asked.counted
+        fields["counted"] = asked.counted
     if asked.signer is not None and about is None:  # the record of a piece names the act
-        said["signed"] = [dict(asked.signer.kept)]
+        fields["signed"] = [dict(asked.signer.kept)]
     if evaluation is None:
-        proof = now.note(cause, said, scope=scope, clearance=answer.clearance, subject=who)
+        proof = now.note(cause, fields, scope=scope, clearance=answer.clearance, subject=who)
     else:
-        proof = evaluation.record(cause, subject=who, act=said)
-    told = evaluation.decision if evaluation and answer.outcome in ("cleared", "withheld") else None
+        proof = evaluation.record(cause, subject=who, act=fields)
+    decision = evaluation.decision if evaluation and answer.outcome in ("cleared", "withheld") else None
     return Judged(
         answer.outputs,
         proof,
         cause.id,
-        told.verdict if told else None,
-        told.codes if told else (),
+        decision.verdict if decision else None,
+        decision.codes if decision else (),
         dead=answer.outcome == "unreadable",
         failed=answer.outcome == "failed" or (evaluation is not None and evaluation.error is not None),
         entries=(*answer.entries, *salt),

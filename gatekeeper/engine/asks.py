@@ -50,7 +50,7 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
     reference = evaluation.moment.store.reference
     if facts is None:
         return Asked(code="not_confirmable")
-    source = next((one for one in facts.sources if one.source_id == decision.basis), None)
+    source = next((source for source in facts.sources if source.source_id == decision.basis), None)
     template = reference.ask
     if PENDING in decision.codes:
         return Asked(code="waits_along")
@@ -84,8 +84,10 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
         text=written.text,
         delivery=send.delivery,
     )
-    said, _ = redacted_fields("confirmations", parsed(ask).json)
+    fields, _ = redacted_fields("confirmations", parsed(ask).json)
     headers = (("gate-decision-id", id_.encode()),)
     output = Output("confirmations", send.recipient_id.encode(), encode(ask), headers)
-    entry = entries.ask(send.recipient_id, id_, said, answer_code=question.code, contact_point_id=send.contact_point.id)
+    entry = entries.ask(
+        send.recipient_id, id_, fields, answer_code=question.code, contact_point_id=send.contact_point.id
+    )
     return Asked((output,), (entry,))

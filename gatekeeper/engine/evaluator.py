@@ -52,10 +52,10 @@ class Evaluator:
 
     def plans(self, store: KnownFacts, at: int) -> Plans:
         """The plans of an instant (milliseconds) according to the store; the same until either changes."""
-        packs, found = self.holding(store), self._plans
-        if found is None or not found.serve(store.reference, packs, at):
-            found = self._plans = Plans(store.reference, packs, at)
-        return found
+        packs, plans = self.holding(store), self._plans
+        if plans is None or not plans.serve(store.reference, packs, at):
+            plans = self._plans = Plans(store.reference, packs, at)
+        return plans
 
     def printed(self, send: Send) -> Printed | None:
         """The result of comparing the printed address of a send."""

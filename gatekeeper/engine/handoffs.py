@@ -67,15 +67,15 @@ class CampaignActRun:
             shadow = now.mode == "shadow"
             self._left = [] if shadow else now.ledger.of_campaign(self._act.campaign, self._act.channel)
         taken, self._left = self._left[:most], self._left[most:]
-        found = []
+        outcomes = []
         for key in taken:
             clearance = now.ledger.clearance(key, now.at)
             judged = self._of(now, clearance) if clearance else None
             if judged is not None:
-                found.append(judged)
+                outcomes.append(judged)
         if not self._left:
-            found.append(self._ended(now))
-        return found
+            outcomes.append(self._ended(now))
+        return outcomes
 
     def _of(self, now: Moment, clearance: Clearance) -> Judged | None:
         """The result for one clearance, None if nothing changes."""

@@ -51,8 +51,8 @@ class MissingInput(Exception):
 
 def places(some: Iterable[WrittenRecord]) -> Iterator[InputKey]:
     """Yields the places of the inputs of audit records."""
-    for one in some:
-        yield logical_name(one.said["src"]["topic"]), one.said["src"]["offset"]
+    for record in some:
+        yield logical_name(record.said["src"]["topic"]), record.said["src"]["offset"]
 
 
 def items(acts: Iterable[Record]) -> Iterator[InputKey]:
@@ -92,7 +92,7 @@ class _Implying:
     def _seen(self) -> tuple[Entry, ...]:
         """The entry by which a copy of a signed act is refused."""
         act_id, signed = str(self._act.get("act_id")), self._act.get("signed") or ()
-        return tuple(entries.seen(act_id, milliseconds(one["at"]) + WINDOW_MS) for one in signed)
+        return tuple(entries.seen(act_id, milliseconds(signature["at"]) + WINDOW_MS) for signature in signed)
 
     def _own(self) -> tuple[Entry, ...]:
         stage, outcome = self._said["stage"], self._act.get("outcome")
@@ -161,33 +161,33 @@ class _Implying:
             return ()
         place = record.offset if own else act.review.offset if act is not None else -1
         item = record if own else self._inputs.records.get(("review", place))
-        found = review.item(item.key, item.value, dict(item.headers)) if item else None
+        withheld = review.item(item.key, item.value, dict(item.headers)) if item else None
         if outcome == "failed":
-            return self._left(record, str(item_id or record.header("gate-decision-id")), found) if own else ()
+            return self._left(record, str(item_id or record.header("gate-decision-id")), withheld) if own else ()
         if outcome in ("refused", "unreadable") and not self._said["reasons"]:
             return ()
-        if item is None or found is None:
+        if item is None or withheld is None:
             raise MissingInput
-        send, last = found.send, self._ledger.standing(found.send.recipient_id, found.did)
+        send, last = withheld.send, self._ledger.standing(withheld.send.recipient_id, withheld.did)
         if outcome == "refused":
             return self._ended_releases(send)
         form = self._form(act, last)
         kept: tuple[Entry, ...] = ()
         state = review.after("redecide" if form is None else "release", outcome)
         if outcome in ("cleared", "withheld"):
-            kept = self._remembered(found.sent)
+            kept = self._remembered(withheld.sent)
             if form is not None and "RELEASE_SUPERSEDED" not in self._decision().codes:
-                kept += (entries.release(send, found.did, form, until=self._at + review.KEPT_MS),)
+                kept += (entries.release(send, withheld.did, form, until=self._at + review.KEPT_MS),)
         elif outcome == "asked":
             kept = (*self._asked(send), *self._ended_releases(send))
         elif outcome in ("undone", "recalled"):
-            kept = (Entry(entries.release_key(send, found.did), None),)
+            kept = (Entry(entries.release_key(send, withheld.did), None),)
             if outcome == "recalled":
                 clearance = self._ledger.about(send, self._at).clearance
                 kept += (Entry(clearance.key, None),) if clearance else ()
         if state is None:
             return kept
-        return (*kept, self._closed(found, state, form, last, place))
+        return (*kept, self._closed(withheld, state, form, last, place))
 
     def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
         """The redacted form of the release that an act is about, in the form that the worker keeps."""
@@ -204,13 +204,13 @@ class _Implying:
         if record is None:
             raise MissingInput
         ask = _parsed("confirmations", record)
-        said, _ = redacted_fields("confirmations", ask.json)
+        fields, _ = redacted_fields("confirmations", ask.json)
         more = {"answer_code": ask.model.answer_code, "contact_point_id": send.contact_point.id}
-        return (entries.ask(send.recipient_id, self._said["did"], said, **more),)
+        return (entries.ask(send.recipient_id, self._said["did"], fields, **more),)
 
     def _closed(
         self,
-        found: review.ReviewRecord,
+        withheld: review.ReviewRecord,
         state: State,
         form: dict[str, Any] | None,
         last: ItemState | None,
@@ -226,9 +226,10 @@ class _Implying:
             said=form if state in ("released", "proposed", "undone") else None,
             offset=place if state in review.WAITING else None,
             before=tuple(name for name in before if name != self._act["act_id"]),
-            signed=state == "proposed" and any(one["method"] != "vouched" for one in self._act.get("signed") or ()),
+            signed=state == "proposed"
+            and any(signature["method"] != "vouched" for signature in self._act.get("signed") or ()),
         )
-        return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
+        return entries.act(withheld.send.recipient_id, withheld.did, standing, until=withheld.until)
 
     def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
         """The entry of an item that the gate no longer judges by itself, after a defect."""
@@ -240,10 +241,10 @@ class _Implying:
         return (entries.act(owner, item, left, until=found.until if found else self._at + review.KEPT_MS),)
 
     def _input(self) -> Record:
-        found = self._inputs.records.get((logical_name(self._src["topic"]), self._src["offset"]))
-        if found is None:
+        record = self._inputs.records.get((logical_name(self._src["topic"]), self._src["offset"]))
+        if record is None:
             raise MissingInput
-        return found
+        return record
 
     def _read(self) -> Any:
         try:
@@ -254,16 +255,16 @@ class _Implying:
     def _clearance(self, did: str | None) -> Clearance:
         campaign = self._said["campaign"]
         for key in self._ledger.of_campaign(campaign or ""):
-            found = self._ledger.clearance(key, self._at)
-            if found is not None and found.did == did:
-                return found
+            clearance = self._ledger.clearance(key, self._at)
+            if clearance is not None and clearance.did == did:
+                return clearance
         raise MissingInput
 
     def _decision(self) -> Decision:
-        said = self._said
-        reasons = tuple(Found(one["code"], tuple(one["facts"]), one["says"]) for one in said["reasons"])
-        notes, must = tuple(said["notes"]), tuple(said["obligations"])
-        return Decision(said["verdict"], reasons, notes, must, said["basis"], self._at, self._policy)
+        record = self._said
+        reasons = tuple(Found(reason["code"], tuple(reason["facts"]), reason["says"]) for reason in record["reasons"])
+        notes, must = tuple(record["notes"]), tuple(record["obligations"])
+        return Decision(record["verdict"], reasons, notes, must, record["basis"], self._at, self._policy)
 
 
 def _parsed(topic: str, record: Record) -> Parsed[Any]:
@@ -276,5 +277,5 @@ def _parsed(topic: str, record: Record) -> Parsed[Any]:
 def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
     """The policy version that decided, else the version in force at that time if the text is not available."""
     packs = judge.holding(store)
-    known = (one for one in packs.every if one.sha256 == ref["sha256"])
-    return next(known, packs.at(at))
+    matching = (policy for policy in packs.every if policy.sha256 == ref["sha256"])
+    return next(matching, packs.at(at))

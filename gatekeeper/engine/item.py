@@ -178,8 +178,8 @@ def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
     Its `bulk` is the result of `number`. `counted`: as of `ActRecord`; None in audit
     records from before workers counted.
     """
-    said, _ = redacted_fields("acts", parsed(_numbered(act, counted)).json)
-    return {name: field for name, field in said.items() if name not in ("act_id", "review")}
+    fields, _ = redacted_fields("acts", parsed(_numbered(act, counted)).json)
+    return {name: field for name, field in fields.items() if name not in ("act_id", "review")}
 
 
 def _numbered(act: Release, counted: int | None) -> Release:

@@ -31,9 +31,9 @@ AWAITS = "awaits_answer"
 
 def on_item(now: Moment, asked: ActRecord) -> Answer:
     """Answers an act about an item; an act that is not allowed is refused. Raises on a defect of ours."""
-    found = item_of(asked.about)
-    answer = done(now, asked, asked.cause, found)
-    return replace(answer, scope=judged_send(found.sent.json)) if found else answer
+    withheld = item_of(asked.about)
+    answer = done(now, asked, asked.cause, withheld)
+    return replace(answer, scope=judged_send(withheld.sent.json)) if withheld else answer
 
 
 def item_of(record: Record | None) -> ReviewRecord | None:
@@ -41,7 +41,7 @@ def item_of(record: Record | None) -> ReviewRecord | None:
     return review.item(record.key, record.value, dict(record.headers)) if record else None
 
 
-def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None) -> Answer:
+def done(now: Moment, asked: ActRecord, cause: Cause, withheld: ReviewRecord | None) -> Answer:
     """The answer to an act about an item. `cause`: that of its audit record."""
     act, item = asked.act, asked.about
     if not isinstance(act, Release | ItemAct):
@@ -53,13 +53,13 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     if act.review.partition != asked.partition:
         return Answer("refused", "item_elsewhere")
     standing = now.ledger.standing(act.recipient_id, act.decision_id)
-    call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found), counted=asked.counted)
-    if call.step is None or item is None or found is None:
+    call = review.weigh(act, withheld, standing, at=now.at, policy=_policy(now, withheld), counted=asked.counted)
+    if call.step is None or item is None or withheld is None:
         return Answer("refused", call.code)
-    if code := _not_theirs(asked, call, found, standing):
+    if code := _not_theirs(asked, call, withheld, standing):
         return Answer("refused", code)
     alone = asked.signer is not None and not asked.signer.vouched
-    doing = _AllowedAct(now, act, cause, item, found, standing, signed=alone)
+    doing = _AllowedAct(now, act, cause, item, withheld, standing, signed=alone)
     if call.step in ("release", "redecide"):
         return doing.judged_again(call)
     if call.step == "ask":
@@ -73,7 +73,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     return doing.undone()
 
 
-def _not_theirs(asked: ActRecord, call: Consequence, found: ReviewRecord, standing: ItemState | None) -> str | None:
+def _not_theirs(asked: ActRecord, call: Consequence, withheld: ReviewRecord, standing: ItemState | None) -> str | None:
     """The reason why this person may not do a signed act. None if allowed, or if acts need no signature.
 
     `role`: the person acts for other controllers. `vouched_not_enough`: where a second person is needed, the first one
@@ -82,7 +82,7 @@ def _not_theirs(asked: ActRecord, call: Consequence, found: ReviewRecord, standi
     signer = asked.signer
     if signer is None:
         return None
-    if not signer.acts_for(found.send.controller_id):
+    if not signer.acts_for(withheld.send.controller_id):
         return "role"
     if call.step == "propose" and signer.vouched:
         return "vouched_not_enough"
@@ -91,9 +91,9 @@ def _not_theirs(asked: ActRecord, call: Consequence, found: ReviewRecord, standi
     return None
 
 
-def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
+def _policy(now: Moment, withheld: ReviewRecord | None) -> Policy:
     """The policy that decides the item, else the company's own."""
-    deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
+    deciding = now.packs.deciding(withheld.send.contact_point.country, now.at) if withheld else None
     return deciding or now.policy
 
 
@@ -105,34 +105,34 @@ class _AllowedAct:
     act: Release | ItemAct
     cause: Cause
     item: Record
-    found: ReviewRecord
+    withheld: ReviewRecord
     standing: ItemState | None
     signed: bool = False
 
     def judged_again(self, call: Consequence) -> Answer:
         """Judges the item again: the send goes out or becomes a new item. Either way the old item is closed."""
-        now, found, standing = self.now, self.found, self.standing
+        now, withheld, standing = self.now, self.withheld, self.standing
         evaluation = self._evaluated(call.said)
         decision = evaluation.decision
         awaits = standing is not None and standing.offset is not None and standing.rejudge is None
         if call.step == "redecide" and awaits and asks.PENDING in decision.codes:
             return Answer("refused", AWAITS, evaluation, entries=evaluation.ended_releases())  # it waits already
-        output = told(self.item, found.send, decision, self.cause.id, mode=now.mode)
+        output = told(self.item, withheld.send, decision, self.cause.id, mode=now.mode)
         kept = evaluation.remembered(self.cause)
         if call.said is not None and "RELEASE_SUPERSEDED" not in decision.codes:
-            kept += (entries.release(found.send, found.did, dict(call.said), until=now.at + review.KEPT_MS),)
+            kept += (entries.release(withheld.send, withheld.did, dict(call.said), until=now.at + review.KEPT_MS),)
         state: State = "redecided" if call.said is None else "released"
         kept += (self.closed(state, did=self.cause.id, said=call.said),)
         outcome: Outcome = "cleared" if evaluation.stands else "withheld"
-        before = None if standing and standing.state == "undone" else found  # its release has replaced it already
+        before = None if standing and standing.state == "undone" else withheld  # its release has replaced it already
         result = results.decided(evaluation, self.cause, self.item.headers, item=before)
         return Answer(outcome, None, evaluation, (output,), kept, result=result)
 
     def asked(self, entropy: bytes) -> Answer:
         """Asks the person. `entropy`: random bytes, for the answer code."""
-        evaluation, found, id_ = self._evaluated(), self.found, self.cause.id
+        evaluation, withheld, id_ = self._evaluated(), self.withheld, self.cause.id
         ended = evaluation.ended_releases()
-        asked = asks.request(evaluation, item=found.did, id_=id_, entropy=entropy)
+        asked = asks.request(evaluation, item=withheld.did, id_=id_, entropy=entropy)
         if asked.code not in (None, "waits_along"):
             return Answer("refused", asked.code, evaluation, entries=ended)
         kept = (*asked.entries, *ended, self.closed("asked", did=id_))
@@ -140,12 +140,12 @@ class _AllowedAct:
 
     def undone(self) -> Answer:
         """Takes the release back, and recalls the piece that it cleared or that does not stand without it."""
-        now, found, standing = self.now, self.found, self.standing
+        now, withheld, standing = self.now, self.withheld, self.standing
         kept = [
-            Entry(entries.release_key(found.send, found.did), None),
+            Entry(entries.release_key(withheld.send, withheld.did), None),
             self.closed("undone", said=standing.said if standing else None),
         ]
-        clearance = now.ledger.about(found.send, now.at).clearance
+        clearance = now.ledger.about(withheld.send, now.at).clearance
         if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
             return Answer("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)
@@ -155,7 +155,7 @@ class _AllowedAct:
 
     def closed(self, state: State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
         """The entry with the item's state after the act."""
-        act, found, last = self.act, self.found, self.standing
+        act, withheld, last = self.act, self.withheld, self.standing
         standing = ItemState(
             state,
             act.act_id,
@@ -166,10 +166,10 @@ class _AllowedAct:
             before=last.acts if last else (),
             signed=self.signed and state == "proposed",
         )
-        return entries.act(act.recipient_id, found.did, standing, until=found.until)
+        return entries.act(act.recipient_id, withheld.did, standing, until=withheld.until)
 
     def _evaluated(self, said: Mapping[str, Any] | None = None) -> Evaluation:
-        return self.now.evaluate(self.found.sent, release=said).sound()
+        return self.now.evaluate(self.withheld.sent, release=said).sound()
 
     def _stands(self, clearance: Clearance, undone: ItemState) -> bool:
         """Tells whether a piece that another decision cleared also stands without the release that is taken back."""

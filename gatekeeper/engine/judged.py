@@ -60,10 +60,10 @@ class Cause(msgspec.Struct, frozen=True):
 
 def origin(record: Record) -> dict[str, Any]:
     """The place of a record, in the form of an audit record."""
-    found = {
+    place = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": max(record.timestamp, 0),
     }
-    return {**found, "era": record.era} if record.era else found
+    return {**place, "era": record.era} if record.era else place

@@ -62,9 +62,9 @@ def manifest(
     manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: the records that a person
     let pass undecided after the records taken. Without any the field is absent.
     """
-    out = Counter(PUT_OUT[output.topic] for one in judged for output in one.written)
+    out = Counter(PUT_OUT[output.topic] for result in judged for output in result.written)
     out["dead"] += dead_facts
-    misplaced = sum(one.misplaced for one in judged)
+    misplaced = sum(result.misplaced for result in judged)
     return canonical(
         {
             "v": 1,
@@ -73,26 +73,26 @@ def manifest(
             "partition": partition,
             "in": [
                 {
-                    "topic": one.topic,
-                    "from": one.start,
-                    "to": one.to,
-                    "n": one.n,
-                    "gaps": [{"first": first, "n": n} for first, n in one.gaps],
-                    **({"era": one.era} if one.era else {}),
+                    "topic": span.topic,
+                    "from": span.start,
+                    "to": span.to,
+                    "n": span.n,
+                    "gaps": [{"first": first, "n": n} for first, n in span.gaps],
+                    **({"era": span.era} if span.era else {}),
                 }
-                for one in taken
+                for span in taken
             ],
             "asof": {name: list(positions) for name, positions in as_of.items()},
             "out": {**+out, "result": out["result"]},  # 0 is told, too: manifests before the topic lack it
             "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
-            "verdicts": Counter(one.verdict for one in judged if one.verdict),
+            "verdicts": Counter(result.verdict for result in judged if result.verdict),
             **({"misplaced": misplaced} if misplaced else {}),
-            "root": merkle.root([one.audit for one in judged]).hex(),
+            "root": merkle.root([result.audit for result in judged]).hex(),
             "prev": prev,
             "policy": policy.ref,
             "t0": instant(t0),
             "t1": instant(t1),
             **({"mode": mode} if mode != "live" else {}),
-            **({"skipped": [one.model_dump(by_alias=True) for one in skipped]} if skipped else {}),
+            **({"skipped": [skip.model_dump(by_alias=True) for skip in skipped]} if skipped else {}),
         }
     )

@@ -86,8 +86,8 @@ def traced(headers: Sequence[tuple[str, bytes]]) -> Headers:
 
     It has 55 bytes. Its ids are 24 of the platform's own choice, in hexadecimal digits, and nobody can check them.
     """
-    found = [value for name, value in headers if name == TRACE]
-    return ((TRACE, found[0]),) if len(found) == 1 and _TRACED.fullmatch(found[0] or b"") else ()
+    values = [value for name, value in headers if name == TRACE]
+    return ((TRACE, values[0]),) if len(values) == 1 and _TRACED.fullmatch(values[0] or b"") else ()
 
 
 def marked(mode: Mode) -> Headers:

@@ -47,35 +47,35 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
     rejudged = standing.rejudge is not None and now.at < standing.rejudge
     if standing.rejudge is not None and not rejudged and not asks.answered(now.store, now.ledger, owner):
         return NOTHING
-    found, asked, cause = None, ActRecord.own(item), _cause(item, standing)
+    withheld, asked, cause = None, ActRecord.own(item), _cause(item, standing)
     try:
-        if (found := item_of(item)) is None:
+        if (withheld := item_of(item)) is None:
             return NOTHING
-        if now.ledger.marks.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
+        if now.ledger.marks.cancelled_at(withheld.send.campaign_id, withheld.send.channel) >= withheld.at:
             return NOTHING
-        asked = ActRecord.own(item, _act(item, found, act_id=cause.id, at=now.at))
-        return _reconsidered(now, asked, cause, found, standing, rejudged=rejudged)
+        asked = ActRecord.own(item, _act(item, withheld, act_id=cause.id, at=now.at))
+        return _reconsidered(now, asked, cause, withheld, standing, rejudged=rejudged)
     except Exception as error:
-        left = _left(owner, name, standing, until=found.until if found else now.at + KEPT_MS)
+        left = _left(owner, name, standing, until=withheld.until if withheld else now.at + KEPT_MS)
         return Reconsidered(failed(now, asked, error, entries=lambda: (left,), cause=cause, item=name))
 
 
 def _reconsidered(
-    now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord, standing: ItemState, *, rejudged: bool
+    now: Moment, asked: ActRecord, cause: Cause, withheld: ReviewRecord, standing: ItemState, *, rejudged: bool
 ) -> Reconsidered:
-    answer = replace(done(now, asked, cause, found), cause=cause)
+    answer = replace(done(now, asked, cause, withheld), cause=cause)
     if answer.evaluation is None:
         return NOTHING
     if answer.outcome == "cleared":
         return Reconsidered(answered(now, asked, answer))
     decision, ended = answer.evaluation.decision, answer.evaluation.ended_releases()
     codes = decision.codes if answer.outcome == "withheld" else ()  # an item that waits is reported when the wait ends
-    if rejudged and answer.outcome == "withheld" and not rejudging.waits_on(found, decision):
+    if rejudged and answer.outcome == "withheld" and not rejudging.waits_on(withheld, decision):
         return Reconsidered(answered(now, asked, answer), codes)
     if not ended:
         return Reconsidered(None, codes)
     cause = _cause(asked, standing, *(entry.key for entry in ended))
-    asked = ActRecord.own(asked, _act(asked, found, act_id=cause.id, at=now.at))
+    asked = ActRecord.own(asked, _act(asked, withheld, act_id=cause.id, at=now.at))
     waits = Answer("refused", AWAITS, answer.evaluation, entries=ended, cause=cause)
     return Reconsidered(answered(now, asked, waits), codes)
 
@@ -89,17 +89,17 @@ def _cause(item: Record, standing: ItemState, *ended: bytes) -> Cause:
     return Cause.of(item, "act", which)
 
 
-def _act(item: Record, found: ReviewRecord, *, act_id: str, at: int) -> ItemAct:
+def _act(item: Record, withheld: ReviewRecord, *, act_id: str, at: int) -> ItemAct:
     return ItemAct(
         v=1,
         kind="redecide",
         act_id=act_id,
         at=instant(at),
         by=ITSELF,
-        recipient_id=found.send.recipient_id,
-        campaign_id=found.send.campaign_id,
-        channel=found.send.channel,
-        decision_id=found.did,
+        recipient_id=withheld.send.recipient_id,
+        campaign_id=withheld.send.campaign_id,
+        channel=withheld.send.channel,
+        decision_id=withheld.did,
         review=ReviewPlace(partition=item.partition, offset=item.offset),
     )
 

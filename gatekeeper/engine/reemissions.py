@@ -28,7 +28,7 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
     if not isinstance(act, Reemission):
         raise TypeError("an act about no piece")
     live = now.ledger.clearances(now.at, act.recipient_id)
-    clearance = next((one for one in live if one.did == act.decision_id), None)
+    clearance = next((clearance for clearance in live if clearance.did == act.decision_id), None)
     if now.mode == "shadow":
         return Answer("refused", "shadow")
     if clearance is None or (clearance.send.campaign_id, clearance.send.channel) != (act.campaign_id, act.channel):

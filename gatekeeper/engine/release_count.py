@@ -46,10 +46,10 @@ class ReleaseCount:
         if not isinstance(act, Release):
             return 0
         key = _key(act)
-        for one, item in self._new.pop(key, ()):
+        for record, item in self._new.pop(key, ()):
             with suppress(Exception):  # an act that cannot be weighed does nothing, so it does not count
-                if counts(one):
-                    self._items[key][item].append(one.timestamp)
+                if counts(record):
+                    self._items[key][item].append(record.timestamp)
         arrived = asked.timestamp
         near = {item for item, times in self._items[key].items() if any(abs(at - arrived) < HOUR_MS for at in times)}
         return len(near | {act.decision_id})

@@ -64,8 +64,8 @@ def unread(
 
     It counts for the campaign and controller that its value states in the form of an id. Nothing else is taken from it.
     """
-    said = {name: id_ for name in ("campaign_id", "controller_id") if (id_ := masking.id_in(value, name))}
-    return _output(cause, "withheld", decision.at, None, decision, mode, headers, fault=fault, **said)
+    ids = {name: id_ for name in ("campaign_id", "controller_id") if (id_ := masking.id_in(value, name))}
+    return _output(cause, "withheld", decision.at, None, decision, mode, headers, fault=fault, **ids)
 
 
 def handed_off(clearance: Clearance, cause: Cause, decision: Decision) -> Output:
@@ -80,10 +80,10 @@ def recalled(clearance: Clearance, cause: Cause, *, at: int, decision: Decision 
 
 def _repeated(evaluation: Evaluation) -> Cleared | None:
     """The live clearance of the same piece, whatever withholds this send of it."""
-    send, found = evaluation.sent.model, evaluation.clearance
-    if found is None or (send.message_class in OWED and found.event_id != send.event_id):
+    send, clearance = evaluation.sent.model, evaluation.clearance
+    if clearance is None or (send.message_class in OWED and clearance.event_id != send.event_id):
         return None
-    return found
+    return clearance
 
 
 def _of_clearance(clearance: Clearance, cause: Cause, outcome: Fate, at: int, decision: Decision | None) -> Output:

@@ -54,7 +54,7 @@ def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
     last = _last(tail, named)
     if named < 0 or last is None:
         return None if tail.all_manifests else "manifests"
-    return None if any(one.said["did"] == last.said.audit.from_id for one in tail.audit) else "audit"
+    return None if any(record.said["did"] == last.said.audit.from_id for record in tail.audit) else "audit"
 
 
 def settled(head: Head, tail: Tail) -> Settled | None:
@@ -76,9 +76,9 @@ def settled(head: Head, tail: Tail) -> Settled | None:
         return None
     eras = {name: era for name in OF_INPUT if (era := _era(tail, name, head.era(name)))}
     took = _took(orphans, ends, eras)
-    position = {logical_name(one.topic): one.to for one in took}
+    position = {logical_name(taken.topic): taken.to for taken in took}
     sends, acts = position.get("sends", ends[0]), position.get("acts", ends[1])
-    at = max([head.at, *(milliseconds(one.said["at"]) for one in orphans)])
+    at = max([head.at, *(milliseconds(record.said["at"]) for record in orphans)])
     prev = newest.hash if newest else head.prev
     named = _named(head, tail)
     again = _behind(tail, named, (head.sends, head.acts))[1] if named >= 0 else orphans
@@ -93,20 +93,22 @@ def settled(head: Head, tail: Tail) -> Settled | None:
 
 def _is_gone(tail: Tail, anew: str | None) -> bool:
     """Tells whether the last records claimed belong to that manifest or to one before it."""
-    known = [one.hash for one in tail.manifests]
+    known = [manifest.hash for manifest in tail.manifests]
     last = _last(tail, len(known) - 1)
     return anew in known and last is not None and known.index(last.hash) <= known.index(anew)
 
 
 def _named(head: Head, tail: Tail) -> int:
     """The index of the manifest that the head names, -1 if it is not there."""
-    return next((place for place, one in enumerate(tail.manifests) if one.hash == head.prev), -1)
+    return next((index for index, manifest in enumerate(tail.manifests) if manifest.hash == head.prev), -1)
 
 
 def _end(tail: Tail, name: str, unknown: int) -> int:
     """The next offset of an input according to the last manifest that names one, else `unknown`."""
-    for one in reversed(tail.manifests):
-        moved = {taken.topic: taken.to for taken in one.said.in_} | {gone.topic: gone.to for gone in one.said.skipped}
+    for manifest in reversed(tail.manifests):
+        moved = {taken.topic: taken.to for taken in manifest.said.in_} | {
+            gone.topic: gone.to for gone in manifest.said.skipped
+        }
         for topic, to in moved.items():
             if logical_name(topic) == name:
                 return to
@@ -115,13 +117,18 @@ def _end(tail: Tail, name: str, unknown: int) -> int:
 
 def _era(tail: Tail, name: str, known: int) -> int:
     """The era of an input by the last manifest that names it, or the known one if that is later."""
-    named = (one.era for said in reversed(tail.manifests) for one in said.said.in_ if logical_name(one.topic) == name)
+    named = (
+        taken.era
+        for manifest in reversed(tail.manifests)
+        for taken in manifest.said.in_
+        if logical_name(taken.topic) == name
+    )
     return max(known, next(named, 0))
 
 
 def _last(tail: Tail, place: int) -> WrittenManifest | None:
     """The last manifest up to that index that has records."""
-    return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
+    return next((manifest for manifest in reversed(tail.manifests[: place + 1]) if manifest.said.audit.n), None)
 
 
 def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[WrittenRecord]]:
@@ -131,16 +138,16 @@ def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[W
     out.
     """
     last = _last(tail, place)
-    dids = [one.said["did"] for one in tail.audit]
+    dids = [record.said["did"] for record in tail.audit]
     begin = dids.index(last.said.audit.from_id) if last and last.said.audit.from_id in dids else None
     if last is None or begin is None:
         # the end of those records is unknown, so only a record about an input shows by itself that it follows
         known = last is None and tail.all_manifests and not tail.cut
-        behind = [one for one in tail.audit if known or _input(one) is not None]
-        return last is None or tail.cut, [one for one in behind if not _taken(one, ends)]
+        behind = [record for record in tail.audit if known or _input(record) is not None]
+        return last is None or tail.cut, [record for record in behind if not _taken(record, ends)]
     end = begin + last.said.audit.n
-    whole = merkle.root([one.value for one in tail.audit[begin:end]]).hex() == last.said.root
-    return whole, [one for one in tail.audit[end:] if not _taken(one, ends)]
+    whole = merkle.root([record.value for record in tail.audit[begin:end]]).hex() == last.said.root
+    return whole, [record for record in tail.audit[end:] if not _taken(record, ends)]
 
 
 def _input(one: WrittenRecord) -> str | None:
@@ -157,14 +164,14 @@ def _taken(one: WrittenRecord, ends: tuple[int, int]) -> bool:
 
 def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int], eras: Mapping[str, int]) -> tuple[Taken, ...]:
     """The input offsets that records took, from `ends` on; offsets between the records are gaps."""
-    found = []
+    taken = []
     for name, at in zip(OF_INPUT, ends, strict=True):
-        of = {one.said["src"]["offset"]: one.said["src"]["topic"] for one in orphans if _input(one) == name}
+        of = {record.said["src"]["offset"]: record.said["src"]["topic"] for record in orphans if _input(record) == name}
         start, gaps = at, list[tuple[int, int]]()
         for offset in sorted(of):
             if offset > at:
                 gaps.append((at, offset - at))
             at = offset + 1
         if of:
-            found.append(Taken(of[at - 1], start, at, len(of), gaps, eras.get(name, 0)))
-    return tuple(found)
+            taken.append(Taken(of[at - 1], start, at, len(of), gaps, eras.get(name, 0)))
+    return tuple(taken)

@@ -83,15 +83,15 @@ class ActHandling:
         """Finds the signer. The result is the code of a refusal, None if the act counts or cannot be read."""
         if self._asked.act is None:
             return None
-        found = signer(self._asked, now.store.log, now.evaluator.acts)
-        if isinstance(found, str):
-            return found
-        if found is not None and now.ledger.marks.seen(self._asked.act.act_id):
+        person = signer(self._asked, now.store.log, now.evaluator.acts)
+        if isinstance(person, str):
+            return person
+        if person is not None and now.ledger.marks.seen(self._asked.act.act_id):
             return "seen_before"
         counted = self._asked.counted
-        if counted and found is not None:
-            counted = max(counted, found.number)
-        self._asked = replace(self._asked, signer=found, counted=counted)
+        if counted and person is not None:
+            counted = max(counted, person.number)
+        self._asked = replace(self._asked, signer=person, counted=counted)
         return None
 
     def _seen(self, now: Moment) -> tuple[Entry, ...]:
@@ -112,8 +112,8 @@ def signer(asked: ActRecord, log: ReferenceLog, acts: Acts) -> Signer | Refused 
     began = log.roster.began
     if began is None or asked.timestamp < began:
         return None if acts == "unsigned" else "no_staff"
-    found = weigh(asked, asked.said, roster=log.roster, origin=log.origin)
-    return "role" if isinstance(found, Signer) and not _theirs(asked.act, found) else found
+    person = weigh(asked, asked.said, roster=log.roster, origin=log.origin)
+    return "role" if isinstance(person, Signer) and not _theirs(asked.act, person) else person
 
 
 def _theirs(act: Act | None, person: Signer) -> bool:

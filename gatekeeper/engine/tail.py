@@ -71,16 +71,18 @@ def written(
     known, order, signed = {key.kid: key for key in keys}, dict[str, Manifest](), set[str]()
     for record in records:
         try:
-            one: Manifest = decode("manifests", None, record.value)
+            manifest: Manifest = decode("manifests", None, record.value)
         except Unreadable:
             continue
         hash_ = sha256(record.value or b"").hexdigest()
-        if one.partition == partition:
-            order.setdefault(hash_, one)
-            if not known or _signed(record, known.get(one.kid)):
+        if manifest.partition == partition:
+            order.setdefault(hash_, manifest)
+            if not known or _signed(record, known.get(manifest.kid)):
                 signed.add(hash_)
     dids = {record.said["did"]: place for place, record in enumerate(audit)}
-    stands = {hash_ for hash_, one in order.items() if one.kid not in known and _stands(one, audit, dids)}
+    stands = {
+        hash_ for hash_, manifest in order.items() if manifest.kid not in known and _stands(manifest, audit, dids)
+    }
     named = head.prev if head is not None and head.prev in order else None
     anchor = (
         named
@@ -90,21 +92,21 @@ def written(
     own = _back(order, anchor)
     claimed = {order[hash_].audit.from_id for hash_ in own}
     behind = False
-    for hash_, one in order.items():
-        if behind and (hash_ in signed or (hash_ in stands and one.audit.from_id not in claimed)):
+    for hash_, manifest in order.items():
+        if behind and (hash_ in signed or (hash_ in stands and manifest.audit.from_id not in claimed)):
             own |= _back(order, hash_)
-            claimed.add(one.audit.from_id)
+            claimed.add(manifest.audit.from_id)
         behind |= hash_ == anchor
-    return [WrittenManifest(one, hash_) for hash_, one in order.items() if hash_ in own]
+    return [WrittenManifest(manifest, hash_) for hash_, manifest in order.items() if hash_ in own]
 
 
 def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
     """The hashes of a manifest and of all manifests before it in the chain."""
-    found = set[str]()
-    while hash_ is not None and hash_ in order and hash_ not in found:
-        found.add(hash_)
+    hashes = set[str]()
+    while hash_ is not None and hash_ in order and hash_ not in hashes:
+        hashes.add(hash_)
         hash_ = order[hash_].prev
-    return found
+    return hashes
 
 
 def _stands(one: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
@@ -117,18 +119,23 @@ def _stands(one: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, in
 
 def said(records: Iterable[Record], *, partition: int) -> list[WrittenRecord]:
     """The audit records that a worker may have written, in order, each once; others are skipped."""
-    found = dict[str, WrittenRecord]()
+    audit = dict[str, WrittenRecord]()
     for record in records:
         try:
-            one = orjson.loads(record.value or b"")
-            src, did = one["src"], one["did"]
-            ours = (one["v"], src["partition"], did.encode()) == (1, partition, record.key)
-            if ours and isinstance(one["stage"], str) and type(src["offset"]) is int and milliseconds(one["at"]):
+            content = orjson.loads(record.value or b"")
+            src, did = content["src"], content["did"]
+            ours = (content["v"], src["partition"], did.encode()) == (1, partition, record.key)
+            if (
+                ours
+                and isinstance(content["stage"], str)
+                and type(src["offset"]) is int
+                and milliseconds(content["at"])
+            ):
                 logical_name(src["topic"])
-                found.setdefault(did, WrittenRecord(record.value or b"", one))
+                audit.setdefault(did, WrittenRecord(record.value or b"", content))
         except FOREIGN:
             continue
-    return list(found.values())
+    return list(audit.values())
 
 
 def _signed(record: Record, key: Vkey | None) -> bool:

@@ -44,6 +44,6 @@ def unreleased(case: Case) -> tuple[Found, ...]:
     """CREATIVE_PERSON_UNRELEASED: the piece shows a person who never agreed to that, or no longer does."""
     id_ = case.send.template_id
     template = case.template(id_)
-    if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):
+    if template and template.persons and any(not person.release or person.withdrawn for person in template.persons):
         return (Found("CREATIVE_PERSON_UNRELEASED", (f"template/{id_}",), {"template": id_}),)
     return ()

@@ -28,8 +28,8 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
     if consent.answers is None:
         return False
     asks = [ask for ask in case.facts.asks if ask.request_id == consent.answers and _about(case, source, ask)]
-    said = case.span(consent.event_time or consent.recorded_at).last
-    return any(sound(case, source, ask) and said >= case.span(ask.at).first for ask in asks)
+    spoken = case.span(consent.event_time or consent.recorded_at).last
+    return any(sound(case, source, ask) and spoken >= case.span(ask.at).first for ask in asks)
 
 
 def unconfirmed(case: Case, source: Source) -> Found | None:
@@ -87,9 +87,9 @@ def refusals(case: Case, source: Source, consents: Consents) -> list[HeldConsent
     companies = ("*", case.send.controller_id) if lane(source) in _ASKED_ONCE else ()
     return consents.refused(
         [
-            one
-            for one in answers
-            if one.answers in asked_as or (one.answers not in on_file and one.controller_id in companies)
+            event
+            for event in answers
+            if event.answers in asked_as or (event.answers not in on_file and event.controller_id in companies)
         ]
     )
 
@@ -104,22 +104,22 @@ def refused(case: Case, nos: Sequence[Consent]) -> Found:
 def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]:
     """The reasons against asking about this source at the send's contact point (rule 6.5); empty = may ask."""
     send, policy = case.send, case.policy
-    found = []
+    reasons = []
     if send.channel not in policy.confirm_channels:
-        found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"channel": send.channel}))
+        reasons.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"channel": send.channel}))
     elif send.channel in BY_OPT_IN and not any(
-        lane(one) == "own" and case.names_contact_point(one) for one in case.facts.sources
+        lane(other) == "own" and case.names_contact_point(other) for other in case.facts.sources
     ):
-        found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel}))
+        reasons.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel}))
     if source is not None:
         if misrouted(source):
             says = {"case": "route", "source": source.source_id, "route": route(source)}
-            found.append(Found("CONFIRMATION_DEFECTIVE", (source.source_id,), says))
+            reasons.append(Found("CONFIRMATION_DEFECTIVE", (source.source_id,), says))
         counted = [ask for ask in _asks(case, source, consents) if _counts(case, source, ask, consents)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
-            found.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
-    return found
+            reasons.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
+    return reasons
 
 
 def unprepared(case: Case) -> tuple[Found, ...]:
@@ -145,17 +145,17 @@ def sound(case: Case, source: Source, ask: Ask) -> bool:
     if template is None or not template.ask_complete:
         return False
     about = [source] if ask.source_id == source.source_id else _named(case, ask)
-    return not about or any(ask.stated_route == route(one) and not misrouted(one) for one in about)
+    return not about or any(ask.stated_route == route(version) and not misrouted(version) for version in about)
 
 
 def _asks(case: Case, source: Source, consents: Consents) -> list[Ask]:
     """The asks that bind a source, the newest last, without silences that have ended."""
     if not case.facts.asks:
         return []
-    found = [ask for ask in case.facts.asks if _binds(case, source, ask) and not _over(case, ask, consents)]
-    found.sort(key=attrgetter("request_id"))
-    found.sort(key=lambda ask: case.span(ask.at).last)
-    return found
+    asks = [ask for ask in case.facts.asks if _binds(case, source, ask) and not _over(case, ask, consents)]
+    asks.sort(key=attrgetter("request_id"))
+    asks.sort(key=lambda ask: case.span(ask.at).last)
+    return asks
 
 
 def _about(case: Case, source: Source, ask: Ask) -> bool:
@@ -173,12 +173,12 @@ def _binds(case: Case, source: Source, ask: Ask) -> bool:
     if lane(source) not in _ASKED_ONCE or ask.controller_id not in (None, case.send.controller_id):
         return False
     named = _named(case, ask)
-    return not named or any(lane(one) in _ASKED_ONCE for one in named)
+    return not named or any(lane(version) in _ASKED_ONCE for version in named)
 
 
 def _named(case: Case, ask: Ask) -> list[Source]:
     """The versions on file of the source that an ask was about."""
-    return [one for one in case.facts.sources if one.source_id == ask.source_id]
+    return [version for version in case.facts.sources if version.source_id == ask.source_id]
 
 
 def _closes(case: Case, ask: Ask) -> int:

@@ -48,8 +48,8 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
             continue
-        no, told = consents.stop(hit.stop)
-        notes |= told
+        no, noted = consents.stop(hit.stop)
+        notes |= noted
         if no:
             left.setdefault(no.kind, []).append(no)
     return left, frozenset(notes)
@@ -57,12 +57,12 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
 
 def taken_back(case: Case, standing: ConsentState) -> list[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a withdrawal or refusal in scope that no later consent lifts."""
-    found: list[Found] = []
+    reasons: list[Found] = []
     if standing.nos:
         for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
             if nos := [no for no in standing.nos if no.kind == state]:
-                found.append(_said(case, code, nos))
-    return found
+                reasons.append(_said(case, code, nos))
+    return reasons
 
 
 def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
@@ -70,14 +70,14 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
 
     A person who refused an advertisement is not asked for it under another name. `told`: the codes already found.
     """
-    found: dict[str, Found] = {}
+    reasons: dict[str, Found] = {}
     for purpose in _refused(case):
         other = case.for_purpose(purpose)
         consents = Consents(other)
         stops, _ = stopped(other, consents)
         for reason in (*stops, *taken_back(other, consents.standing((case.send.controller_id,)))):
-            found.setdefault(reason.code, reason)
-    return [reason for code, reason in found.items() if code not in told]
+            reasons.setdefault(reason.code, reason)
+    return [reason for code, reason in reasons.items() if code not in told]
 
 
 def _refused(case: Case) -> list[str]:
@@ -88,7 +88,7 @@ def _refused(case: Case) -> list[str]:
     return sorted(
         str(code)
         for code in named - {None, "*", case.send.purpose}
-        if any(one.purpose.marketing and below(name, str(code)) for name, one in registered.items())
+        if any(entry.purpose.marketing and below(name, str(code)) for name, entry in registered.items())
     )
 
 

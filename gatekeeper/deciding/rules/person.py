@@ -21,8 +21,8 @@ CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERAB
 def reached(case: Case) -> Iterator[Found]:
     """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address."""
     for hit in case.stops:
-        if hit.score >= case.policy.match_floor and (said := _unreached(case, hit)):
-            says = {"date": day(said.first, case.policy.timezone)}
+        if hit.score >= case.policy.match_floor and (since := _unreached(case, hit)):
+            says = {"date": day(since.first, case.policy.timezone)}
             yield Found(CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
 
 
@@ -31,9 +31,9 @@ def near(case: Case, consents: Consents) -> Iterator[Found]:
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
             no, _ = consents.stop(hit.stop)
-            said = no.said if no else _unreached(case, hit)
-            if said and not _resolved(
-                case, Span(said.first, max(said.last, case.known_since(first_word(case, hit.stop))))
+            since = no.said if no else _unreached(case, hit)
+            if since and not _resolved(
+                case, Span(since.first, max(since.last, case.known_since(first_word(case, hit.stop))))
             ):
                 yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
@@ -65,8 +65,8 @@ def _unreached(case: Case, hit: Hit) -> Span | None:
     kind = hit.stop.kind
     if kind not in CODES or (kind == "undeliverable" and not _here(case, hit)):
         return None
-    said = stop_of(case, hit.stop).said
-    return None if kind == "undeliverable" and _mended(case, said) else said
+    since = stop_of(case, hit.stop).said
+    return None if kind == "undeliverable" and _mended(case, since) else since
 
 
 def _here(case: Case, hit: Hit) -> bool:

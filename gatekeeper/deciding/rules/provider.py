@@ -21,19 +21,19 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
     says = {"provider": source.provided_by or source.route or source.collected_by}
     if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
         yield Found("SOURCE_CHECK_MISSING", facts, says)
-    chain = [basis for one in made for basis in one.chain]
+    chain = [basis for check in made for basis in check.chain]
     if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
         yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
-    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(one) for one in made)):
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(check) for check in made)):
         yield Found("PROVIDER_BASIS_MISSING", facts, says)
 
 
 def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     """The newest check that counts; empty without one."""
-    got, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
-    if got is None or case.span(got).first > now:  # no check is in time for data that are still to come
+    shared, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
+    if shared is None or case.span(shared).first > now:  # no check is in time for data that are still to come
         return []
-    by = min(case.span(got).last + case.policy.check_within_days * DAY_MS * 1000, now)
+    by = min(case.span(shared).last + case.policy.check_within_days * DAY_MS * 1000, now)
     listed = case.reference.checks(source.batch_id) if source.batch_id else []
     checks = [check for check in (source.check, *listed) if check and _complete(check)]
     made = [(case.span(str(check.checked_at)).last, check) for check in checks]

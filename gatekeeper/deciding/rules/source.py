@@ -38,19 +38,19 @@ def state(case: Case, source: Source) -> list[Found]:
     """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
     batch, id_ = case.batch(source), source.source_id
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
-    found = []
+    reasons = []
     if _illicit(source, batch):
-        found.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
+        reasons.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
-        found.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
-    for named in source.contact_points:
-        if named.derived_from and case.is_here(named.id) and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
-            found.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
+        reasons.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
+    for point in source.contact_points:
+        if point.derived_from and case.is_here(point.id) and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
+            reasons.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
     if (months := case.policy.source_max_age_months) is not None:
         last = [case.span(text).last for text in (source.acquired_at, source.last_contact_at) if text]
         if not last or months_after(max(last), months, case.policy.timezone) < case.at:
-            found.append(Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)}))
-    return found
+            reasons.append(Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)}))
+    return reasons
 
 
 def uncovered(case: Case, sources: Sequence[Source]) -> Found:
@@ -77,27 +77,29 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     by_consent = consent is not None and consent.notice_id is not None
     notice = case.notice(named, case.seen_at(consent) if consent and by_consent else source.acquired_at)
     told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
-    found: list[Found] = []
+    reasons: list[Found] = []
     facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
         collector = source.collected_by if source.collected_by != sender or not notice else notice.controller_id
         says = {"collector": case.party(collector), "controller": case.sender}
-        found.append(Found("CONTROLLER_MISMATCH", facts, says))
+        reasons.append(Found("CONTROLLER_MISMATCH", facts, says))
     if not told:
-        found.append(Found("PURPOSE_NOT_COVERED", facts, {"method": source.method, "purpose": purpose}))
+        reasons.append(Found("PURPOSE_NOT_COVERED", facts, {"method": source.method, "purpose": purpose}))
     if consent and notice and notice.invalidated_at and case.policy.needs_consent(case.send.channel):
-        found.append(Found("CONSENT_INVALIDATED", facts, {"form": notice.name or notice.id}))
+        reasons.append(Found("CONSENT_INVALIDATED", facts, {"form": notice.name or notice.id}))
     if notice and notice.complete:
-        return found, frozenset()
+        return reasons, frozenset()
     if notice and notice.accepted_legacy:
-        return found, frozenset((LEGACY_FORM,))
+        return reasons, frozenset((LEGACY_FORM,))
     if case.policy.asks_for("NOTICE_ITEMS_MISSING"):
         if named:
             form = (notice.name if notice else None) or named
-            found.append(Found("NOTICE_ITEMS_MISSING", facts, {"case": "form", "form": form, "method": source.method}))
+            reasons.append(
+                Found("NOTICE_ITEMS_MISSING", facts, {"case": "form", "form": form, "method": source.method})
+            )
         elif told:
-            found.append(Found("NOTICE_ITEMS_MISSING", facts, {"method": source.method}))
-    return found, frozenset()
+            reasons.append(Found("NOTICE_ITEMS_MISSING", facts, {"method": source.method}))
+    return reasons, frozenset()
 
 
 def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bool) -> Iterator[Found]:
@@ -109,9 +111,11 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     facts = (id_, f"joint_use_terms/{source.terms_id}") if source.terms_id else (id_,)
     says = {"collector": case.party(source.collected_by), "terms": source.terms_id or "-", "purpose": case.send.purpose}
     covered = True
-    if found := terms_in_force(case, source):
-        published, terms = found
-        outside = [one for one in (case.send.controller_id, source.collected_by) if one not in terms.parties]
+    if current := terms_in_force(case, source):
+        published, terms = current
+        outside = [
+            company for company in (case.send.controller_id, source.collected_by) if company not in terms.parties
+        ]
         if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
         covered = case.covered_by(terms.purposes) and (
@@ -180,11 +184,11 @@ def misrouted(source: Source) -> bool:
 
 def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
     """True if a consent was given after closing to the sender, on a complete notice of the sender."""
-    sender, said = case.send.controller_id, case.seen_at(consent)
-    notice = case.notice(consent.notice_id, said)
+    sender, seen = case.send.controller_id, case.seen_at(consent)
+    notice = case.notice(consent.notice_id, seen)
     return bool(
         (consent.controller_id == sender and notice and notice.controller_id == sender and notice.complete)
-        and (said and case.span(said).first > case.span(deal.closed_at).last)
+        and (seen and case.span(seen).first > case.span(deal.closed_at).last)
     )
 
 

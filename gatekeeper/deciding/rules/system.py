@@ -41,14 +41,14 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     FACTS_STALE: the facts are older than the promised lag.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
-    found = []
+    reasons = []
     if case.facts.unreadable:
-        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, unread(case.facts.unreadable)[0]))
+        reasons.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, unread(case.facts.unreadable)[0]))
     elif case.facts.printed == "no_key":
-        found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
+        reasons.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
-        found.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
-    return found
+        reasons.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
+    return reasons
 
 
 def unread(places: Sequence[str]) -> list[dict[str, str]]:
@@ -63,7 +63,7 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
     keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places if place.startswith(TOKEN_KEY)]
     foreign = [key for key in keys if key.endswith(FOREIGN)]
     whole = all(place.endswith(batch) for place in legible)
-    found = {
+    cases = {
         "spoilt": records if SPOILT_FACTS in records else [],
         "unreadable": [] if whole else legible,
         "batch": [place.removesuffix(batch) for place in legible] if whole else [],
@@ -71,7 +71,7 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
         "token_key": [key for key in keys if key not in foreign],
         "foreign_key": foreign,
     }
-    return [{"case": case, "what": ", ".join(mended)} for case, mended in found.items() if mended]
+    return [{"case": case, "what": ", ".join(mended)} for case, mended in cases.items() if mended]
 
 
 def _gap(fault: str) -> str:
@@ -97,9 +97,9 @@ def invalid(case: Case, checkpoint: Checkpoint = "intake") -> tuple[Found, ...]:
     send = case.send
     if send.controller_id not in case.reference.controllers:
         return (Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id}),)
-    if (found := case.purpose(send.purpose)) is None:
+    if (purpose := case.purpose(send.purpose)) is None:
         return (Found("EVENT_INVALID", (), _unregistered(send.purpose, case.reference.purposes.registered)),)
-    if found.controllers is not None and send.controller_id not in found.controllers:
+    if purpose.controllers is not None and send.controller_id not in purpose.controllers:
         says = {"case": "purpose_not_of_controller", "purpose": send.purpose, "controller": case.sender}
         return (Found("EVENT_INVALID", (), says),)
     if send.mail_date and checkpoint == "intake" and mailed_before(send.mail_date, case.at, case.policy):

@@ -21,19 +21,19 @@ def terms_in_force(case: Case, source: Source) -> tuple[int, JointUseTerms] | No
     if shared is None or source.terms_id is None:
         return None
     newest: dict[str, tuple[int, str, int, JointUseTerms]] = {}
-    for place, (since, terms) in enumerate(_counting(case, source.terms_id)):
+    for order, (since, terms) in enumerate(_counting(case, source.terms_id)):
         number = str(terms.version).rjust(16)
-        found = (since, number, place, terms)
+        candidate = (since, number, order, terms)
         if (
             since < case.span(shared).first
             and since <= case.at
             and (number not in newest or newest[number][0] <= since)
         ):
-            newest[number] = found
-    complete = [found for found in newest.values() if found[3].complete]
+            newest[number] = candidate
+    complete = [candidate for candidate in newest.values() if candidate[3].complete]
     if not complete:
         return None
-    since, _, _, terms = max(complete, key=lambda found: found[:3])
+    since, _, _, terms = max(complete, key=lambda candidate: candidate[:3])
     return since, terms
 
 
@@ -42,9 +42,11 @@ def _counting(case: Case, terms_id: str) -> list[tuple[int, JointUseTerms]]:
     versions = case.reference.terms.get(terms_id)
     if versions is None:
         return []
-    found, first = [], next(iter(versions)).arrived
-    for number, one in enumerate(versions, 1):
-        published = case.span(one.model.published_at).last
-        late = one.arrived * 1000 > published + LATE_MS * 1000 and one.arrived > first + SET_UP_MS
-        found.append((one.arrived * 1000 if late and number not in versions.resolved else published, one.model))
-    return found
+    dated, first = [], next(iter(versions)).arrived
+    for number, version in enumerate(versions, 1):
+        published = case.span(version.model.published_at).last
+        late = version.arrived * 1000 > published + LATE_MS * 1000 and version.arrived > first + SET_UP_MS
+        dated.append(
+            (version.arrived * 1000 if late and number not in versions.resolved else published, version.model)
+        )
+    return dated
