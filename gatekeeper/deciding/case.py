@@ -188,7 +188,7 @@ class Case(msgspec.Struct, frozen=True):
             address.id == point and (address.unknown or address.here >= floor) for address in self.facts.addresses
         )
 
-    def was_here(self, point: str | None, said: Span) -> bool:
+    def was_here(self, point: str | None, spoken: Span) -> bool:
         """True if a contact point that a consent names was the send's when the person said so (rule 7.1.7).
 
         It means the newest address that a source gave for it by then, else the first. Of several of one day, it means
@@ -197,7 +197,7 @@ class Case(msgspec.Struct, frozen=True):
         if point is None or not self.facts.addresses:
             return point is None or (point == self.send.contact_point.id and point in self.facts.points)
         given = [address for address in self.facts.addresses if address.id == point]
-        by_then = [address for address in given if self._acquired(address).last <= said.last]
+        by_then = [address for address in given if self._acquired(address).last <= spoken.last]
         days = [self._day_of(address) for address in by_then or given]
         day = max(days, default="") if by_then else min(days, default="")
         meant = [address for address in by_then or given if self._day_of(address) == day]

@@ -14,30 +14,30 @@ _UNKNOWN = (None, "import")
 """The speakers of a refusal that may have been the guardian: nobody is named, or only that it was imported."""
 
 
-def minor(case: Case, yes: HeldConsent, said: Span) -> bool:
+def minor(case: Case, yes: HeldConsent, spoken: Span) -> bool:
     """True if a proven consent counts as given by a minor; a guardian's never does.
 
-    `said`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
+    `spoken`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
     years. They begin when a guardian spoke or a source said `may_be_minor`.
     """
     if yes.expressed_by == GUARDIAN:
         return False
     if case.facts.ages.now is not None:
-        return case.facts.ages.on(day(said.first, case.policy.timezone)) < case.policy.minor_age
+        return case.facts.ages.on(day(spoken.first, case.policy.timezone)) < case.policy.minor_age
     return any(
-        written is None or (case.span(written).first <= said.last and said.first < _grown(case, written))
+        written is None or (case.span(written).first <= spoken.last and spoken.first < _grown(case, written))
         for written in _words(case)
     )
 
 
-def guarded(case: Case, speaker: str | None, said: Span) -> bool:
+def guarded(case: Case, speaker: str | None, spoken: Span) -> bool:
     """True if no minor's consent lifts a refusal: a guardian's, or one of an unknown speaker after a guardian's yes."""
     if speaker == GUARDIAN:
         return True
     return speaker in _UNKNOWN and any(
         event.expressed_by == GUARDIAN
         and event.state in GIVEN_STATES
-        and (not event.event_time or case.span(event.event_time).first <= said.last)
+        and (not event.event_time or case.span(event.event_time).first <= spoken.last)
         for event in case.facts.consents
     )
 

@@ -116,13 +116,13 @@ def _given(case: Case) -> list[HeldRelease]:
     ]
 
 
-def _heard(release: HeldRelease, found: Collection[str]) -> bool:
+def _heard(release: HeldRelease, codes: Collection[str]) -> bool:
     """True if a release names only releasable reasons of the decision that it is about, with the evidence they need.
 
     Without `had`, the reasons found now count as those of that decision. Nobody can release a decision with a HARD
     reason, so a release that says it had one is not heard.
     """
-    had = release.had or found
+    had = release.had or codes
     return (
         bool(release.reasons)
         and all(releasable(code) and code in had for code in release.reasons)

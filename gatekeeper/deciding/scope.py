@@ -84,9 +84,9 @@ def _purpose(case: Case, code: str | None, arrived: int | None) -> bool:
     return code in (None, "*") or purpose_known(case.reference.purposes.registered, str(code), arrived)
 
 
-def _company(case: Case, name: str | None, arrived: int | None, said: Span) -> bool:
+def _company(case: Case, name: str | None, arrived: int | None, spoken: Span) -> bool:
     """True if a company's record may narrow the refusal, or it is a party of a source acquired by then."""
-    return name in (None, "*") or _in_time(case, str(name), arrived) or name in _parties(case, said)
+    return name in (None, "*") or _in_time(case, str(name), arrived) or name in _parties(case, spoken)
 
 
 def _group(case: Case, name: str | None, arrived: int | None) -> bool:
@@ -104,17 +104,17 @@ def _in_time(case: Case, company: str, arrived: int | None) -> bool:
     return since is None or (arrived is not None and since <= arrived)
 
 
-def _point(case: Case, point: str | None, said: Span) -> bool:
+def _point(case: Case, point: str | None, spoken: Span) -> bool:
     """True if a source that was acquired by then gave the contact point. One that does not say when does not count."""
     if point in (None, "*"):
         return True
-    return any(when and case.span(when).first <= said.last for when in case.facts.points.get(str(point), ()))
+    return any(when and case.span(when).first <= spoken.last for when in case.facts.points.get(str(point), ()))
 
 
-def _parties(case: Case, said: Span | None) -> Iterable[str]:
-    """Yields the parties of the person's sources; with `said`, of those acquired by then."""
+def _parties(case: Case, spoken: Span | None) -> Iterable[str]:
+    """Yields the parties of the person's sources; with `spoken`, of those acquired by then."""
     for source in case.facts.sources:
-        if said and not (source.acquired_at and case.span(source.acquired_at).first <= said.last):
+        if spoken and not (source.acquired_at and case.span(source.acquired_at).first <= spoken.last):
             continue
         yield source.collected_by
         if source.provided_by:

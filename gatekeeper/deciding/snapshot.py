@@ -95,5 +95,5 @@ def read_snapshot(recorded: bytes) -> Facts:
     )
 
 
-def _lines(found: Iterable[dict[str, Any]]) -> bytes:
-    return b"\n".join(canonical(event) for event in found)
+def _lines(forms: Iterable[dict[str, Any]]) -> bytes:
+    return b"\n".join(canonical(event) for event in forms)

@@ -63,27 +63,27 @@ def items(acts: Iterable[Record]) -> Iterator[InputKey]:
 
 
 def implied(
-    one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
+    record: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
 ) -> tuple[Entry, ...]:
     """The entries that were written with a record; the caller puts them into `ledger` before the next record.
 
     `ledger`: its state before the record. Raises MissingInput if the record's input or clearance is gone.
     """
-    return _Implying(one, inputs, judge, store, ledger).entries()
+    return _Implying(record, inputs, judge, store, ledger).entries()
 
 
 class _Implying:
     """One record with the inputs for its entries."""
 
     def __init__(
-        self, one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
+        self, record: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
     ) -> None:
         self._inputs, self._ledger = inputs, ledger
-        self._said, self._act = one.said, one.said.get("act") or {}
-        self._at = span(one.said["at"], "UTC").first // 1000
-        self._src = one.said["src"]
+        self._said, self._act = record.said, record.said.get("act") or {}
+        self._at = span(record.said["at"], "UTC").first // 1000
+        self._src = record.said["src"]
         self._moment = Moment(judge, store, ledger, self._at)
-        self._policy = _policy(judge, store, self._at, one.said["policy"])
+        self._policy = _policy(judge, store, self._at, record.said["policy"])
 
     def entries(self) -> tuple[Entry, ...]:
         """The entries of the record."""
@@ -231,14 +231,14 @@ class _Implying:
         )
         return entries.act(withheld.send.recipient_id, withheld.did, standing, until=withheld.until)
 
-    def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
+    def _left(self, record: Record, item: str, withheld: review.ReviewRecord | None) -> tuple[Entry, ...]:
         """The entry of an item that the gate no longer judges by itself, after a defect."""
         owner = (record.key or b"").decode()
         last = self._ledger.standing(owner, item)
         if last is None:
             return ()
         left = replace(last, offset=None, rejudge=None)
-        return (entries.act(owner, item, left, until=found.until if found else self._at + review.KEPT_MS),)
+        return (entries.act(owner, item, left, until=withheld.until if withheld else self._at + review.KEPT_MS),)
 
     def _input(self) -> Record:
         record = self._inputs.records.get((logical_name(self._src["topic"]), self._src["offset"]))

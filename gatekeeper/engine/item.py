@@ -107,7 +107,7 @@ def after(kind: str, outcome: str | None) -> State | None:
 
 def weigh(
     act: Release | ItemAct,
-    found: ReviewRecord | None,
+    withheld: ReviewRecord | None,
     standing: ItemState | None,
     *,
     at: int,
@@ -123,21 +123,21 @@ def weigh(
     * same_person, no_reason, dated_ahead, release_expired, had_differs (the item has other reasons)
     * those of gatekeeper.deciding.release.refusal
     """
-    if found is None:
+    if withheld is None:
         return Consequence(None, "item_unknown")
-    if (act.decision_id, act.recipient_id, act.campaign_id, act.channel) != _names(found):
+    if (act.decision_id, act.recipient_id, act.campaign_id, act.channel) != _names(withheld):
         return Consequence(None, "item_differs")
     state = standing.state if standing else "open"
     if standing and act.act_id in standing.acts:
         return Consequence(None, "repeated")
     if refused := refusal_in_state(act.kind, state):
         return Consequence(None, refused)
-    if at >= found.until:
+    if at >= withheld.until:
         return Consequence(None, "item_expired")
-    if not ACT_KINDS[act.kind].late and _too_late(found, at, policy):
+    if not ACT_KINDS[act.kind].late and _too_late(withheld, at, policy):
         return Consequence(None, "mail_date_past")
     if isinstance(act, Release):
-        return _release(act, found, at, policy, counted)
+        return _release(act, withheld, at, policy, counted)
     if act.kind == "undo" and standing and act.undoes not in (None, standing.act_id):
         return Consequence(None, "nothing_to_undo")
     if act.kind == "undo":
@@ -148,7 +148,7 @@ def weigh(
     return Consequence(steps[act.kind])
 
 
-def _release(act: Release, found: ReviewRecord, at: int, policy: Policy, counted: int) -> Consequence:
+def _release(act: Release, withheld: ReviewRecord, at: int, policy: Policy, counted: int) -> Consequence:
     if not act.reason.strip():
         return Consequence(None, "no_reason")
     said_at = times.span(act.at, policy.timezone)
@@ -156,20 +156,20 @@ def _release(act: Release, found: ReviewRecord, at: int, policy: Policy, counted
         return Consequence(None, "dated_ahead")
     if said_at.first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Consequence(None, "release_expired")
-    if set(act.had) != {reason.code for reason in found.reasons}:
+    if set(act.had) != {reason.code for reason in withheld.reasons}:
         return Consequence(None, "had_differs")
-    if refused := releases.refusal(act, found.reasons):
+    if refused := releases.refusal(act, withheld.reasons):
         return Consequence(None, refused)
     act = _numbered(act, counted)
     return Consequence("propose" if releases.two_persons(act, policy) else "release", said=redacted_form(act, counted))
 
 
-def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
+def _approval(act: ItemAct, standing: ItemState, form: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
     if person(act.by) == person(standing.by):
         return Consequence(None, "same_person")
-    if times.span(said["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
+    if times.span(form["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Consequence(None, "release_expired")
-    return Consequence("release", said={**said, "by": sorted((act.by, standing.by))})
+    return Consequence("release", said={**form, "by": sorted((act.by, standing.by))})
 
 
 def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
@@ -196,10 +196,10 @@ def number(stated: int | None, counted: int | None) -> int | None:
     return None if stated is None or counted == 0 else max(stated, counted)
 
 
-def _names(found: ReviewRecord) -> tuple[str, str, str, str]:
-    return found.did, found.send.recipient_id, found.send.campaign_id, found.send.channel
+def _names(withheld: ReviewRecord) -> tuple[str, str, str, str]:
+    return withheld.did, withheld.send.recipient_id, withheld.send.campaign_id, withheld.send.channel
 
 
-def _too_late(found: ReviewRecord, at: int, policy: Policy) -> bool:
-    date = found.send.mail_date
+def _too_late(withheld: ReviewRecord, at: int, policy: Policy) -> bool:
+    date = withheld.send.mail_date
     return date is not None and mailed_before(date, at * 1000, policy)

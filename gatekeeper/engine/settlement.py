@@ -150,16 +150,16 @@ def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[W
     return whole, [record for record in tail.audit[end:] if not _taken(record, ends)]
 
 
-def _input(one: WrittenRecord) -> str | None:
+def _input(record: WrittenRecord) -> str | None:
     """The topic of the input whose own record this is, None for a record about an earlier decision."""
-    name, kind = logical_name(one.said["src"]["topic"]), (one.said.get("act") or {}).get("kind")
-    own = one.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
+    name, kind = logical_name(record.said["src"]["topic"]), (record.said.get("act") or {}).get("kind")
+    own = record.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
     return name if own else None
 
 
-def _taken(one: WrittenRecord, ends: tuple[int, int]) -> bool:
-    name = _input(one)
-    return name is not None and bool(one.said["src"]["offset"] < dict(zip(OF_INPUT, ends, strict=True))[name])
+def _taken(record: WrittenRecord, ends: tuple[int, int]) -> bool:
+    name = _input(record)
+    return name is not None and bool(record.said["src"]["offset"] < dict(zip(OF_INPUT, ends, strict=True))[name])
 
 
 def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int], eras: Mapping[str, int]) -> tuple[Taken, ...]:

@@ -109,12 +109,12 @@ def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
     return hashes
 
 
-def _stands(one: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
+def _stands(manifest: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
     """Tells whether the records of a manifest are in `audit`. Only a worker can have written those."""
-    place = dids.get(one.audit.from_id or "")
-    if place is None or not one.audit.n:
+    place = dids.get(manifest.audit.from_id or "")
+    if place is None or not manifest.audit.n:
         return False
-    return merkle.root([record.value for record in audit[place : place + one.audit.n]]).hex() == one.root
+    return merkle.root([record.value for record in audit[place : place + manifest.audit.n]]).hex() == manifest.root
 
 
 def said(records: Iterable[Record], *, partition: int) -> list[WrittenRecord]:
@@ -122,17 +122,12 @@ def said(records: Iterable[Record], *, partition: int) -> list[WrittenRecord]:
     audit = dict[str, WrittenRecord]()
     for record in records:
         try:
-            content = orjson.loads(record.value or b"")
-            src, did = content["src"], content["did"]
-            ours = (content["v"], src["partition"], did.encode()) == (1, partition, record.key)
-            if (
-                ours
-                and isinstance(content["stage"], str)
-                and type(src["offset"]) is int
-                and milliseconds(content["at"])
-            ):
+            fields = orjson.loads(record.value or b"")
+            src, did = fields["src"], fields["did"]
+            ours = (fields["v"], src["partition"], did.encode()) == (1, partition, record.key)
+            if ours and isinstance(fields["stage"], str) and type(src["offset"]) is int and milliseconds(fields["at"]):
                 logical_name(src["topic"])
-                audit.setdefault(did, WrittenRecord(record.value or b"", content))
+                audit.setdefault(did, WrittenRecord(record.value or b"", fields))
         except FOREIGN:
             continue
     return list(audit.values())

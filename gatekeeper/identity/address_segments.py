@@ -163,8 +163,8 @@ def _placed(text: str, code: str) -> tuple[Piece, ...]:
     return _places((text, code if places.is_known(code) else ""))
 
 
-def _of_place(found: tuple[str, str]) -> tuple[Piece, ...]:
-    text, code = found
+def _of_place(key: tuple[str, str]) -> tuple[Piece, ...]:
+    text, code = key
     prefecture = _FIRST.search(text)
     at = (
         prefecture.start()

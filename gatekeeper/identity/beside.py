@@ -26,17 +26,17 @@ _MUNICIPALITIES = re.compile("[市区町村郡]")
 _SAME = re.compile("びるぢんぐ|びるでいんぐ")
 
 
-def besides(whole: Postal, found: Sequence[Piece]) -> tuple[str, ...]:
+def besides(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
     """The normalised texts beside the person and house number of `whole`, each with person and place; () without any.
 
-    `found`: the pieces of the same delivery. One text has one form for all its spellings.
+    `pieces`: the pieces of the same delivery. One text has one form for all its spellings.
     """
-    texts = dict.fromkeys((kind, text) for kind, text in _texts(whole, found) if text)
+    texts = dict.fromkeys((kind, text) for kind, text in _texts(whole, pieces) if text)
     return tuple(f"beside||{whole.name}|{whole.place}|{kind}|{text}" for kind, text in islice(texts, MOST + 1))
 
 
-def _texts(whole: Postal, found: Sequence[Piece]) -> Iterator[tuple[str, str]]:
-    for piece in found:
+def _texts(whole: Postal, pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
+    for piece in pieces:
         match piece.kind:
             case "building":
                 yield "building", _building(piece.text)

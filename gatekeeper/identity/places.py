@@ -57,20 +57,20 @@ def is_known(postcode: str) -> bool:
     return _town(postcode) is not None
 
 
-def _after_former(place: str, found: Town) -> str:
+def _after_former(place: str, town: Town) -> str:
     """The rest of `place` after a missing or former municipality, if it begins with the postcode's town; else ""."""
-    if not found.town or _city(place):
+    if not town.town or _city(place):
         return ""
-    if place.startswith(found.city):
-        rest = place[len(found.city) :]
-        return rest if rest.startswith(found.town) else ""
-    start = place.find(found.town)
+    if place.startswith(town.city):
+        rest = place[len(town.city) :]
+        return rest if rest.startswith(town.town) else ""
+    start = place.find(town.town)
     if start == 0 or (start > 0 and place[:start].endswith(_MUNICIPALITY)):
         return place[start:]
     for end, letter in enumerate(place):  # 久居市明神町 became 津市久居明神町
         if letter in _MUNICIPALITY and end > 0:
             rest = place[:end] + place[end + 1 :]
-            if rest.startswith(found.town):
+            if rest.startswith(town.town):
                 return rest
     return ""
 

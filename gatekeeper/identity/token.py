@@ -246,9 +246,9 @@ class Tokens:
         """The result of `identify` for the keys, the channel and the delivery."""
         return self.spelling(channel, delivery).identified
 
-    def differs(self, given: str, found: Identified) -> bool:
+    def differs(self, given: str, identified: Identified) -> bool:
         """True if a send names another token than that of its delivery; one of a former key is not compared."""
-        return given != found.token and key_of(given) == key_of(found.token)
+        return given != identified.token and key_of(given) == key_of(identified.token)
 
     def __len__(self) -> int:
         return len(self._read)

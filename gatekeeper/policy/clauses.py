@@ -57,21 +57,21 @@ def clauses(table: Mapping[str, Iterable[ClauseRow]]) -> tuple[Clause, ...]:
     )
 
 
-def uncited(found: Iterable[Clause], off: Iterable[str]) -> list[str]:
+def uncited(rows: Iterable[Clause], off: Iterable[str]) -> list[str]:
     """The reasons for which a text cites nothing, though they may arise.
 
     Reasons with a rule of our own need no clause. `off`: the rules that the text switches off.
     """
-    known = {clause.name for clause in found} | set(off)
+    known = {clause.name for clause in rows} | set(off)
     return [code for code, kind in CATALOGUE.items() if not kind.own_rule and code not in known]
 
 
-def written_for(found: Iterable[Clause]) -> int:
+def written_for(rows: Iterable[Clause]) -> int:
     """The version of the rules for which a text was written: that of its newest row.
 
     It need not cite a reason that came later.
     """
-    return max((CATALOGUE[clause.name].since for clause in found if clause.name in CATALOGUE), default=0)
+    return max((CATALOGUE[clause.name].since for clause in rows if clause.name in CATALOGUE), default=0)
 
 
 def lent(codes: Iterable[str], pack: str) -> tuple[Clause, ...]:

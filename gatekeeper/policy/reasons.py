@@ -171,23 +171,23 @@ _CLASS: Mapping[Group, int] = {
 }
 
 
-def verdict(found: Iterable[Found]) -> Verdict:
+def verdict(reasons: Iterable[Found]) -> Verdict:
     """The worst verdict of the reasons; `clear` without any."""
     worst = 0
-    for reason in found:
+    for reason in reasons:
         worst = max(worst, WORST[reason.code])
     return VERDICTS[worst]
 
 
-def ordered(found: Sequence[Found]) -> tuple[Found, ...]:
+def ordered(reasons: Sequence[Found]) -> tuple[Found, ...]:
     """Each reason once, in the order of rule 6.5: by class, then by the catalogue. The first is the primary reason.
 
     Reasons of one code from several rules are merged with the facts of all.
     """
-    if len(found) < 2:
-        return tuple(found)
+    if len(reasons) < 2:
+        return tuple(reasons)
     merged: dict[str, Found] = {}
-    for reason in found:
+    for reason in reasons:
         had = merged.get(reason.code)
         if had is None:
             merged[reason.code] = reason

@@ -28,15 +28,15 @@ OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter", "resul
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
     """The output record that an audit record leads to: its topic and decision id; None without one."""
     act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
-    told = "cleared" if said["verdict"] == "clear" and live else "review"
+    topic = "cleared" if said["verdict"] == "clear" and live else "review"
     if said["stage"] == "intake":
         dead = said["send"] is None or [reason["code"] for reason in said["reasons"]] == ["EVENT_INVALID"]
-        return ("deadletter" if dead else told), did
+        return ("deadletter" if dead else topic), did
     outcome = act.get("outcome")
     if outcome == "reemitted":
         return "cleared", act["item"]
     if outcome in ("cleared", "withheld"):
-        return told, did
+        return topic, did
     if outcome == "recalled" or said["stage"] == "recall":
         return "recalls", did
     if outcome == "asked" and act["code"] != "waits_along":
@@ -97,7 +97,7 @@ class Accounts:
         `joined`: the manifest follows the one before. `demanded`: all of its records must be there.
         """
         n = said["audit"]["n"]
-        ranges = [(logical_name(one["topic"]), one.get("era", 0), one["from"], one["to"]) for one in said["in"]]
+        ranges = [(logical_name(span["topic"]), span.get("era", 0), span["from"], span["to"]) for span in said["in"]]
         if not n:
             return
         self._counted = "result" in said["out"]
@@ -147,42 +147,42 @@ class Accounts:
         return False
 
     def _are_next(self, n: int, root: str) -> bool:
-        return merkle.root([one.value for one in self._records.ahead(n)]).hex() == root
+        return merkle.root([record.value for record in self._records.ahead(n)]).hex() == root
 
     def _without_forks(self, records: list[Placed]) -> list[Placed]:
         """The same records, without those of manifests that do not count."""
         if not self._forks:
             return records
-        found, rest = list[Placed](), records
+        kept, rest = list[Placed](), records
         while rest:
             for n, root, branch in self._forks.get(_did(rest[0].value), ()):
-                if merkle.root([one.value for one in rest[:n]]).hex() == root:
+                if merkle.root([record.value for record in rest[:n]]).hex() == root:
                     branch.records += n
                     rest = rest[n:]
                     break
             else:
-                found.append(rest[0])
+                kept.append(rest[0])
                 rest = rest[1:]
-        return found
+        return kept
 
     def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
         try:
-            said = orjson.loads(record.value)
-            src, stage, at = said["src"], said["stage"], str(said["at"])
+            content = orjson.loads(record.value)
+            src, stage, at = content["src"], content["stage"], str(content["at"])
             topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
-            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
+            out, again = put_out(content), (content.get("act") or {}).get("kind") == "reemit"
             era = int(src.get("era", 0))
-            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "", era)
+            id_ = derived(*place, stage, content["clearance"] if stage == "handoff" else "", era)
         except FOREIGN:
             self._found.find("unreadable_record", "audit", record.offset)
             return
         self._found.records += 1
-        if topic == "acts" and (said.get("act") or {}).get("kind") == "resume_partition":
-            self.acts[place[2]] = said["act"]
+        if topic == "acts" and (content.get("act") or {}).get("kind") == "resume_partition":
+            self.acts[place[2]] = content["act"]
         if self._oldest is None and self._cut:
             self._oldest = at
         if stage in OWN.get(topic, ()) or again:
-            if place[1] != self._found.partition or said["did"] != id_:
+            if place[1] != self._found.partition or content["did"] != id_:
                 self._found.find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
                 return
             if self._waiting.pop((topic, era, place[2]), False) is False and counted:
@@ -191,8 +191,8 @@ class Accounts:
             self._outputs[out[0]].allow(str(out[1]))
         elif out is not None and out[0] in self._outputs:
             self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
-        if self._counted and resulted(said) and "results" in self._outputs:
-            self._outputs["results"].expect(str(said["did"]), record.offset, at, demanded=demanded)
+        if self._counted and resulted(content) and "results" in self._outputs:
+            self._outputs["results"].expect(str(content["did"]), record.offset, at, demanded=demanded)
 
     def end(self, *, joined: bool) -> None:
         """Takes the records after the last manifest, and reports all that is missing or too much.

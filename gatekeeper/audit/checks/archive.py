@@ -84,7 +84,7 @@ class Archive:
         if record.topic == "suppressions" and place in self._naming.unresolved.faults and names_token(self._heard):
             self._keyed.add("/".join(map(str, place)))
         batch = record.refused is not None and record.refused.what == "batch"
-        gap = not self._heard and any(one.place == place for one in self._naming.gaps)
+        gap = not self._heard and any(gap.place == place for gap in self._naming.gaps)
         return dict.fromkeys(self._heard), batch or gap or self._naming.unresolved.concerns_anybody(place)
 
     def reference(self, at: Positions) -> FactStore:
@@ -129,9 +129,9 @@ class Archive:
         store = known.emptied()
         for name in names - {send.recipient_id}:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
-        for record in (*ours, *(one for one in self._special if _known(one, at))):
+        for record in (*ours, *(record for record in self._special if _known(record, at))):
             store.apply(record)
-        for record in (earlier for one in ours for earlier in self._copies(one, known, at)):
+        for record in (earlier for own in ours for earlier in self._copies(own, known, at)):
             store.apply(record)
         return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
 
@@ -154,7 +154,7 @@ def _tokens(record: Record) -> set[str]:
     if record.topic != "sources":
         return set()
     try:
-        said = parse("sources", record.key, record.value).json
+        content = parse("sources", record.key, record.value).json
     except Unreadable:
         return set()
-    return {one.token for one in redacted_fields("sources", said)[1]}
+    return {token.token for token in redacted_fields("sources", content)[1]}

@@ -76,4 +76,4 @@ def parting(links: Links, one: str, other: str) -> tuple[str | None] | None:
     The result holds None if the branches have different first manifests.
     """
     mine = {one, *lineage(links, one)}
-    return next(((each,) for each in (other, *lineage(links, other)) if each in mine), None)
+    return next(((hash_,) for hash_ in (other, *lineage(links, other)) if hash_ in mine), None)

@@ -39,28 +39,28 @@ class ByHash:
 
     def policy(self, digest: str) -> Policy:
         """The policy version with this SHA-256; raises Missing."""
-        found = self._policies.get(digest)
-        if found is None:
+        policy = self._policies.get(digest)
+        if policy is None:
             try:
-                found = read(self._bytes("policy", digest), file=digest)
+                policy = read(self._bytes("policy", digest), file=digest)
             except UsageError:
                 raise Missing("policy", digest) from None
-            self._policies[digest] = found
-        return found
+            self._policies[digest] = policy
+        return policy
 
     def reference(self, refs: Mapping[str, str | None]) -> Reference:
         """The reference data of a snapshot. `refs`: `kind/id` to hash (None: no such record). Raises Missing."""
         name = canonical(refs)
-        found = self._references.get(name)
-        if found is None:
-            found = Reference()
+        reference = self._references.get(name)
+        if reference is None:
+            reference = Reference()
             for digest in refs.values():
-                for arrived, each in self._versions(digest):
-                    self._put(found, each, arrived)
+                for arrived, version in self._versions(digest):
+                    self._put(reference, version, arrived)
             if len(self._references) >= _KEPT:
                 self._references.clear()
-            self._references[name] = found
-        return found
+            self._references[name] = reference
+        return reference
 
     def _versions(self, digest: str | None) -> Iterable[tuple[int, str]]:
         """The records behind a hash in the order of arrival, each with its arrival (0 = one record, without it)."""
@@ -73,7 +73,7 @@ class ByHash:
             except ValidationError:
                 raise Missing("reference", digest) from None
         try:
-            return [(0, each) for each in _FORMER.validate_json(value).values()]
+            return [(0, version) for version in _FORMER.validate_json(value).values()]
         except ValidationError:  # as for every single record
             return ((0, digest),)
 
@@ -85,7 +85,7 @@ class ByHash:
             raise Missing("reference", digest) from None
 
     def _bytes(self, kind: str, digest: str) -> bytes:
-        found = self._named.policy(digest) if kind == "policy" else self._named.reference(digest)
-        if found is None or sha256(found).hexdigest() != digest:
+        value = self._named.policy(digest) if kind == "policy" else self._named.reference(digest)
+        if value is None or sha256(value).hexdigest() != digest:
             raise Missing(kind, digest)
-        return found
+        return value

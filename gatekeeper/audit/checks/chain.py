@@ -140,16 +140,16 @@ class Chain:
             self._aside[partition, manifest.prev or ""] = offset
             if finding.fault not in ("broken_chain", "skipped_offset"):
                 return False, [finding]
-            told = [] if partition in self._broken else [finding]
+            findings = [] if partition in self._broken else [finding]
             self._broken.add(partition)
-            return False, told
+            return False, findings
         self._broken.discard(partition)
         self._ends.forks[partition].discard(hash_)
         self._sealed[partition] = SealPosition(next=offset + 1, head=hash_, taken=chain.taken)
-        found = [ChainFinding(step.link, partition, offset)] if step.link else []
+        findings = [ChainFinding(step.link, partition, offset)] if step.link else []
         if (before := self._aside.get((partition, hash_))) is not None:
-            found.append(ChainFinding("reordered_manifest", partition, before, {"predecessor": offset}))
-        return True, found
+            findings.append(ChainFinding("reordered_manifest", partition, before, {"predecessor": offset}))
+        return True, findings
 
     def foreign(
         self, partition: int, offset: int, value: bytes | None, signature: str, beside: Container[str] = ()
@@ -196,9 +196,11 @@ def _discontinued(step: Step, at: SealPosition, partition: int, offset: int) -> 
     A fork takes inputs again, which says more than that it does not follow.
     """
     ranges = [] if step.link == "repeated_manifest" else step.ranges
-    for one in sorted(ranges, key=lambda one: one.fault == "skipped_offset"):
-        if one.fault != "skipped_offset" or step.joined:
-            return ChainFinding(one.fault, partition, offset, {"topic": one.topic, "first": one.first, "to": one.to})
+    for faulty in sorted(ranges, key=lambda faulty: faulty.fault == "skipped_offset"):
+        if faulty.fault != "skipped_offset" or step.joined:
+            return ChainFinding(
+                faulty.fault, partition, offset, {"topic": faulty.topic, "first": faulty.first, "to": faulty.to}
+            )
     if step.link is None or step.joined:
         return None
     return ChainFinding(step.link, partition, offset, {"sealed": at.next - 1} if step.link == "broken_chain" else {})

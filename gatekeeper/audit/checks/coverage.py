@@ -95,11 +95,11 @@ class _Check:
         self._last = manifest.offset
         try:
             read: Manifest = decode("manifests", None, manifest.value)
-            if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
+            if not {logical_name(taken.topic) for taken in read.in_} <= OWN.keys():
                 raise Unreadable("field_invalid", "in")
-            said = orjson.loads(manifest.value)
-            held = sum(len(some) for one in said["in"] for some in spans(one))
-            if max(held, said["audit"]["n"]) > MAX_RECORDS:
+            content = orjson.loads(manifest.value)
+            held = sum(len(span) for taken in content["in"] for span in spans(taken))
+            if max(held, content["audit"]["n"]) > MAX_RECORDS:
                 raise Unreadable("field_invalid", "n")  # else anyone who may write a manifest could fill the memory
         except Unreadable as fault:
             self._found.find("unreadable_manifest", "manifests", manifest.offset, str(fault))
@@ -113,19 +113,19 @@ class _Check:
                 return
         hash_ = sha256(manifest.value).hexdigest()
         if hash_ in self._beside:
-            self._fork(manifest.offset, said, hash_)
+            self._fork(manifest.offset, content, hash_)
             return
-        step = self._chain.step(said, hash_)
-        self._broken(manifest.offset, step, said["prev"], hash_)
-        for one in step.apart:
-            self._found.find(one.fault, one.topic, one.first, f"to {one.to}")
-        for taken in said["in"]:
+        step = self._chain.step(content, hash_)
+        self._broken(manifest.offset, step, content["prev"], hash_)
+        for faulty in step.apart:
+            self._found.find(faulty.fault, faulty.topic, faulty.first, f"to {faulty.to}")
+        for taken in content["in"]:
             self._range(manifest.offset, taken, demanded=demanded)
-        for skipped in said.get("skipped", ()):
+        for skipped in content.get("skipped", ()):
             self._skip(manifest.offset, skipped)
-        self._accounts.take(manifest.offset, said, joined=step.joined, demanded=demanded)
+        self._accounts.take(manifest.offset, content, joined=step.joined, demanded=demanded)
         for outgoing in self._outputs.values():
-            outgoing.pull(max(said["audit"]["n"], 1))
+            outgoing.pull(max(content["audit"]["n"], 1))
         self._found.manifests += 1
         if self._head is not None and hash_ == self._head.prev:
             self._reached = True
@@ -148,15 +148,15 @@ class _Check:
         self._accounts.unaccounted()
         return self._found
 
-    def _fork(self, offset: int, said: Mapping[str, Any], hash_: str) -> None:
+    def _fork(self, offset: int, content: Mapping[str, Any], hash_: str) -> None:
         """Reports a manifest that is not on the branch that counts; nothing that it claims is counted."""
         self._found.find("forked_manifest", "manifests", offset, hash_)
-        branch = self._branches.get(said["prev"]) or ForkedBranch.begun(offset, self._statement)
+        branch = self._branches.get(content["prev"]) or ForkedBranch.begun(offset, self._statement)
         if not branch.manifests:
             self._found.branches.append(branch)
         branch.manifests, branch.sha256, branch.last = branch.manifests + 1, hash_, offset
         self._branches[hash_] = branch
-        self._accounts.fork(said, branch)
+        self._accounts.fork(content, branch)
 
     def _broken(self, offset: int, step: Step, prev: str | None, hash_: str) -> None:
         """Reports a manifest that does not follow the last one."""
@@ -176,27 +176,27 @@ class _Check:
             self._accounts.told.append((topic, era, claimed.to, start))
         held = [*offsets(taken)]
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
-        for each in held:
-            self._accounts.claim((topic, era, each), offset if demanded else None)
+        for position in held:
+            self._accounts.claim((topic, era, position), offset if demanded else None)
         if era < self._eras.get(topic, 0):
             self._found.expired[topic] = self._found.expired.get(topic, 0) + to - start
         elif (kept := self._inputs.get(topic)) is not None and not behind:
             readable, claims = kept.within(start, to), set(held)
-            for each in sorted(readable - claims):
-                self._found.find("false_gap", topic, each, f"manifests/{offset}")
-            for each in sorted(claims - readable):
-                if each >= kept.start:
-                    self._found.find("claimed_nothing", topic, each, f"manifests/{offset}")
+            for position in sorted(readable - claims):
+                self._found.find("false_gap", topic, position, f"manifests/{offset}")
+            for position in sorted(claims - readable):
+                if position >= kept.start:
+                    self._found.find("claimed_nothing", topic, position, f"manifests/{offset}")
             if start < kept.start:
                 self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
 
-    def _skip(self, offset: int, said: Mapping[str, Any]) -> None:
+    def _skip(self, offset: int, skipped: Mapping[str, Any]) -> None:
         """Moves an input on to the offset that a person chose. Offsets between need no record."""
-        topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
+        topic, start, to = logical_name(skipped["topic"]), skipped["from"], skipped["to"]
         self._found.claimed.setdefault(topic, Range(start, start, 0)).to = to
         self._accounts.told.append((topic, None, start, to))
-        who = {name: plain(said[name]) for name in ("act", "by", "refused")}
-        self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
+        who = {name: plain(skipped[name]) for name in ("act", "by", "refused")}
+        self._found.skipped.append(SkippedRange(topic, start, to, **who, place=skipped["offset"], manifest=offset))
 
     def _is_unsaid(self, skip: SkippedRange) -> bool:
         """Tells whether the act of a skip was due by now, but no such act is recorded."""
@@ -205,5 +205,5 @@ class _Check:
             return False
         act = self._accounts.acts.get(skip.place) or {}
         resumed = act.get("resumed") or {}
-        said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
-        return said != (skip.act, skip.by, skip.refused, skip.to)
+        recorded = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
+        return recorded != (skip.act, skip.by, skip.refused, skip.to)

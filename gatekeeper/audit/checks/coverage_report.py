@@ -91,8 +91,8 @@ class ForkedBranch:
     @classmethod
     def begun(cls, offset: int, statement: Statement | None) -> ForkedBranch:
         """A branch of which nothing was read yet. `statement`: the choice of a person about its partition."""
-        said = (statement.by, statement.reason, statement.at) if statement else (None, None, None)
-        return cls(offset, offset, 0, 0, "", *said)
+        choice = (statement.by, statement.reason, statement.at) if statement else (None, None, None)
+        return cls(offset, offset, 0, 0, "", *choice)
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class Covered:
 
     def find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
         """Adds a finding, with what a forger may have written made plain."""
-        topic, detail = (plain(one) for one in (topic, detail))
+        topic, detail = (plain(text) for text in (topic, detail))
         self.findings.append(CoverageFinding(fault, self.partition, topic, offset, detail))
 
 
@@ -124,29 +124,29 @@ def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
     The report counts all findings and lists as many as fit. Values of partitions are lists in the order of partition
     numbers. An input's value is the first claimed offset, the next offset, and the number of records between them.
     """
-    findings = [finding for one in found for finding in one.findings]
-    told = [finding._asdict() for finding in findings[:TOLD]]
-    claimed = sorted({name for one in found for name in one.claimed})
-    expired = sorted({name for one in found for name in one.expired})
+    findings = [finding for part in found for finding in part.findings]
+    listed = [finding._asdict() for finding in findings[:TOLD]]
+    claimed = sorted({name for part in found for name in part.claimed})
+    expired = sorted({name for part in found for name in part.expired})
     partitions: dict[str, Any] = {
-        "manifests": [one.manifests for one in found],
-        "records": [one.records for one in found],
-        "in": {name: [_claimed(one, name) for one in found] for name in claimed},
-        "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
+        "manifests": [part.manifests for part in found],
+        "records": [part.records for part in found],
+        "in": {name: [_claimed(part, name) for part in found] for name in claimed},
+        "expired": {name: [part.expired.get(name, 0) for part in found] for name in expired},
     }
-    said = {"v": 2, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
-    if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
-        said["skipped"] = skipped[:TOLD]
-    if branches := [{"partition": one.partition, **asdict(branch)} for one in found for branch in one.branches]:
-        said["branches"] = branches[:BRANCHES]
-    while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
-        del told[len(told) // 2 :]
+    content = {"v": 2, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    if skipped := [{"partition": part.partition, **skip._asdict()} for part in found for skip in part.skipped]:
+        content["skipped"] = skipped[:TOLD]
+    if branches := [{"partition": part.partition, **asdict(branch)} for part in found for branch in part.branches]:
+        content["branches"] = branches[:BRANCHES]
+    while len(value := canonical({**content, "findings": listed})) > LEAF_BYTES and listed:
+        del listed[len(listed) // 2 :]
     return value
 
 
-def _claimed(one: Covered, name: str) -> list[int]:
-    each = one.claimed.get(name, Range(0, 0, 0))
-    return [each.start, each.to, each.n]
+def _claimed(part: Covered, name: str) -> list[int]:
+    claimed = part.claimed.get(name, Range(0, 0, 0))
+    return [claimed.start, claimed.to, claimed.n]
 
 
 def plain(said: str) -> str:

@@ -69,9 +69,9 @@ class Records:
 
     def ahead(self, count: int) -> list[Placed]:
         """The next `count` records, fewer at the end, without taking them."""
-        found = self.take(count)
-        self.put_back(found)
-        return found
+        records = self.take(count)
+        self.put_back(records)
+        return records
 
     def put_back(self, taken: list[Placed]) -> None:
         """Puts the records that were taken last back."""
@@ -93,12 +93,12 @@ class Input:
 
     def within(self, start: int, to: int) -> set[int]:
         """Takes the offsets within a range, and drops earlier ones."""
-        found = set()
+        offsets = set()
         while self._next is not None and self._next < to:
             if self._next >= start:
-                found.add(self._next)
+                offsets.add(self._next)
             self._next = next(self._coming, None)
-        return found
+        return offsets
 
 
 class Outgoing:

@@ -110,14 +110,14 @@ class Recheck:
         with suppress(*audit.FOREIGN):
             self._take_in(orjson.loads(value))
 
-    def _take_in(self, said: dict[str, Any]) -> None:
-        if said["verdict"] == "clear" and said["stage"] != "handoff":
-            self._cleared[said["did"]] = _source(said)
-        act = said.get("act") or {}
+    def _take_in(self, content: dict[str, Any]) -> None:
+        if content["verdict"] == "clear" and content["stage"] != "handoff":
+            self._cleared[content["did"]] = _source(content)
+        act = content.get("act") or {}
         if act.get("outcome") == "asked":
-            self._done[said["did"]] = said["subj"], b""
-        elif said["stage"] == "release" and act["outcome"] in ("cleared", "withheld"):
-            self._done[act["item"]] = said["subj"], canonical(_made(said))
+            self._done[content["did"]] = content["subj"], b""
+        elif content["stage"] == "release" and act["outcome"] in ("cleared", "withheld"):
+            self._done[act["item"]] = content["subj"], canonical(_made(content))
 
     def replay(self, value: bytes, at: Positions) -> Rechecked:
         """The result of replaying one record. `at`: the positions that its manifest names.
@@ -125,26 +125,26 @@ class Recheck:
         Raises the errors of `inputs` and no others.
         """
         packs = self._in_force(value, at)
-        found = replay(value, self._by_hash, under=packs, releases=self._releases)
-        if found.finding not in ("same", "told", "unverified"):
-            return Rechecked(found)
-        said = orjson.loads(value)
+        replayed = replay(value, self._by_hash, under=packs, releases=self._releases)
+        if replayed.finding not in ("same", "told", "unverified"):
+            return Rechecked(replayed)
+        content = orjson.loads(value)
         self.passed(value)
         try:
-            if found.finding == "unverified" and not found.place:
-                self._at(said, self._place(said))  # fields unknown to this release allow no further check
+            if replayed.finding == "unverified" and not replayed.place:
+                self._at(content, self._place(content))  # fields unknown to this release allow no further check
             else:
-                self._compare(said, at, packs)
+                self._compare(content, at, packs)
         except _Unseen as unseen:
-            return Rechecked(found, unseen.why)
+            return Rechecked(replayed, unseen.why)
         except _Differs as differs:
             rules = other_rules(value, self._releases) if differs.folded else None
-            if rules and found.finding == "unverified":
-                return Rechecked(found)
+            if rules and replayed.finding == "unverified":
+                return Rechecked(replayed)
             finding: ReplayFinding = "unverified" if rules else "drift"
             why = f"rules {rules}" if rules else ""
-            return Rechecked(Replayed(finding, found.did, found.stage, *differs.found, why))
-        return Rechecked(found)
+            return Rechecked(Replayed(finding, replayed.did, replayed.stage, *differs.found, why))
+        return Rechecked(replayed)
 
     def _in_force(self, value: bytes, at: Positions) -> Packs:
         try:
@@ -159,30 +159,30 @@ class Recheck:
             self._then = then, packs
         return self._then[1]
 
-    def _compare(self, said: dict[str, Any], at: Positions, packs: Packs) -> None:
+    def _compare(self, content: dict[str, Any], at: Positions, packs: Packs) -> None:
         """Raises _Differs if the record contradicts the topics, _Unseen if they no longer hold the evidence."""
-        if said["stage"] == "handoff":
-            self._handed(said)
-        place = self._place(said)
-        record = self._taken(said, place)
-        if said["send"] is None:
-            _unread(said, record, self._partitions)
+        if content["stage"] == "handoff":
+            self._handed(content)
+        place = self._place(content)
+        record = self._taken(content, place)
+        if content["send"] is None:
+            _unread(content, record, self._partitions)
             return
         try:
             sent: Parsed[Send] = parse("sends", record.key, record.value)
         except Unreadable as fault:
-            raise _Differs("send", told(said["send"]), str(fault)) from None
-        remembered = said["stage"] in ("handoff", "recall")
+            raise _Differs("send", told(content["send"]), str(fault)) from None
+        remembered = content["stage"] in ("handoff", "recall")
         send = sent.model
         form = audit.judged_send((parsed(send) if remembered else sent).json)
-        if differs := difference(said["send"], form, "send"):
+        if differs := difference(content["send"], form, "send"):
             raise _Differs(*differs)
-        if (facts := said["facts"]) is None:
+        if (facts := content["facts"]) is None:
             return
         if send.delivery is not None and (self._tokens is None or facts.get("printed") == "no_key"):
             raise _Unseen("no_key")
         asks, releases = (b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases"))
-        instant = milliseconds(said["at"])
+        instant = milliseconds(content["at"])
         view = self._archive.view(
             send,
             printed(self._tokens, send),
@@ -198,17 +198,17 @@ class Recheck:
             raise _Unseen("no_key")
         if differs := difference(facts, derived, "facts"):
             with suppress(_Unseen):
-                self._acted(said, facts)  # no rules excuse an act that nobody did
+                self._acted(content, facts)  # no rules excuse an act that nobody did
             raise _Differs(*differs, folded=True)
-        self._acted(said, facts)
+        self._acted(content, facts)
 
     def _had_other_keys(self, facts: dict[str, Any], derived: dict[str, Any]) -> bool:
         """True if an unreadable stop may have concerned anybody, as the worker lacked the key of a token in it."""
         more = {*facts["unreadable"]}.difference(derived["unreadable"])
         batch = f"/{WHOLE_BATCH}"
-        return any(one.endswith(batch) and self._archive.depends_on_keys(one.removesuffix(batch)) for one in more)
+        return any(place.endswith(batch) and self._archive.depends_on_keys(place.removesuffix(batch)) for place in more)
 
-    def _acted(self, said: dict[str, Any], facts: dict[str, Any]) -> None:
+    def _acted(self, content: dict[str, Any], facts: dict[str, Any]) -> None:
         """Raises _Differs if the facts name a release or an ask without a record, _Unseen as `_compare` does."""
         for name, key in (("releases", "decision_id"), ("asks", "request_id")):
             for number, claimed in enumerate(facts.get(name, ())):
@@ -216,92 +216,96 @@ class Recheck:
                 if done is None and not self._whole:
                     raise _Unseen("expired")
                 # a record after an erasure names nobody; only a clearance must still name its person
-                whose = done[0] if done and said["subj"] is None and said["verdict"] != "clear" else said["subj"]
+                whose = (
+                    done[0] if done and content["subj"] is None and content["verdict"] != "clear" else content["subj"]
+                )
                 if done != (whose, canonical(claimed) if name == "releases" else b""):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
-    def _place(self, said: dict[str, Any]) -> Source:
+    def _place(self, content: dict[str, Any]) -> Source:
         """The place of a decision's input; for a hand-off, that of the clearance's input."""
-        if said["stage"] == "handoff":
+        if content["stage"] == "handoff":
             try:
-                return self._cleared[said["clearance"]]
+                return self._cleared[content["clearance"]]
             except KeyError:
                 raise _Unseen("expired") from None
-        return _source(said)
+        return _source(content)
 
-    def _taken(self, said: dict[str, Any], place: Source) -> Record:
+    def _taken(self, content: dict[str, Any], place: Source) -> Record:
         """The judged send, read from `sends`, or from `review` if an act names it there."""
-        record = self._at(said, place)
+        record = self._at(content, place)
         if place[0] != "acts":
             return record
-        act = _act(said, record, its_own=said["stage"] in ("release", "act"))
+        act = _act(content, record, its_own=content["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct):
-            raise _Differs("act", told(said.get("act")))
+            raise _Differs("act", told(content.get("act")))
         made = None
-        if said["stage"] == "release" and isinstance(act, Release) and said["facts"]:
-            made = redacted_form(act, said["act"].get("counted"))
-        if made and (differs := difference(_made(said), made, "facts.releases")):
+        if content["stage"] == "release" and isinstance(act, Release) and content["facts"]:
+            made = redacted_form(act, content["act"].get("counted"))
+        if made and (differs := difference(_made(content), made, "facts.releases")):
             raise _Differs(*differs)
-        return self._at(said, ("review", act.review.partition, act.review.offset, 0))
+        return self._at(content, ("review", act.review.partition, act.review.offset, 0))
 
-    def _handed(self, said: dict[str, Any]) -> None:
+    def _handed(self, content: dict[str, Any]) -> None:
         """Raises _Differs unless an act hands off, or writes again, the piece of this hand-off record."""
-        act = _act(said, self._at(said, _source(said)), its_own=True)
+        act = _act(content, self._at(content, _source(content)), its_own=True)
         if isinstance(act, CampaignAct) and act.kind == "handoff":
-            meant = act.campaign == said["campaign"] and act.channel in (None, said["channel"])
+            meant = act.campaign == content["campaign"] and act.channel in (None, content["channel"])
         else:
-            meant = isinstance(act, Reemission) and act.decision_id == said["clearance"]
+            meant = isinstance(act, Reemission) and act.decision_id == content["clearance"]
         if not meant:
-            raise _Differs("act", told(said.get("act")))
+            raise _Differs("act", told(content.get("act")))
 
-    def _at(self, said: dict[str, Any], place: Source) -> Record:
+    def _at(self, content: dict[str, Any], place: Source) -> Record:
         record = self._inputs.at(*place)
         if record is None and self._inputs.expired(*place):
             raise _Unseen("expired")
         if record is None:
-            raise _Differs("src", told(said["src"]))
+            raise _Differs("src", told(content["src"]))
         return record
 
 
-def _source(said: dict[str, Any]) -> Source:
-    src = said["src"]
+def _source(content: dict[str, Any]) -> Source:
+    src = content["src"]
     return logical_name(src["topic"]), src["partition"], src["offset"], src.get("era", 0)
 
 
 def _lacks_key(facts: dict[str, Any]) -> bool:
     """True if facts were looked up without one of the token keys that they name (rule 7.4.17)."""
     of_others = any(fault.startswith(TOKEN_KEY) for fault in facts["unreadable"])
-    return of_others or any(one.get("unknown") for one in facts.get("addresses", ()))
+    return of_others or any(address.get("unknown") for address in facts.get("addresses", ()))
 
 
-def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
+def _act(content: dict[str, Any], record: Record, *, its_own: bool) -> Act:
     """The act in a record of `acts`. `its_own`: raises _Differs unless the audit record describes this act."""
     try:
         act: Act = decode("acts", record.key, record.value)
     except Unreadable as fault:
-        raise _Differs("act", told(said.get("act")), str(fault)) from None
+        raise _Differs("act", told(content.get("act")), str(fault)) from None
     named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "by", "evidence_ref", "bulk")}
     if not isinstance(act, CampaignAct):
         named["item"] = getattr(act, "decision_id", None)
-    if its_own and (differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")):
+    if its_own and (
+        differs := difference({name: (content.get("act") or {}).get(name) for name in named}, named, "act")
+    ):
         raise _Differs(*differs)
     return act
 
 
-def _made(said: dict[str, Any]) -> dict[str, Any]:
+def _made(content: dict[str, Any]) -> dict[str, Any]:
     """The release that the audit record of a release claims, {} without one."""
-    releases, item = said["facts"].get("releases", ()), (said.get("act") or {}).get("item")
-    return next((one for one in releases if one["decision_id"] == item), {})
+    releases, item = content["facts"].get("releases", ()), (content.get("act") or {}).get("item")
+    return next((release for release in releases if release["decision_id"] == item), {})
 
 
-def _unread(said: dict[str, Any], record: Record, partitions: int) -> None:
+def _unread(content: dict[str, Any], record: Record, partitions: int) -> None:
     """Raises _Differs if a send recorded as unreadable can be read, or has another fault."""
     fault = None
     try:
-        misplaced = said["reasons"][0]["says"].get("fault", "").startswith(PARTITION_WRONG)
+        misplaced = content["reasons"][0]["says"].get("fault", "").startswith(PARTITION_WRONG)
         taken(record, partitions if misplaced else None)
     except Unreadable as unreadable:
         fault = dict(invalid(unreadable).says)
-    says = said["reasons"][0]["says"]
-    if said["reasons"][0]["code"] == "EVENT_INVALID" and says != fault:
+    says = content["reasons"][0]["says"]
+    if content["reasons"][0]["code"] == "EVENT_INVALID" and says != fault:
         raise _Differs("reasons[0].says", told(says), told(fault))

@@ -26,13 +26,13 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
                 return below, masking.told(masking.MASK), ABSENT
             if name not in recorded or name not in derived:
                 return below, shown(recorded, name), shown(derived, name)
-            if found := difference(recorded[name], derived[name], below):
-                return found
+            if differing := difference(recorded[name], derived[name], below):
+                return differing
         return None
     if isinstance(recorded, list) and isinstance(derived, list):
-        for number, (one, other) in enumerate(zip(recorded, derived, strict=False)):
-            if found := difference(one, other, f"{place}[{number}]"):
-                return found
+        for number, (old, new) in enumerate(zip(recorded, derived, strict=False)):
+            if differing := difference(old, new, f"{place}[{number}]"):
+                return differing
         if len(recorded) != len(derived):
             below = f"{place}[{min(len(recorded), len(derived))}]"
             longer = recorded if len(recorded) > len(derived) else derived
@@ -46,9 +46,9 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
 def first_difference(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
     """The first difference of two records, the verdict's first; '' and `-` if only the bytes differ."""
     for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
-        one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
-        if found := difference(one, other):
-            return found
+        old, new = ({name: of[name]} if name in of else {} for of in (said, derived))
+        if differing := difference(old, new):
+            return differing
     return "", ABSENT, ABSENT
 
 

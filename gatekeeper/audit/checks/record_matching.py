@@ -90,24 +90,24 @@ class RecordMatcher:
         if following and self._pull(count + 1) and f'"did":"{following}"'.encode() in self._ahead[count][1]:
             return  # the number is right, so one of them was changed
         self._pull(2 * count + AHEAD)
-        found = [
+        candidates = [
             _Found(offset, value, did, leaf_hash(value))
             for offset, value in self._ahead
             if (did := _named(value, said)) is not None
         ]
-        for some in islice(_choices(found, count), TRIES):
-            yield [one.offset for one in some], [one.hash for one in some]
+        for some in islice(_choices(candidates, count), TRIES):
+            yield [candidate.offset for candidate in some], [candidate.hash for candidate in some]
 
     def _taken(self, offsets: set[int]) -> list[bytes]:
-        found = []
+        records = []
         while offsets:
             offset, value = self._ahead.popleft()
             if offset in offsets:
                 offsets.remove(offset)
-                found.append(value)
+                records.append(value)
             else:
                 self._stray(offset)
-        return found
+        return records
 
     def _pull(self, count: int) -> bool:
         """Reads ahead to `count` records; tells whether there are as many."""
@@ -131,15 +131,15 @@ class RecordMatcher:
         self.strays[self._stretch] = self.strays.get(self._stretch, 0) + 1
 
 
-def _choices(found: list[_Found], count: int) -> Iterator[list[_Found]]:
+def _choices(candidates: list[_Found], count: int) -> Iterator[list[_Found]]:
     """Yields selections of `count` records in order, those without repeated decision ids first."""
-    for extra in range(len(found) - count + 1):
-        some = found[: count + extra]
-        names = Counter(one.did for one in some)
+    for extra in range(len(candidates) - count + 1):
+        some = candidates[: count + extra]
+        names = Counter(candidate.did for candidate in some)
         places = range(len(some) - (extra > 0))  # selections without the last one were tried before
         doubled = [place for place in places if names[some[place].did] > 1]
         for left in chain(combinations(doubled, extra), combinations(places, extra) if extra else ()):
-            yield [one for place, one in enumerate(some) if place not in left]
+            yield [candidate for place, candidate in enumerate(some) if place not in left]
 
 
 def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
@@ -148,7 +148,7 @@ def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
         record = orjson.loads(value)
         src, stage, did = record["src"], record["stage"], record["did"]
         place = src["topic"], src["partition"], src["offset"]
-        inside = any(one["topic"] == place[0] and one["from"] <= place[2] < one["to"] for one in said["in"])
+        inside = any(taken["topic"] == place[0] and taken["from"] <= place[2] < taken["to"] for taken in said["in"])
         own = derived(*place, stage, era=src.get("era", 0))
         if stage == "intake" and not (inside and place[1] == said["partition"] and did == own):
             return None

@@ -109,10 +109,10 @@ def consent_used(said: Mapping[str, Any], by_hash: ByHash) -> str | None:
     """
     try:
         record = AuditRecord.model_validate_json(canonical(said))
-        found = decided(read(record, dict(said), by_hash), by_hash)
+        decision = decided(read(record, dict(said), by_hash), by_hash)
     except (Missing, Unjudged, ValueError):
         return None
-    return found.consent if found.verdict == record.verdict else None
+    return decision.consent if decision.verdict == record.verdict else None
 
 
 def milliseconds(written: str) -> int:
@@ -122,10 +122,10 @@ def milliseconds(written: str) -> int:
 
 def whole(send: Mapping[str, Any]) -> dict[str, Any]:
     """A recorded send with placeholders for the fields that records do not hold."""
-    found = {**send, "recipient_id": NOBODY, "contact_point": {**send["contact_point"], "token": NO_TOKEN}}
+    filled = {**send, "recipient_id": NOBODY, "contact_point": {**send["contact_point"], "token": NO_TOKEN}}
     if "match" in send:
-        found["match"] = [{**match, "token": NO_TOKEN} for match in send["match"]]
-    return found
+        filled["match"] = [{**match, "token": NO_TOKEN} for match in send["match"]]
+    return filled
 
 
 def _packs(policy: Policy, reasons: list[Found], notes: Collection[str]) -> Packs:

@@ -75,7 +75,7 @@ def replay(
     rules = other_rules(value, releases)
     try:
         record = AuditRecord.model_validate_json(value)
-        said: dict[str, Any] = orjson.loads(value)
+        content: dict[str, Any] = orjson.loads(value)
         for at in filter(None, (record.at, record.asof)):
             milliseconds(at)  # the pattern also allows instants that do not exist
     except ValueError:
@@ -83,24 +83,24 @@ def replay(
     ran = False
     try:
         if record.verdict is None:
-            derived, finding = _silent(record, said, by_hash, under), "silent"
+            derived, finding = _silent(record, content, by_hash, under), "silent"
         else:
-            case = read(record, said, by_hash)
+            case = read(record, content, by_hash)
             decision, ran = decided(case, by_hash, under), not case.unjudged
             derived, finding = _rebuilt(case, decision), "told" if case.told else "same"
     except Missing as missing:
         return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
     except Unjudged as unjudged:
-        return Replayed("drift", record.did, record.stage, str(unjudged), shown(said, str(unjudged)), ABSENT)
-    differs = None if canonical(derived) == value else first_difference(said, derived)
+        return Replayed("drift", record.did, record.stage, str(unjudged), shown(content, str(unjudged)), ABSENT)
+    differs = None if canonical(derived) == value else first_difference(content, derived)
     if differs and rules and ran:
         derived = _rebuilt(case, _as_recorded(decision, record))
     if differs and canonical(derived) != value:  # not only the decision differs, or our own rules made it
-        return Replayed("drift", record.did, record.stage, *first_difference(said, derived))
+        return Replayed("drift", record.did, record.stage, *first_difference(content, derived))
     if not _from_its_input(record):
-        return Replayed("drift", record.did, record.stage, "src", shown(said, "src"), ABSENT)
-    if not _well_numbered(said):
-        return Replayed("drift", record.did, record.stage, "act.counted", shown(said, "act.counted"), ABSENT)
+        return Replayed("drift", record.did, record.stage, "src", shown(content, "src"), ABSENT)
+    if not _well_numbered(content):
+        return Replayed("drift", record.did, record.stage, "act.counted", shown(content, "act.counted"), ABSENT)
     if not _numbers_are_whole(value):
         return Replayed("unknown", record.did, record.stage, why="record")
     if differs:
@@ -121,8 +121,8 @@ def _unread(value: bytes, rules: int | None) -> Replayed:
     """`unknown`, or `unverified` for a record of later rules with fields unknown to this release."""
     if rules is not None and rules > RULES:
         with suppress(ValueError):
-            said = read_record(value)
-            return Replayed("unverified", said["did"], said["stage"], why=f"rules {rules}")
+            content = read_record(value)
+            return Replayed("unverified", content["did"], content["stage"], why=f"rules {rules}")
     return Replayed("unknown", ABSENT, why="record")
 
 
@@ -140,15 +140,15 @@ def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
 
 
 def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
-    record, said = case.record, case.said
-    act = said.get("act")
+    record, content = case.record, case.said
+    act = content.get("act")
     if act is not None:
         act = {**act, "outcome": _outcome(record.stage, act["kind"], act["outcome"], decision)}
     proof = audit.record(
         decision,
         id_=_did(record, record.clearance if record.stage == "handoff" else None),
-        origin=said["src"],
-        send=audit.judged_send(whole(said["send"])) if said["send"] is not None else None,
+        origin=content["src"],
+        send=audit.judged_send(whole(content["send"])) if content["send"] is not None else None,
         snapshot=case.facts.snapshot if case.facts else None,
         stage=record.stage,
         as_of=milliseconds(record.asof) if record.asof else None,
@@ -158,7 +158,7 @@ def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
         clearance_event=record.clearance_event,
         act=act,
     )
-    return _copied(orjson.loads(proof), said)
+    return _copied(orjson.loads(proof), content)
 
 
 def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -> str:
@@ -172,32 +172,32 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
     return "cleared" if decision.verdict == "clear" else "withheld"
 
 
-def _silent(record: AuditRecord, said: dict[str, Any], by_hash: ByHash, under: Packs | None) -> dict[str, Any]:
+def _silent(record: AuditRecord, content: dict[str, Any], by_hash: ByHash, under: Packs | None) -> dict[str, Any]:
     """The record that an act without a decision must have."""
     if record.stage == "intake":
         raise Unjudged("verdict")  # a send is always judged
-    act, at = said.get("act") or {}, milliseconds(record.at)
+    act, at = content.get("act") or {}, milliseconds(record.at)
     proof = audit.record_of_act(
         under.at(at) if under else by_hash.policy(record.policy.sha256),
         at,
         id_=_did(record, record.act.item if record.act and record.stage == "recall" else None),
-        origin=said["src"],
+        origin=content["src"],
         stage=record.stage,
         act={**act, "outcome": "failed" if act.get("outcome") in RESULTS else act.get("outcome")},
         clearance=record.clearance if act.get("kind") == "undo" else None,
         mode=record.mode,
     )
     scope = ("campaign", "controller", "channel", "purpose", "message_class")
-    return _copied(orjson.loads(proof), said) | {name: said[name] for name in scope}
+    return _copied(orjson.loads(proof), content) | {name: content[name] for name in scope}
 
 
-def _well_numbered(said: dict[str, Any]) -> bool:
+def _well_numbered(content: dict[str, Any]) -> bool:
     """Tells whether the release of an act was judged with the number that the worker counted, or a larger one."""
-    act = said.get("act") or {}
-    if act.get("counted") is None or not said["facts"]:
+    act = content.get("act") or {}
+    if act.get("counted") is None or not content["facts"]:
         return True
-    made = [one for one in said["facts"].get("releases", ()) if one["decision_id"] == act["item"]]
-    return all(one.get("bulk") == number(act.get("bulk"), act["counted"]) for one in made)
+    made = [release for release in content["facts"].get("releases", ()) if release["decision_id"] == act["item"]]
+    return all(release.get("bulk") == number(act.get("bulk"), act["counted"]) for release in made)
 
 
 def _numbers_are_whole(value: bytes) -> bool:
@@ -221,14 +221,14 @@ def _did(record: AuditRecord, clearance: str | None) -> str:
     return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "", src.era)
 
 
-def _copied(derived: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+def _copied(derived: dict[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """The record with the fields that follow from no decision: made with keys, or describing the deciding engine."""
     for name in COPIED:
         derived.pop(name, None)
-        if name in said:
-            derived[name] = said[name]
+        if name in content:
+            derived[name] = content[name]
     engine = derived["engine"]
-    engine.update({name: said["engine"][name] for name in ("rules", "schema")})
-    if "unicode" in engine and said["engine"].get("unicode"):
-        engine["unicode"] = said["engine"]["unicode"]
+    engine.update({name: content["engine"][name] for name in ("rules", "schema")})
+    if "unicode" in engine and content["engine"].get("unicode"):
+        engine["unicode"] = content["engine"]["unicode"]
     return derived

@@ -53,21 +53,23 @@ class SealedEnds:
     def take(self, leaf: bytes) -> None:
         """Takes the next leaf; raises ValueError for one of another form."""
         try:
-            said = orjson.loads(leaf)
-            if said.get("kind") == "coverage":
+            content = orjson.loads(leaf)
+            if content.get("kind") == "coverage":
                 return
-            number = said["partition"]
-            if said.get("kind") == "fork":
-                self.forks[number].add(said["sha256"])
-                self.told[number].add(said["sha256"])
-            elif said.get("kind") == "branch":
-                self._go_back(number, said)
+            number = content["partition"]
+            if content.get("kind") == "fork":
+                self.forks[number].add(content["sha256"])
+                self.told[number].add(content["sha256"])
+            elif content.get("kind") == "branch":
+                self._go_back(number, content)
             else:
                 head = sha256(leaf).hexdigest()
                 self._counts[number] += 1
                 self._heads[number] = head
                 self.forks[number].discard(head)
-                self._inputs[number] |= {one["topic"]: one["to"] for one in (*said["in"], *said.get("skipped", ()))}
+                self._inputs[number] |= {
+                    span["topic"]: span["to"] for span in (*content["in"], *content.get("skipped", ()))
+                }
         except FOREIGN:
             raise ValueError("not a leaf") from None
 
@@ -91,16 +93,16 @@ class SealedEnds:
         """The next input offsets after the partition's last manifest."""
         return dict(self._inputs[partition])
 
-    def _go_back(self, number: int, said: Mapping[str, Any]) -> None:
-        self.chosen[number] = orjson.loads(said["statement"].split("\n")[1])["sha256"]
-        self.stated.add(said["statement"])
-        self.forks[number].update(said["forks"])
-        if said["after"] is None:
+    def _go_back(self, number: int, content: Mapping[str, Any]) -> None:
+        self.chosen[number] = orjson.loads(content["statement"].split("\n")[1])["sha256"]
+        self.stated.add(content["statement"])
+        self.forks[number].update(content["forks"])
+        if content["after"] is None:
             self._heads.pop(number, None)
             self._counts[number], self._inputs[number] = 0, {}
-        elif said["after"] != self._heads.get(number):
-            self._heads[number] = said["after"]
-            self._counts[number], self._inputs[number] = 1, dict(said["taken"])
+        elif content["after"] != self._heads.get(number):
+            self._heads[number] = content["after"]
+            self._counts[number], self._inputs[number] = 1, dict(content["taken"])
 
 
 def sealed_place(leaves: Iterable[bytes], partition: int, hash_: str) -> SealedPlace | None:
@@ -108,12 +110,12 @@ def sealed_place(leaves: Iterable[bytes], partition: int, hash_: str) -> SealedP
 
     `hash_`: its SHA-256 (hex). All leaves are read, at about 5 µs each.
     """
-    ends, found = SealedEnds(), None
+    ends, place = SealedEnds(), None
     for number, leaf in enumerate(leaves):
         ends.take(leaf)
         if ends.head(partition) == hash_ and sha256(leaf).hexdigest() == hash_:
-            found = SealedPlace(number, ends.taken(partition))
-    return found
+            place = SealedPlace(number, ends.taken(partition))
+    return place
 
 
 def sealed_links(leaves: Iterable[bytes], partition: int) -> dict[str, str | None]:
@@ -121,9 +123,9 @@ def sealed_links(leaves: Iterable[bytes], partition: int) -> dict[str, str | Non
 
     The broker may have lost some of them. All leaves are read, at about 5 µs each.
     """
-    found = dict[str, str | None]()
+    links = dict[str, str | None]()
     for leaf in leaves:
-        said = orjson.loads(leaf)
-        if "kind" not in said and said["partition"] == partition:
-            found[sha256(leaf).hexdigest()] = said["prev"]
-    return found
+        content = orjson.loads(leaf)
+        if "kind" not in content and content["partition"] == partition:
+            links[sha256(leaf).hexdigest()] = content["prev"]
+    return links

@@ -29,8 +29,8 @@ class Link:
     @property
     def manifest(self) -> dict[str, Any]:
         """The manifest, read anew at every call."""
-        found: dict[str, Any] = orjson.loads(self.value)
-        return found
+        content: dict[str, Any] = orjson.loads(self.value)
+        return content
 
     @property
     def place(self) -> str:
@@ -96,9 +96,9 @@ def link(
     by the manifest. Raises ValueError, KeyError or TypeError if the value is no manifest. `gatekeeper.audit.verify`
     checks the hashes of the records; this function does not.
     """
-    said = orjson.loads(value)
-    audit = said["audit"]
-    if not isinstance(said["t1"], str):
+    manifest = orjson.loads(value)
+    audit = manifest["audit"]
+    if not isinstance(manifest["t1"], str):
         raise TypeError("t1")
     if audit["n"] < 0:
         raise ValueError("n")

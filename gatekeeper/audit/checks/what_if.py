@@ -45,8 +45,8 @@ class WhatIf:
             if record.engine.rules != RULES:
                 self.other_rules += 1
                 return
-            said = orjson.loads(value)
-            case = read(record, said, self._by_hash)
+            content = orjson.loads(value)
+            case = read(record, content, self._by_hash)
             if case.told:
                 self.left_out += 1
                 return
@@ -55,13 +55,13 @@ class WhatIf:
             self.unknown += 1
             return
         old = Result(record.verdict, record.reasons[0].code if record.reasons else None)
-        method = next((word(one.method) for one in case.facts.sources if one.source_id == new.basis), NONE)  # type: ignore[union-attr]
+        method = next((word(source.method) for source in case.facts.sources if source.source_id == new.basis), NONE)  # type: ignore[union-attr]
         self.changes.add(
             old,
             Result(new.verdict, new.primary),
             method=method,
             campaign=record.campaign or NONE,
-            person=said.get("subj"),
+            person=content.get("subj"),
         )
 
     def _packs(self, case: RecordedCase) -> Packs:

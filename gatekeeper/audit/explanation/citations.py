@@ -34,7 +34,7 @@ class Citations:
             return former_clauses.CLAUSES.get(code)
         ref = record["policy"]
         policy = self._policy(str(ref["sha256"])) or self._named.get(f"{ref['id']}@{ref['version']}")
-        if policy is None or (code not in CATALOGUE and not any(one.name == code for one in policy.clauses)):
+        if policy is None or (code not in CATALOGUE and not any(clause.name == code for clause in policy.clauses)):
             return None
         return policy.cites(code, record["channel"])
 

@@ -56,9 +56,9 @@ class Chapter:
         return self.act.text if self.act else self.recalled or self.verdict or ""
 
 
-def _rules(told: PlacedRecord) -> int:
-    found: int = told.record["engine"]["rules"]
-    return found
+def _rules(placed: PlacedRecord) -> int:
+    rules: int = placed.record["engine"]["rules"]
+    return rules
 
 
 def _signed(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any] | None]:
@@ -70,9 +70,9 @@ def _signed(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any] | None]:
     return (None,) if unsigned else ()
 
 
-def _decides(told: PlacedRecord) -> bool:
+def _decides(placed: PlacedRecord) -> bool:
     """Tells whether a record is that of a decision, and its proof holds."""
-    return told.record["verdict"] is not None and not told.wrong
+    return placed.record["verdict"] is not None and not placed.wrong
 
 
 class Explanation:
@@ -101,22 +101,22 @@ class Explanation:
     def page(self) -> str:
         """The page as text."""
         lines: list[str] = []
-        for told, chapter in zip(self.piece, self.chapters(), strict=True):
+        for placed, chapter in zip(self.piece, self.chapters(), strict=True):
             lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
             act = self._tell.whole(chapter.act) if chapter.act else None
-            lines += [f"  {said}" for said in (chapter.piece, act, chapter.verdict) if said]
+            lines += [f"  {sentence}" for sentence in (chapter.piece, act, chapter.verdict) if sentence]
             because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
             for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
                 lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
-            last = (chapter.policy, *chapter.signed, chapter.shadow, *self.standing(told))
-            lines += [f"  {said}" for said in last if said]
+            last = (chapter.policy, *chapter.signed, chapter.shadow, *self.standing(placed))
+            lines += [f"  {sentence}" for sentence in last if sentence]
             lines.append("")
         return "\n".join([*lines, self._tell.say("by_records", state=self.now()), self._tell.say("unproven")])
 
     @property
     def state(self) -> PieceState:
         """The state of the piece after these records."""
-        return piece_state(told.record for told in self.piece)
+        return piece_state(placed.record for placed in self.piece)
 
     def now(self) -> str:
         """The same in words, with the instant since which it holds."""
@@ -129,44 +129,44 @@ class Explanation:
         Raises IntegrityError (4) for a record that no worker can have written, IncompleteError (5) for one of a later
         release.
         """
-        return [self._chapter(told) for told in self.piece]
+        return [self._chapter(placed) for placed in self.piece]
 
     def row(self) -> tuple[str, ...]:
         """Cells that identify the piece: ids and scope of its first record. Raises as `chapters` does."""
         first, chapter = self.piece[0], self._chapter(self.piece[0])
-        said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
-        return (first.did, chapter.code, *said, chapter.at, self.now())
+        cells = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
+        return (first.did, chapter.code, *cells, chapter.at, self.now())
 
     def plain(self) -> list[dict[str, Any]]:
         """The explanation for programs: the fields, sentences and place of each record."""
         return [
             {
-                "decision_id": told.did,
-                "inquiry_code": inquiry.make(told.did),
-                "send_id": (told.record["send"] or {}).get("event_id"),
-                **{name: told.record[name] for name in _SHOWN},
-                "mode": told.record.get("mode", "live"),
-                "act": told.record.get("act"),
-                "reasons": [self._tell.reason(reason, told.record) for reason in told.record["reasons"]],
+                "decision_id": placed.did,
+                "inquiry_code": inquiry.make(placed.did),
+                "send_id": (placed.record["send"] or {}).get("event_id"),
+                **{name: placed.record[name] for name in _SHOWN},
+                "mode": placed.record.get("mode", "live"),
+                "act": placed.record.get("act"),
+                "reasons": [self._tell.reason(reason, placed.record) for reason in placed.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
-                "reference": self._signers.plain(told.record) if self._signers and _decides(told) else [],
-                "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
-                "wrong": [finding.code for finding in told.wrong],
-                "seal": self._sealed(told),
+                "reference": self._signers.plain(placed.record) if self._signers and _decides(placed) else [],
+                "place": {"partition": placed.partition, "manifest": placed.manifest, "position": placed.position},
+                "wrong": [finding.code for finding in placed.wrong],
+                "seal": self._sealed(placed),
             }
-            for told, chapter in zip(self.piece, self.chapters(), strict=True)
+            for placed, chapter in zip(self.piece, self.chapters(), strict=True)
         ]
 
-    def _chapter(self, told: PlacedRecord) -> Chapter:
+    def _chapter(self, placed: PlacedRecord) -> Chapter:
         try:
-            return self._words(told)
+            return self._words(placed)
         except (*FOREIGN, OverflowError):
             raise unreadable_record(
-                _rules(told), told.partition, "-" if told.manifest is None else told.manifest
+                _rules(placed), placed.partition, "-" if placed.manifest is None else placed.manifest
             ) from None
 
-    def _words(self, told: PlacedRecord) -> Chapter:
-        record, tell = told.record, self._tell
+    def _words(self, placed: PlacedRecord) -> Chapter:
+        record, tell = placed.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
         named["purpose"] = tell.purpose(named["controller"], named["purpose"])
         named |= {kind: tell.name(kind, named[kind]) for kind in ("campaign", "controller")}
@@ -175,27 +175,27 @@ class Explanation:
         more = tell.point(facts) if facts else []
         if record["verdict"] and facts is None:
             more.append(FactLine("more", None, tell.say("no_facts")))
-        if record["verdict"] == "clear" and (said := self._owed(record)):
-            more.append(FactLine("more", None, said))
+        if record["verdict"] == "clear" and (owed := self._owed(record)):
+            more.append(FactLine("more", None, owed))
         if facts is not None and record.get("asof"):
             more.append(FactLine("more", None, tell.say("as_of", at=self._local(record["asof"]))))
         return Chapter(
-            did=told.did,
-            code=inquiry.make(told.did),
+            did=placed.did,
+            code=inquiry.make(placed.did),
             at=self._local(record["at"]),
             instant=record["at"],
             changed=change(record) is not None,
             recalled=tell.say("outcome_recalled") if change(record) == "recalled" else None,
             stage=tell.say("stage_" + record["stage"]),
             piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
-            act=tell.act(record["act"], () if told.wrong else _signed(record)) if record.get("act") else None,
+            act=tell.act(record["act"], () if placed.wrong else _signed(record)) if record.get("act") else None,
             verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
             because=[tell.because(reason, record) for reason in record["reasons"]],
             facts=tell.facts(facts, record["basis"]) if facts else [],
             more=more,
             must=[tell.known("must", code) for code in record["obligations"]],
             policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
-            signed=self._signers.told(record, tell.lang) if self._signers and _decides(told) else [],
+            signed=self._signers.told(record, tell.lang) if self._signers and _decides(placed) else [],
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
 
@@ -212,23 +212,23 @@ class Explanation:
     def _whole(self, *lines: list[FactLine]) -> list[str]:
         return [self._tell.whole(line) for some in lines for line in some]
 
-    def standing(self, told: PlacedRecord) -> list[str]:
+    def standing(self, placed: PlacedRecord) -> list[str]:
         """Sentences on a record's place and seal."""
-        lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
-        if told.wrong:
-            changed = any(one.exit == CHANGED for one in told.wrong)
+        lines = [self._tell.say("record", partition=placed.partition, offset=placed.manifest, position=placed.position)]
+        if placed.wrong:
+            changed = any(finding.exit == CHANGED for finding in placed.wrong)
             return [*lines, self._tell.say("differs" if changed else "unchecked")]
-        if (sealed := self._sealed(told)) is None:
+        if (sealed := self._sealed(placed)) is None:
             return [*lines, self._tell.say("seal_unknown" if self._seal == UNREADABLE else "unsealed")]
         lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
         if at := sealed["witnessed"]:
             return [*lines, self._tell.say("witnessed", at=self._local(at))]
         return [*lines, self._tell.say("unwitnessed")]
 
-    def _sealed(self, told: PlacedRecord) -> dict[str, Any] | None:
-        if told.wrong or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
+    def _sealed(self, placed: PlacedRecord) -> dict[str, Any] | None:
+        if placed.wrong or placed.leaf is None or self._seal is None or placed.leaf >= self._seal.size:
             return None
-        return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
+        return {"leaf": placed.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
 
 
 _SHOWN = (

@@ -61,28 +61,28 @@ def piece_state(records: Iterable[Mapping[str, Any]]) -> PieceState:
     for record in records:
         first = first or PieceState("none", record["at"], record["did"])
         _take(fold, record)
-    found = next(reversed(fold.live.values()), None) or fold.rest or first
-    if found is None:
+    state = next(reversed(fold.live.values()), None) or fold.rest or first
+    if state is None:
         raise ValueError("a piece without records")
-    return found
+    return state
 
 
 def _take(fold: _Fold, record: Mapping[str, Any]) -> None:
     kind, item = change(record), str((record.get("act") or {}).get("item"))
     if kind is None:
         return
-    found = PieceState(kind, record["at"], record["did"])
+    state = PieceState(kind, record["at"], record["did"])
     if kind == "cleared":
-        fold.live[found.did] = found
+        fold.live[state.did] = state
     elif kind == "handed_off":
-        fold.live[item] = found
+        fold.live[item] = state
     elif kind == "recalled":
         named = record.get("clearance") or item
         name = named if named in fold.live else next(reversed(fold.live), None)  # one lives at most
         late = name is not None and fold.live.pop(name).kind == "handed_off"
-        fold.rest = PieceState("recalled_late", found.at, found.did) if late else found
+        fold.rest = PieceState("recalled_late", state.at, state.did) if late else state
     else:
-        fold.rest = found  # a live clearance outlasts it: this was a copy of the piece, or another item of it
+        fold.rest = state  # a live clearance outlasts it: this was a copy of the piece, or another item of it
 
 
 def _withheld(verdict: str | None) -> str | None:

@@ -84,27 +84,27 @@ def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
 
 
 def proven(
-    told: PlacedRecord, log: Sealed | None, keys: Sequence[str], people: Sequence[PersonLine] = ()
+    placed: PlacedRecord, log: Sealed | None, keys: Sequence[str], people: Sequence[PersonLine] = ()
 ) -> PlacedRecord:
     """The record with its leaf, and with the findings on the proof that `prove` writes of it.
 
     A missing seal is no finding. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. `people`: those of
     the trail. Raises IntegrityError (4) if the log cannot be read.
     """
-    assert told.link is not None
-    proof = of_record(told.link, told.place, log, keys, people)
+    assert placed.link is not None
+    proof = of_record(placed.link, placed.place, log, keys, people)
     sealed = orjson.loads(proof)["log"]
-    wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
+    wrong = tuple(finding for finding in check_content(proof, placed.link.place).findings if finding.exit != INCOMPLETE)
     # a forged record may hold anything, people's names too
-    record = orjson.loads(masking.told(told.record)) if wrong else told.record
-    return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
+    record = orjson.loads(masking.told(placed.record)) if wrong else placed.record
+    return replace(placed, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
 def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
     """The records grouped by piece, in the order in which they came. Records that name each other form one piece."""
     grouped: list[tuple[set[str], list[tuple[int, PlacedRecord]]]] = []
-    for number, told in enumerate(found):
-        names, records = set(told.names), [(number, told)]
+    for number, placed in enumerate(found):
+        names, records = set(placed.names), [(number, placed)]
         apart = []
         for group in grouped:
             if names.isdisjoint(group[0]):
@@ -113,7 +113,7 @@ def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
                 names |= group[0]
                 records += group[1]
         grouped = [*apart, (names, records)]
-    return [[told for _, told in sorted(records, key=itemgetter(0))] for _, records in grouped]
+    return [[placed for _, placed in sorted(records, key=itemgetter(0))] for _, records in grouped]
 
 
 def unreadable_record(rules: int, partition: int, offset: int | str) -> GatekeeperError:

@@ -56,13 +56,13 @@ class ReferenceSigners:
         out. Of a record with several versions, all are signed or it counts as unsigned.
         """
         policy = record["policy"]
-        found: dict[str, tuple[Proof, ...] | None] = {
+        signers: dict[str, tuple[Proof, ...] | None] = {
             f"policy/{policy['id']}@{policy['version']}": self._policy(policy)
         }
         for name, digest in (record["facts"] or {"refs": {}})["refs"].items():
             if digest and (versions := self._versions(digest)):
-                found[name] = self._all(versions)
-        return found
+                signers[name] = self._all(versions)
+        return signers
 
     def told(self, record: Mapping[str, Any], lang: Language | None = None) -> list[str]:
         """The same in words: one line for each set of signers, and one for what nobody signed."""
@@ -74,21 +74,21 @@ class ReferenceSigners:
     def plain(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The same for programs. `signed`: null for a policy that comes with a release."""
         return [
-            {"record": name, "signed": None if signers is None else [one._asdict() for one in signers]}
+            {"record": name, "signed": None if signers is None else [signer._asdict() for signer in signers]}
             for name, signers in self.of(record).items()
         ]
 
     def _sign(self, signature: Referred[None], people: Endorsements[None]) -> None:
-        said, arrived = signature.said, signature.arrived
+        content, arrived = signature.said, signature.arrived
         with suppress(*FOREIGN):
-            signer = people.roster.member(said["by"], arrived)
-            fault = people.roster.fault(said, subject=said["of"], origin=self._origin, arrived=arrived)
-            if fault is None and signer and "manager" in signer.roles and timely(said["at"], arrived):
-                self._signers[said["sha256"]].add(Proof(said["by"], said["method"]))
+            signer = people.roster.member(content["by"], arrived)
+            fault = people.roster.fault(content, subject=content["of"], origin=self._origin, arrived=arrived)
+            if fault is None and signer and "manager" in signer.roles and timely(content["at"], arrived):
+                self._signers[content["sha256"]].add(Proof(content["by"], content["method"]))
 
     def _policy(self, named: Mapping[str, Any]) -> tuple[Proof, ...] | None:
         """The signers of the records that put this policy in force; any one of them is enough."""
-        about = [digest for digest, said in self._policies if _is_policy(said, named)]
+        about = [digest for digest, content in self._policies if _is_policy(content, named)]
         if not about:
             ours = {policy.sha256 for versions in shipped().values() for policy in versions}
             return None if named["sha256"] in ours else ()
@@ -102,11 +102,11 @@ class ReferenceSigners:
         with suppress(*FOREIGN):
             listed = orjson.loads(value)
             if isinstance(listed, list):
-                return [str(one[1]) for one in listed]
+                return [str(version[1]) for version in listed]
         return [digest]
 
     def _all(self, versions: Iterable[str]) -> tuple[Proof, ...]:
-        signers = [self._signers.get(one, set()) for one in versions]
+        signers = [self._signers.get(version, set()) for version in versions]
         return tuple(sorted(set().union(*signers))) if all(signers) else ()
 
 
@@ -115,10 +115,10 @@ def _place(signers: tuple[Proof, ...] | None) -> tuple[bool, bool, tuple[Proof, 
     return signers is None, not signers, signers or ()
 
 
-def _is_policy(said: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
-    toml = said.get("toml")
+def _is_policy(content: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
+    toml = content.get("toml")
     same = toml is None or sha256(toml.encode()).hexdigest() == named["sha256"]
-    return same and (said["id"], said["version"]) == (named["id"], named["version"])
+    return same and (content["id"], content["version"]) == (named["id"], named["version"])
 
 
 def _line(signers: tuple[Proof, ...] | None, names: Iterable[str], lang: Language | None) -> str:
@@ -128,7 +128,7 @@ def _line(signers: tuple[Proof, ...] | None, names: Iterable[str], lang: Languag
     if not signers:
         return text("explanation.reference_unsigned", lang, names=shown)
     people = (
-        text("explanation.reference_by_console", lang, by=one.by) if one.method == "vouched" else one.by
-        for one in signers
+        text("explanation.reference_by_console", lang, by=signer.by) if signer.method == "vouched" else signer.by
+        for signer in signers
     )
     return text("explanation.reference_signed", lang, names=shown, by=text("report.between", lang).join(people))

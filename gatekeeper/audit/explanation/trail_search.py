@@ -38,19 +38,19 @@ class SearchTerm:
                 raise
         return cls(plain, None)
 
-    def meant(self, told: PlacedRecord) -> bool:
+    def meant(self, placed: PlacedRecord) -> bool:
         """Tells whether a record matches the term."""
-        if self.beginning is not None and told.did.startswith(self.beginning):
+        if self.beginning is not None and placed.did.startswith(self.beginning):
             return True
-        return (told.record["send"] or {}).get("event_id") == self.text
+        return (placed.record["send"] or {}).get("event_id") == self.text
 
     @property
     def needles(self) -> list[bytes]:
         """The bytes of matching records contain one of these."""
-        found = [f'"event_id":"{self.text}"']
+        needles = [f'"event_id":"{self.text}"']
         if self.beginning:
-            found.append(f'"did":"{self.beginning}')
-        return [one.encode() for one in found]
+            needles.append(f'"did":"{self.beginning}')
+        return [needle.encode() for needle in needles]
 
 
 @dataclass(slots=True)
@@ -64,15 +64,15 @@ class TrailSearch:
 
     def found(self, term: SearchTerm) -> list[list[PlacedRecord]]:
         """The matching pieces, each with all of its records in order."""
-        seeds = [told for told in self._records(self.trail.partitions(), term.needles) if term.meant(told)]
-        dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
-        numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()
+        seeds = [placed for placed in self._records(self.trail.partitions(), term.needles) if term.meant(placed)]
+        dids, names = {placed.did for placed in seeds}, set().union(*(placed.names for placed in seeds))
+        numbers, records, before = sorted({placed.partition for placed in seeds}), seeds, set[str]()
         while names != before:  # a record may name an earlier one, which names others
             before = set(names)
             records = list(self._records(numbers, [name.encode() for name in names]))
-            records = [told for told in records if not told.names.isdisjoint(names)]
-            names = names.union(*(told.names for told in records))
-        return [piece for piece in pieces(records) if not dids.isdisjoint(told.did for told in piece)]
+            records = [placed for placed in records if not placed.names.isdisjoint(names)]
+            names = names.union(*(placed.names for placed in records))
+        return [piece for piece in pieces(records) if not dids.isdisjoint(placed.did for placed in piece)]
 
     def _records(self, numbers: list[int], needles: Collection[bytes]) -> Iterator[PlacedRecord]:
         for number in numbers:

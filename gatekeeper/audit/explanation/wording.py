@@ -35,13 +35,13 @@ def told_reason(
     code, rules = reason["code"], record["engine"]["rules"]
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
-        said = {lang: sentence(found, lang, place) for lang in ("ja", "en")}
+        sentences = {lang: sentence(found, lang, place) for lang in ("ja", "en")}
     except KeyError:  # no such sentence, or the record lacks a value for it
         quoted = orjson.loads(masking.told(reason["says"]))
         says = ", ".join(f"{name} {value}" for name, value in sorted(quoted.items()) if name != masking.MASK)
         key = "explanation.reason_quoted" if says else "explanation.reason_unknown"
-        said = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
-    return {"code": code, "clause": citations.clause(code, record), "facts": reason["facts"], **said}
+        sentences = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
+    return {"code": code, "clause": citations.clause(code, record), "facts": reason["facts"], **sentences}
 
 
 class FactLine(NamedTuple):
@@ -99,11 +99,11 @@ class Wording:
     def whole(self, line: FactLine) -> str:
         """A whole line as text: kind, time, words and record ids."""
         key = f"line_{line.kind}"
-        told = f"{line.text} ({line.refs})" if line.refs else line.text
+        words = f"{line.text} ({line.refs})" if line.refs else line.text
         return (
-            self.say(key, date=line.at or self.say("undated"), told=told)
+            self.say(key, date=line.at or self.say("undated"), told=words)
             if f"explanation.{key}" in catalogue()
-            else told
+            else words
         )
 
     def reason(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,20 +112,22 @@ class Wording:
 
     def because(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> FactLine:
         """A reason of an audit record in words, with its clause; then its code and its facts' ids."""
-        told = self.reason(reason, record)
-        code, refs, age = told["code"], told["facts"], str(reason["says"].get("age"))
+        telling = self.reason(reason, record)
+        code, refs, age = telling["code"], telling["facts"], str(reason["says"].get("age"))
         head = headline(code, self.lang, age if age.isdecimal() else None).partition(";")[0]
         if head != code:
             refs = [code, *refs]
-        clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
-        said = with_names(told[self.lang], self._purposes((record["send"] or {}).get("controller_id")), told["facts"])
-        return FactLine("because", None, self.say("reason", head=head, said=f"{said}{clause}"), ", ".join(refs))
+        clause = f" [{law(telling['clause'], self.lang)}]" if telling["clause"] else ""
+        words = with_names(
+            telling[self.lang], self._purposes((record["send"] or {}).get("controller_id")), telling["facts"]
+        )
+        return FactLine("because", None, self.say("reason", head=head, said=f"{words}{clause}"), ", ".join(refs))
 
     def _purposes(self, controller: str | None) -> Mapping[str, str]:
         """The names of purposes, by purpose/code: registered ones, else those of this controller's notices."""
-        told = f"purpose/{controller}/"
+        prefix = f"purpose/{controller}/"
         noticed = {
-            f"purpose/{key.removeprefix(told)}": name for key, name in self._names.items() if key.startswith(told)
+            f"purpose/{key.removeprefix(prefix)}": name for key, name in self._names.items() if key.startswith(prefix)
         }
         return {**noticed, **self._names}
 
@@ -133,25 +135,25 @@ class Wording:
         """An act: actor, kind, outcome, evidence, and who signed it. `signed`: as `signer_words` takes each."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = act_name(act["kind"] or "-", self.lang)
-        said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
+        words = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
         refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
-        refs += [signer_words(one, self.lang) for one in signed]
-        return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
+        refs += [signer_words(signature, self.lang) for signature in signed]
+        return FactLine("acts", act["at"], words, ", ".join(filter(None, refs)))
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
         """The facts of a snapshot as lines. `basis`: the source on which a decision rests."""
-        found = [self._source(source, basis) for source in facts["sources"]]
-        found = found or [FactLine("sources", None, self.say("source_none"))]
-        found += [self._consent(event) for event in facts["consents"]] or [
+        lines = [self._source(source, basis) for source in facts["sources"]]
+        lines = lines or [FactLine("sources", None, self.say("source_none"))]
+        lines += [self._consent(event) for event in facts["consents"]] or [
             FactLine("consents", None, self.say("consent_none"))
         ]
-        found += [self._stop(stop) for stop in facts["suppressions"]]
+        lines += [self._stop(stop) for stop in facts["suppressions"]]
         for event in facts.get("events", ()):
             at = event.get("at") or event.get("recorded_at")
-            found.append(FactLine("events", at, self.known("event", event["kind"])))
+            lines.append(FactLine("events", at, self.known("event", event["kind"])))
         for ask in facts.get("asks", ()):
             refs = f"{ask['source_id']}, {ask['request_id']}"
-            found.append(
+            lines.append(
                 FactLine("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs)
             )
         for release in facts.get("releases", ()):
@@ -160,44 +162,44 @@ class Wording:
             key = "released_bulk" if bulk > 1 else "released"
             if release["kind"] != "release":
                 key = "released_release_revoked"
-            said = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
-            found.append(FactLine("releases", release["at"], said))
-        return found
+            words = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
+            lines.append(FactLine("releases", release["at"], words))
+        return lines
 
     def point(self, facts: Mapping[str, Any]) -> list[FactLine]:
         """Lines on the sources of the piece's address, and on unreadable records."""
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
         lines = [FactLine("point", None, self.say("point_exact" if exact else "point_none"), exact)]
         lines += [FactLine("point", None, self.say("point_near"), near)] if near else []
-        return lines + [FactLine("unreadable", None, said) for said in self.unreadable(facts)]
+        return lines + [FactLine("unreadable", None, words) for words in self.unreadable(facts)]
 
     def unreadable(self, facts: Mapping[str, Any]) -> list[str]:
         """A sentence that names the unreadable records, if any."""
         return [self.say("unreadable", places=", ".join(facts["unreadable"]))] if facts["unreadable"] else []
 
     def _source(self, source: Mapping[str, Any], basis: str | None) -> FactLine:
-        said = self.say(
+        words = self.say(
             "source",
             method=self.word("method", source["method"]),
             collector=self.name("controller", source["collected_by"]),
         )
-        told = {field: self.name(field.removesuffix("_id"), source[field]) for field, _ in _MORE if source.get(field)}
-        more = [self.say(f"source_{name}", value=told[field]) for field, name in _MORE if field in told]
+        names = {field: self.name(field.removesuffix("_id"), source[field]) for field, _ in _MORE if source.get(field)}
+        more = [self.say(f"source_{name}", value=names[field]) for field, name in _MORE if field in names]
         if source.get("may_be_minor"):
             more.append(self.say("source_minor"))
         if (state := source.get("state", "active")) != "active":
             more.append(self.say("source_state", value=self.known("source_state", state)))
         if source["source_id"] == basis:
             more.append(self.say("source_basis"))
-        refs = [source["source_id"], *(source[field] for field, name in told.items() if name != source[field])]
+        refs = [source["source_id"], *(source[field] for field, name in names.items() if name != source[field])]
         refs += [source["evidence_ref"]] if source.get("evidence_ref") else []
-        return FactLine("sources", source.get("acquired_at"), self._with(said, more), ", ".join(refs))
+        return FactLine("sources", source.get("acquired_at"), self._with(words, more), ", ".join(refs))
 
     def _consent(self, event: Mapping[str, Any]) -> FactLine:
         channels, controller = event.get("channels") or "*", event.get("controller_id") or "*"
         named = [] if channels == "*" or "*" in channels else [self.word("channel", name) for name in channels]
         purpose, notice = event.get("purpose") or "*", event.get("notice_id")
-        said = self.say(
+        words = self.say(
             "consent",
             state=self.known("state", event["state"]),
             by=self.known("by", event["expressed_by"]),
@@ -209,8 +211,8 @@ class Wording:
         form = self.name("notice", notice) if notice else None
         refs = [event["record_id"], *([notice] if notice and form != notice else [])]
         refs += [self.say("evidence", ref=event["evidence_ref"])] if event.get("evidence_ref") else []
-        told = self._with(said, [form and self.say("source_notice", value=form)])
-        return FactLine("consents", event.get("event_time") or event["recorded_at"], told, ", ".join(refs))
+        text = self._with(words, [form and self.say("source_notice", value=form)])
+        return FactLine("consents", event.get("event_time") or event["recorded_at"], text, ", ".join(refs))
 
     def _stop(self, stop: Mapping[str, Any]) -> FactLine:
         event = stop["event"]
@@ -218,9 +220,9 @@ class Wording:
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
         if (state := event.get("state") or "active") != "active":
             more.append(self.say("source_state", value=self.known("stop_state", state)))
-        said = self._with(self.known("stop", event["kind"]), more)
-        return FactLine("suppressions", event["received_at"], said, event["suppression_id"])
+        words = self._with(self.known("stop", event["kind"]), more)
+        return FactLine("suppressions", event["received_at"], words, event["suppression_id"])
 
     def _with(self, said: str, more: Iterable[str | None]) -> str:
-        told = [one for one in more if one]
-        return self.say("more", said=said, more=self.say("and").join(told)) if told else said
+        parts = [part for part in more if part]
+        return self.say("more", said=said, more=self.say("and").join(parts)) if parts else said

@@ -54,7 +54,7 @@ _OURS = ("__future__", "gatekeeper")
 def bundle() -> str:
     """The text of `verify.py`, one and the same for a release."""
     parts = [(name, *_apart((ROOMS / name).read_text("utf-8"))) for name in PARTS]
-    sections = [f"# {f'-- {name} ':-<118}\n# {told.splitlines()[0]}\n\n{code}" for name, told, _, code in parts]
+    sections = [f"# {f'-- {name} ':-<118}\n# {doc.splitlines()[0]}\n\n{code}" for name, doc, _, code in parts]
     first, rest = parts[0][2], set[tuple[str, str]]().union(*(imports for _, _, imports, _ in parts[1:]))
     head = f'"""{parts[-1][1]}"""\n\nfrom __future__ import annotations\n\n{_block(first)}'
     return "\n\n".join([head.rstrip("\n") + "\n", sections[0], _block(rest - first), *sections[1:]])
@@ -63,14 +63,14 @@ def bundle() -> str:
 def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
     """A module's docstring, its imports from outside the project (module and name), and its other lines."""
     tree, lines, imports = ast.parse(source), source.splitlines(keepends=True), set[tuple[str, str]]()
-    for one in tree.body:
-        if isinstance(one, ast.Import):
-            imports |= {(alias.name, "") for alias in one.names}
-        elif isinstance(one, ast.ImportFrom):
-            imports |= {(str(one.module), alias.name) for alias in one.names}
-        elif one is not tree.body[0]:
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            imports |= {(alias.name, "") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imports |= {(str(node.module), alias.name) for alias in node.names}
+        elif node is not tree.body[0]:
             continue
-        for number in range(one.lineno - 1, one.end_lineno or one.lineno):
+        for number in range(node.lineno - 1, node.end_lineno or node.lineno):
             lines[number] = ""
     imports = {(module, name) for module, name in imports if module.partition(".")[0] not in _OURS}
     return ast.get_docstring(tree, clean=False) or "", imports, "".join(lines).strip("\n") + "\n"

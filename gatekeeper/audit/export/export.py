@@ -72,16 +72,16 @@ def write(
     """
     if log is not None:
         checked(log)  # else sealed manifests would be left out as unsealed ones
-    for one in finished.values():
-        if log is None or log.indexes.get(leaf_hash(one.value)) != one.leaf:
+    for last in finished.values():
+        if log is None or log.indexes.get(leaf_hash(last.value)) != last.leaf:
             raise IntegrityError("error.export_log", folder=out)
     cleared(part)
     writer = _Writer(part, trail, log, finished, about, unsealed=unsealed, told=told)
     for number in trail.partitions():
         writer.partition(number)
-    found = writer.rest(keys)
+    exported = writer.rest(keys)
     placed(part, out)
-    return found
+    return exported
 
 
 class _Writer:
@@ -118,10 +118,10 @@ class _Writer:
             if tail and not self._unsealed:
                 self._found.left += 1
                 continue
-            said, hash_ = link.manifest, leaf_hash(link.value)
-            index, begun = self._log.indexes.get(hash_) if self._log else None, said["t1"][: len("2026-11-24")]
+            manifest, hash_ = link.manifest, leaf_hash(link.value)
+            index, begun = self._log.indexes.get(hash_) if self._log else None, manifest["t1"][: len("2026-11-24")]
             # else an earlier manifest is missing, perhaps of the day that would be finished now
-            whole = whole and (said["prev"] == prev or (self._ranged and prev is None))
+            whole = whole and (manifest["prev"] == prev or (self._ranged and prev is None))
             if begun > day:
                 if whole and held:
                     self._named()
@@ -146,7 +146,7 @@ class _Writer:
                 key = file.read_bytes()
             self._put(f"keys/{file.name}", key)
         if people := self._trail.people():
-            lines = [canonical(one.plain) for one in people]
+            lines = [canonical(person.plain) for person in people]
             self._put(PEOPLE, b"".join(line + b"\n" for line in lines))
         if self._log is not None:
             self._tiles(self._log)
@@ -159,10 +159,10 @@ class _Writer:
         files.add(orjson.dumps(line), link.records)
         for record in link.records:
             with suppress(*FOREIGN):  # a changed record, which a check reports
-                said = orjson.loads(record)
-                self._policies.add(said["policy"]["sha256"])
-                if said["facts"]:
-                    self._reference.update(digest for digest in said["facts"]["refs"].values() if digest)
+                content = orjson.loads(record)
+                self._policies.add(content["policy"]["sha256"])
+                if content["facts"]:
+                    self._reference.update(digest for digest in content["facts"]["refs"].values() if digest)
         self._policies.add(link.manifest["policy"]["sha256"])
         self._found.manifests += 1
         self._found.records += len(link.records)
@@ -216,39 +216,39 @@ class _Writer:
 def _schemas() -> dict[str, bytes]:
     """The JSON schemas of records and manifests by name, one and the same for a release."""
     models = (("audit", AuditRecord), ("manifest", Manifest))
-    return {name: orjson.dumps(one.model_json_schema(), option=orjson.OPT_INDENT_2) for name, one in models}
+    return {name: orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2) for name, model in models}
 
 
 def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
     """The leaf hash of each partition's newest sealed manifest within this period, on the branch that counts."""
-    found: dict[int, bytes] = {}
+    hashes: dict[int, bytes] = {}
 
-    def take(leaf: bytes, said: Mapping[str, Any]) -> None:
-        if first <= said["t1"] < to:
-            found[said["partition"]] = leaf_hash(leaf)
+    def take(leaf: bytes, manifest: Mapping[str, Any]) -> None:
+        if first <= manifest["t1"] < to:
+            hashes[manifest["partition"]] = leaf_hash(leaf)
 
     for start in range(0, log.checkpoint.size, TILE):
         for leaf in log.tree.leaves(start):
-            said = orjson.loads(leaf)
-            if "kind" not in said:
-                take(leaf, said)
-            elif said["kind"] == "branch":
-                found.pop(said["partition"], None)
-                if said["after"] is not None:
-                    last = log.tree.leaves(said["leaf"])[0]
+            content = orjson.loads(leaf)
+            if "kind" not in content:
+                take(leaf, content)
+            elif content["kind"] == "branch":
+                hashes.pop(content["partition"], None)
+                if content["after"] is not None:
+                    last = log.tree.leaves(content["leaf"])[0]
                     take(last, orjson.loads(last))
-    return found
+    return hashes
 
 
 def _digests(named: Iterable[str]) -> list[str]:
     """The well-formed hashes in order; a forger may have written anything in their place."""
-    return sorted(one for one in named if isinstance(one, str) and _DIGEST.fullmatch(one))
+    return sorted(digest for digest in named if isinstance(digest, str) and _DIGEST.fullmatch(digest))
 
 
 def _versions(value: bytes) -> set[str]:
     """The hashes in a map or list of versions, empty for another value; a forger may have named any value."""
     with suppress(*FOREIGN):
-        said = orjson.loads(value)
-        named = said.values() if isinstance(said, dict) else (one[1] for one in said)
-        return set(_digests(named)) if "v" not in said else set()
+        versions = orjson.loads(value)
+        named = versions.values() if isinstance(versions, dict) else (version[1] for version in versions)
+        return set(_digests(named)) if "v" not in versions else set()
     return set()

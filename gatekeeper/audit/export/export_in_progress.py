@@ -45,9 +45,9 @@ def part_of(out: Path, *, user: int) -> Path:
             if folder.exists() and not (folder.is_dir() and _names(folder) <= {ABOUT, *ADDED, *REPLACED}):
                 raise UsageError("error.export_there", folder=folder)
         if part.is_dir():
-            found = part.stat()
-            if found.st_uid != user or found.st_mode & 0o022:
-                raise UsageError("error.export_open", folder=part, mode=f"{S_IMODE(found.st_mode):03o}")
+            status = part.stat()
+            if status.st_uid != user or status.st_mode & 0o022:
+                raise UsageError("error.export_open", folder=part, mode=f"{S_IMODE(status.st_mode):03o}")
     return part
 
 
@@ -60,7 +60,7 @@ def begun(*folders: Path) -> dict[str, Any] | None:
         if file.exists():
             with reading(file):
                 about: dict[str, Any] = orjson.loads(file.read_bytes())
-                if about["v"] != 2 or not all(one is None or span(one, "UTC") for one in (about["from"], about["to"])):
+                if about["v"] != 2 or not all(end is None or span(end, "UTC") for end in (about["from"], about["to"])):
                     raise ValueError("another form")
                 return about
     return None

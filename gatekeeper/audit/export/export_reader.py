@@ -76,23 +76,23 @@ class ExportReader:
         records, offset = (line for _, line in self._lines("records", partition)), 0
         for file, line in self._lines("manifests", partition):
             with reading(file):
-                said = orjson.loads(line)
-                value, signature = said["value"].encode(), base64.b64decode(said["sig"] or "")
-                if not is_place(offset := said["offset"]):
+                fields = orjson.loads(line)
+                value, signature = fields["value"].encode(), base64.b64decode(fields["sig"] or "")
+                if not is_place(offset := fields["offset"]):
                     raise ValueError("a place is a number")
-                yield link(partition, offset, value, signature, records, index=said["index"])
+                yield link(partition, offset, value, signature, records, index=fields["index"])
         if next(records, None) is not None:
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
 
     def people(self) -> list[PersonLine]:
         """The people of the export; none in an export of an earlier release."""
-        found = []
+        people = []
         for line in (self._stored(self.path / PEOPLE) or b"").splitlines():
             with reading(self.path / PEOPLE):
-                one = orjson.loads(line)
-                value = one["value"].encode()
-                found.append(PersonLine(one["partition"], one["offset"], one["timestamp"], value))
-        return found
+                fields = orjson.loads(line)
+                value = fields["value"].encode()
+                people.append(PersonLine(fields["partition"], fields["offset"], fields["timestamp"], value))
+        return people
 
     def policy(self, sha256: str) -> bytes | None:
         """The bytes of a policy version by their SHA-256 in hex, None if they were not exported."""
@@ -137,22 +137,22 @@ def last_finished(*paths: Path) -> dict[int, Finished]:
     Raises IntegrityError (4) if the last day of a partition cannot be read.
     """
     numbers = {folder.name for path in paths for folder in path.glob(f"{DAYS}/*/*")}
-    found = {}
+    finished = {}
     for partition in (int(name) for name in numbers if name.isdecimal()):
         days = [folder for path in paths for folder in days_of(path, partition)]
         if days:
-            found[partition] = _last(max(days, key=lambda day: day.parent.name))
-    return found
+            finished[partition] = _last(max(days, key=lambda day: day.parent.name))
+    return finished
 
 
 def _last(folder: Path) -> Finished:
     file = folder / "manifests.ndjson.gz"
     with reading(file), file.open("rb") as opened:
         lines = Lines(iter([(file.name, opened)]))
-        said = orjson.loads(deque(iter(lines.line, None), maxlen=1)[0])
-        if not (is_place(said["offset"]) and is_place(said["index"])):
+        fields = orjson.loads(deque(iter(lines.line, None), maxlen=1)[0])
+        if not (is_place(fields["offset"]) and is_place(fields["index"])):
             raise ValueError("a place is a number")
-        return Finished(folder.parent.name, said["offset"], said["value"].encode(), said["index"])
+        return Finished(folder.parent.name, fields["offset"], fields["value"].encode(), fields["index"])
 
 
 @contextmanager

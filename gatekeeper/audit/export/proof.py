@@ -56,7 +56,7 @@ def of_record(
         "sig": base64.b64encode(link.signature).decode(),
     }
     record = orjson.loads(link.records[place])
-    found = {
+    proof = {
         "v": 2,
         "did": record["did"],
         "record": link.records[place].decode(),
@@ -64,9 +64,9 @@ def of_record(
         "manifest": manifest,
         "log": sealed,
         "keys": list(keys),
-        "people": [one.plain for one in _known(people, record)],
+        "people": [person.plain for person in _known(people, record)],
     }
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(proof, option=orjson.OPT_INDENT_2)
 
 
 def _known(people: Iterable[PersonLine], record: Mapping[str, Any]) -> list[PersonLine]:
@@ -74,14 +74,14 @@ def _known(people: Iterable[PersonLine], record: Mapping[str, Any]) -> list[Pers
     with suppress(*FOREIGN):  # a changed record, or no act
         if record["act"]["signed"]:
             arrived = int(record["src"]["timestamp"])
-            return [one for one in people if one.timestamp <= arrived and _about_people(one)]
+            return [person for person in people if person.timestamp <= arrived and _about_people(person)]
     return []
 
 
 def _about_people(line: PersonLine) -> bool:
     with suppress(*FOREIGN):
-        said = orjson.loads(line.value)
-        return bool(said["kind"] == "staff" or said["of"].startswith("staff/"))
+        content = orjson.loads(line.value)
+        return bool(content["kind"] == "staff" or content["of"].startswith("staff/"))
     return False
 
 
@@ -92,4 +92,4 @@ def _did(record: bytes) -> Any:
 
 
 def _hex(hashes: Sequence[bytes]) -> list[str]:
-    return [one.hex() for one in hashes]
+    return [hash_.hex() for hash_ in hashes]

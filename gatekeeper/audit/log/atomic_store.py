@@ -64,9 +64,9 @@ class AtomicStore:
             try:
                 if S_ISREG(os.fstat(handle).st_mode):
                     with open(handle, "rb", closefd=False) as file:
-                        found = file.read(FOREIGN_BYTES + 1)
-                    if len(found) <= FOREIGN_BYTES:
-                        return found
+                        content = file.read(FOREIGN_BYTES + 1)
+                    if len(content) <= FOREIGN_BYTES:
+                        return content
             finally:
                 os.close(handle)
         except (FileNotFoundError, NotADirectoryError):

@@ -41,19 +41,19 @@ def statements(
     `keys`: the log's public keys. `origin`: the log's name. A file that holds no statement under one of these keys is
     nothing: `passed` is called with its error.
     """
-    found = {}
+    newest = {}
     for name in files.names("branch"):
         try:
             value = files.foreign(f"branch/{name}") or b""
-            one = read_statement(value.decode(), keys, origin=origin)
-            if name != str(one.partition):
+            statement = read_statement(value.decode(), keys, origin=origin)
+            if name != str(statement.partition):
                 raise ValueError("of another partition")
-            found[one.partition] = one
+            newest[statement.partition] = statement
         except UnavailableError as error:
             passed(error)
         except ValueError:
             passed(IntegrityError("error.statement_foreign", name=f"branch/{name}"))
-    return found
+    return newest
 
 
 def state_choice(files: WritableFiles, partition: int, note: str) -> None:
@@ -63,18 +63,18 @@ def state_choice(files: WritableFiles, partition: int, note: str) -> None:
 
 def held(files: ReadableFiles) -> list[Held]:
     """The partitions that wait for a statement, by number; a file of another form is left out."""
-    found = []
+    waiting = []
     for name in files.names("held"):
         try:
-            found.append(Held.model_validate_json(files.foreign(f"held/{name}") or b""))
+            waiting.append(Held.model_validate_json(files.foreign(f"held/{name}") or b""))
         except (ValueError, UnavailableError):
             continue
-    return sorted(found, key=lambda one: one.partition)
+    return sorted(waiting, key=lambda entry: entry.partition)
 
 
-def hold(files: WritableFiles, one: Held) -> None:
+def hold(files: WritableFiles, entry: Held) -> None:
     """Notes that a partition waits for a statement."""
-    files.write(f"held/{one.partition}", canonical(one.model_dump()))
+    files.write(f"held/{entry.partition}", canonical(entry.model_dump()))
 
 
 def release(files: WritableFiles, partition: int) -> None:

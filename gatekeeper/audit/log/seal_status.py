@@ -50,18 +50,18 @@ def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -
     `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) as `tree.newest` does, and the errors
     of `files`.
     """
-    found = newest(files, log)
-    if found is None:
+    current = newest(files, log)
+    if current is None:
         return None
     passed: list[GatekeeperError] = []
     left = cosigned(files, witnesses, passed.append)
     seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
     # a cosignature rewrites the checkpoint file; the state file is written once
-    at = files.written_at(f"state/{found[0].size}") or files.written_at(CHECKPOINT) or 0
+    at = files.written_at(f"state/{current[0].size}") or files.written_at(CHECKPOINT) or 0
     return SealStatus(
-        found[0].size,
+        current[0].size,
         at,
-        max((one for one in seen if one), default=None),
+        max((time for time in seen if time), default=None),
         passed=tuple(passed),
         held=tuple(held(files)),
     )

@@ -43,17 +43,17 @@ def sealed(
     `logs`, `witnesses`: the public keys. `passed` is called with the error of each unusable witness file. Raises
     IntegrityError (4) if the log cannot be read, or its hashes do not match that checkpoint.
     """
-    found = newest(files, logs)
-    if found is None:
+    current = newest(files, logs)
+    if current is None:
         return None
-    candidates = [(_cosigned(found[0], witnesses), *found)]
+    candidates = [(_cosigned(current[0], witnesses), *current)]
     for left in cosigned(files, witnesses, passed):
         with suppress(ValueError):
             text = left.decode()
             seen = open_checkpoint(text)
-            if seen.size <= found[0].size and any(seen.note.signed(key) for key in logs):
+            if seen.size <= current[0].size and any(seen.note.signed(key) for key in logs):
                 candidates.append((_cosigned(seen, witnesses), seen, text))
-    _, checkpoint, note = max(candidates, key=lambda one: (one[0], one[1].size))
+    _, checkpoint, note = max(candidates, key=lambda candidate: (candidate[0], candidate[1].size))
     return _opened(files, checkpoint, note, witnesses) if checkpoint.size else None
 
 
@@ -71,7 +71,9 @@ def _opened(files: ReadableFiles, checkpoint: Checkpoint, note: str, witnesses: 
     hashes = [*_hashes(Tree(files, checkpoint.size))]
     if root_of(hashes) != checkpoint.root:  # else a damaged hash would make its leaf look unsealed
         raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
-    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), {one: n for n, one in enumerate(hashes)})
+    return Sealed(
+        files, checkpoint, note, _cosigned(checkpoint, witnesses), {hash_: n for n, hash_ in enumerate(hashes)}
+    )
 
 
 def _hashes(tree: Tree) -> Iterator[bytes]:

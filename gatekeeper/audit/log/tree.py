@@ -40,12 +40,12 @@ def newest(files: ReadableFiles, verifiers: Sequence[Vkey]) -> tuple[Checkpoint,
             raise IntegrityError("error.log_checkpoint_missing")
         return None
     try:
-        found = open_checkpoint(raw.decode())
+        checkpoint = open_checkpoint(raw.decode())
     except ValueError:
         raise IntegrityError("error.log_checkpoint_wrong") from None
-    if not any(found.note.signed(key) for key in verifiers if key.name == found.origin):
+    if not any(checkpoint.note.signed(key) for key in verifiers if key.name == checkpoint.origin):
         raise IntegrityError("error.log_checkpoint_wrong")
-    return found, raw.decode()
+    return checkpoint, raw.decode()
 
 
 class Tree:
@@ -64,25 +64,25 @@ class Tree:
         number, first = divmod(start, TILE)
         width = min(TILE, self.size - number * TILE)
         raw = self._tile("entries", number, width)
-        found: list[bytes] = []
+        leaves: list[bytes] = []
         at = 0
-        while at < len(raw) and len(found) < width:
+        while at < len(raw) and len(leaves) < width:
             end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
             if end > len(raw):
                 raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
-            found.append(raw[at + 2 : end])
+            leaves.append(raw[at + 2 : end])
             at = end
-        if len(found) < width:
+        if len(leaves) < width:
             raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
-        return found[first:]
+        return leaves[first:]
 
     def every_leaf(self) -> Iterator[bytes]:
         """Yields all leaves in order; raises IntegrityError (4) if the entries do not match the tree."""
         for start in range(0, self.size, TILE):
-            found = self.leaves(start)
-            if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
-                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", start // TILE, len(found)))
-            yield from found
+            leaves = self.leaves(start)
+            if root_of([leaf_hash(leaf) for leaf in leaves]) != self._over(start, start + len(leaves)):
+                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", start // TILE, len(leaves)))
+            yield from leaves
 
     def hashes(self, level: int, number: int) -> list[bytes]:
         """The hashes in a tile, each over a subtree of 256**level leaves."""
@@ -93,32 +93,32 @@ class Tree:
     def inclusion(self, index: int) -> list[bytes]:
         """The proof that the leaf at `index` is in the tree, from its sibling up (RFC 6962, 2.1.1)."""
         low, high = 0, self.size
-        found: list[bytes] = []
+        proof: list[bytes] = []
         while high - low > 1:
             split = low + _split(high - low)
             if index < split:
-                found.append(self._over(split, high))
+                proof.append(self._over(split, high))
                 high = split
             else:
-                found.append(self._over(low, split))
+                proof.append(self._over(low, split))
                 low = split
-        return found[::-1]
+        return proof[::-1]
 
     def consistency(self, old: int) -> list[bytes]:
         """The proof that the tree extends that of its first `old` leaves (RFC 6962, 2.1.2)."""
         low, high, whole = 0, self.size, True
-        found: list[bytes] = []
+        proof: list[bytes] = []
         if not 0 < old < high:
             return []
         while old != high:
             split = low + _split(high - low)
             if old <= split:
-                found.append(self._over(split, high))
+                proof.append(self._over(split, high))
                 high = split
             else:
-                found.append(self._over(low, split))
+                proof.append(self._over(low, split))
                 low, whole = split, False
-        return ([] if whole else [self._over(low, high)]) + found[::-1]
+        return ([] if whole else [self._over(low, high)]) + proof[::-1]
 
     def _over(self, low: int, high: int) -> bytes:
         """The root over the leaves from `low` to before `high`, a range made by the RFC's splits."""
@@ -138,7 +138,7 @@ class Tree:
                 wider = (
                     self._files.read(tile_path(level, number, part)) for part in (*sorted(parts), TILE) if part > width
                 )
-                raw = next((one for one in wider if one is not None), None)
+                raw = next((tile for tile in wider if tile is not None), None)
             if raw is None:
                 raise IntegrityError("error.log_tile_missing", name=name)
             if level != "entries" and len(raw) < 32 * width:

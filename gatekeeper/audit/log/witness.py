@@ -23,12 +23,12 @@ def cosigned(files: ReadableFiles, witnesses: Sequence[Vkey], passed: Passed) ->
     """Yields these witnesses' files in `witness/`. Witnesses write to that folder, so unusable files are skipped."""
     for key in witnesses:
         try:
-            found = files.foreign(_name(key.hash))
+            note = files.foreign(_name(key.hash))
         except UnavailableError as error:
             passed(error)
             continue
-        if found is not None:
-            yield found
+        if note is not None:
+            yield note
 
 
 def _name(hash_: bytes) -> str:
@@ -59,12 +59,12 @@ class Witness:
         seen = self._seen()
         if seen is None and not first:
             raise IntegrityError("error.witness_memory_lost")
-        found = newest(self._log, self._verifiers)
-        if found is None:
+        current = newest(self._log, self._verifiers)
+        if current is None:
             if seen is not None:
                 raise IntegrityError("error.witness_rollback", seen=seen.size, size=0)
             return None
-        checkpoint, note = found
+        checkpoint, note = current
         if of_another_log(self._signer.name, checkpoint.origin):
             raise IntegrityError("error.witness_other_log", origin=checkpoint.origin, name=self._signer.name)
         while True:

@@ -49,13 +49,13 @@ class LogWriter:
         self._files, self._signer = files, signer
         self._edges: list[list[bytes]] = []
         self._entries: list[bytes] = []
-        found, origin = newest(files, verifiers), signer().name
-        if found is not None and found[0].origin != origin:
-            raise IntegrityError("error.log_other", found=found[0].origin, wanted=origin)
-        self.sealed = found[0] if found else open_checkpoint(signed(checkpoint(origin, 0, root_of([])), signer()))
+        current, origin = newest(files, verifiers), signer().name
+        if current is not None and current[0].origin != origin:
+            raise IntegrityError("error.log_other", found=current[0].origin, wanted=origin)
+        self.sealed = current[0] if current else open_checkpoint(signed(checkpoint(origin, 0, root_of([])), signer()))
         self.size = self._before = self.sealed.size
         self._take_up()
-        if found is None:
+        if current is None:
             self.seal(b"")
 
     def state(self) -> bytes:
@@ -63,9 +63,9 @@ class LogWriter:
 
         The state is not signed. Compare it with the leaves before you go on from it.
         """
-        if (found := self._files.read(f"state/{self.sealed.size}")) is None:
+        if (state := self._files.read(f"state/{self.sealed.size}")) is None:
             raise IntegrityError("error.log_state_missing", name=f"state/{self.sealed.size}")
-        return found
+        return state
 
     def append(self, leaf: bytes) -> int:
         """Adds a leaf, which the next checkpoint seals; the result is its number, from 0.
@@ -134,7 +134,9 @@ class LogWriter:
         there = {signature[:2] for signature in ours.signatures}
         right = {(key.name, key.hash) for key in witnesses if theirs.signed(key)} - there
         lines = cosigned.decode().rpartition("\n\n")[2].split("\n")[:-1]  # a name may hold other line breaks
-        added = [f"{line}\n" for line, one in zip(lines, theirs.signatures, strict=True) if one[:2] in right]
+        added = [
+            f"{line}\n" for line, signature in zip(lines, theirs.signatures, strict=True) if signature[:2] in right
+        ]
         if theirs.body != ours.body or not added:
             return False
         self._files.publish(CHECKPOINT, (standing + "".join(added)).encode())

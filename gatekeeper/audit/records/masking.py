@@ -47,12 +47,12 @@ def id_in(value: bytes | None, field: str) -> str | None:
     """
     try:
         read = jiter.from_json(value or b"")
-        found = read.get(field) if isinstance(read, dict) else None
+        raw = read.get(field) if isinstance(read, dict) else None
     except ValueError:
-        said = (id_ for name, id_ in _SAYS.findall(value or b"") if name == field.encode())
-        found = next(said, b"").decode("utf-8", "replace")
+        ids = (id_ for name, id_ in _SAYS.findall(value or b"") if name == field.encode())
+        raw = next(ids, b"").decode("utf-8", "replace")
     try:
-        return _ID.validate_python(found)
+        return _ID.validate_python(raw)
     except ValidationError:
         return None
 
@@ -69,9 +69,9 @@ def tellable(field: str) -> bool:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return {named(field): _masked(one) if tellable(field) else MASK for field, one in value.items()}
+        return {named(field): _masked(part) if tellable(field) else MASK for field, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(one) for one in value]
+        return [_masked(part) for part in value]
     return word(value) if isinstance(value, str) else value
 
 
@@ -79,8 +79,10 @@ def _masked(value: Any) -> Any:
 def _names() -> frozenset[str]:
     """All field names of records and of the events in them, and all placeholders in the sentences of reasons."""
     schemas = [TypeAdapter(model).json_schema() for model in (AuditRecord, *READ)]
-    sentences = [said for key, both in catalogue().items() if key.startswith("reason.") for said in both.values()]
-    filled = {field for said in sentences for _, field, _, _ in Formatter().parse(said) if field}
+    sentences = [
+        sentence for key, both in catalogue().items() if key.startswith("reason.") for sentence in both.values()
+    ]
+    filled = {field for sentence in sentences for _, field, _, _ in Formatter().parse(sentence) if field}
     return frozenset((*_fields(schemas), *filled, "case"))
 
 

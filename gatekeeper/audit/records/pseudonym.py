@@ -71,5 +71,5 @@ class Subjects:
         if ledger.salts.erased_at(recipient_id) is not None:
             return None, ()
         salt = self._chance(SALT_BYTES)
-        found = Subject(self._masters[b"%d" % self._newest].of(salt), owner)
-        return found, (entries.salt(recipient_id, self._newest, salt),)
+        subject = Subject(self._masters[b"%d" % self._newest].of(salt), owner)
+        return subject, (entries.salt(recipient_id, self._newest, salt),)

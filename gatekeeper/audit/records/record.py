@@ -60,25 +60,25 @@ def read_record(value: bytes) -> dict[str, Any]:
     """
     later = (rules_of(value) or 0) > RULES
     AuditRecord.model_validate_json(value, extra="ignore" if later else None)
-    found: dict[str, Any] = orjson.loads(value)
-    return found
+    fields: dict[str, Any] = orjson.loads(value)
+    return fields
 
 
 def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a send's JSON that decide() reads, without `delivery`, recipient id and tokens."""
-    found = dict(sent)
+    part = dict(sent)
     for name in _WITHHELD:
-        found.pop(name, None)
-    found["contact_point"] = _without_token(sent["contact_point"])
+        part.pop(name, None)
+    part["contact_point"] = _without_token(sent["contact_point"])
     if "match" in sent:
-        found["match"] = [_without_token(match) for match in sent["match"]]
-    return found
+        part["match"] = [_without_token(match) for match in sent["match"]]
+    return part
 
 
 def _without_token(named: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(named)
-    found.pop("token", None)
-    return found
+    kept = dict(named)
+    kept.pop("token", None)
+    return kept
 
 
 def record(
@@ -105,7 +105,7 @@ def record(
     `clearance_event`: as decide() was given them. `act`: the fields of `schemas.audit.Acted`, if an act was judged.
     `subject`: the person, None if nobody may be named. `raw`: the input's bytes, None = not available.
     """
-    found = _record(
+    fields = _record(
         decision.policy,
         decision.at,
         id_=id_,
@@ -117,22 +117,22 @@ def record(
         subject=subject,
         raw=raw,
     )
-    found["verdict"] = decision.verdict
-    found["reasons"] = [
+    fields["verdict"] = decision.verdict
+    fields["reasons"] = [
         {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
     ]
-    found["notes"], found["obligations"], found["basis"] = decision.notes, decision.obligations, decision.basis
-    found["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
+    fields["notes"], fields["obligations"], fields["basis"] = decision.notes, decision.obligations, decision.basis
+    fields["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
     if as_of is not None:
         # a setting may override the policy's longest lag, so the policy's bytes alone do not tell the limit
-        found["asof"], found["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
+        fields["asof"], fields["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
     if clearance is not None:
-        found["clearance"] = clearance
+        fields["clearance"] = clearance
     if clearance_event is not None:
-        found["clearance_event"] = clearance_event
+        fields["clearance_event"] = clearance_event
     if normalised:
-        found["engine"]["unicode"] = characters.VERSION
-    return canonical(found)
+        fields["engine"]["unicode"] = characters.VERSION
+    return canonical(fields)
 
 
 def record_of_act(
@@ -153,7 +153,7 @@ def record_of_act(
 
     `clearance`: the decision id of the piece that an undo recalled. `subject`, `raw`: as `record` takes them.
     """
-    found = _record(
+    fields = _record(
         policy,
         at,
         id_=id_,
@@ -165,10 +165,10 @@ def record_of_act(
         subject=subject,
         raw=raw,
     )
-    found.update(_scope(scope or {}))
+    fields.update(_scope(scope or {}))
     if clearance is not None:
-        found["clearance"] = clearance
-    return canonical(found)
+        fields["clearance"] = clearance
+    return canonical(fields)
 
 
 def _record(
@@ -185,7 +185,7 @@ def _record(
     raw: bytes | None,
 ) -> dict[str, Any]:
     subj, in_mac = subject.names(raw) if subject else (None, None)
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "v": 1,
         "did": id_,
         "src": origin,
@@ -205,10 +205,10 @@ def _record(
         "stage": stage,
     }
     if act is not None:
-        found["act"] = act
+        fields["act"] = act
     if mode != "live":
-        found["mode"] = mode
-    return found
+        fields["mode"] = mode
+    return fields
 
 
 def _scope(send: Mapping[str, Any]) -> dict[str, Any]:

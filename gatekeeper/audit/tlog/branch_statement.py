@@ -57,18 +57,18 @@ def read_statement(note: str, keys: Iterable[Vkey], *, origin: str) -> Statement
     `keys`: the log's public keys, former ones too. `origin`: the log's name.
     """
     try:
-        found = open_note(note)
-        head, choice, *rest, end = found.body.split("\n")
-        said = with_keys(read_canonical(choice.encode()), "v", "origin", "partition", *_WORDS)
+        opened = open_note(note)
+        head, choice, *rest, end = opened.body.split("\n")
+        fields = with_keys(read_canonical(choice.encode()), "v", "origin", "partition", *_WORDS)
         signed = read_canonical(rest[0].encode()) if rest else None
-        shaped = all(shape.fullmatch(said[name]) for name, shape in _WORDS.items()) and said["reason"].isprintable()
-        if (head, end, said["v"], said["origin"]) != (BRANCH, "", 1, origin) or len(rest) > 1:
+        shaped = all(shape.fullmatch(fields[name]) for name, shape in _WORDS.items()) and fields["reason"].isprintable()
+        if (head, end, fields["v"], fields["origin"]) != (BRANCH, "", 1, origin) or len(rest) > 1:
             raise ValueError("another form")
-        if not shaped or not is_place(said["partition"]):
+        if not shaped or not is_place(fields["partition"]):
             raise ValueError("another form")
     except MALFORMED:
         raise ValueError("no statement") from None
-    if not any(found.signed(key) for key in keys if key.name == origin):
+    if not any(opened.signed(key) for key in keys if key.name == origin):
         raise ValueError("not under a key of this log")
-    named = {name: said[name] for name in ("partition", *_WORDS)}
+    named = {name: fields[name] for name in ("partition", *_WORDS)}
     return Statement(**named, choice=choice.encode(), signed=signed, note=note)

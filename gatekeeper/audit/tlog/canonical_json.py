@@ -14,16 +14,16 @@ MAX_DEPTH = 32
 
 def _integer(number: str) -> int:
     """An integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
-    if len(number) > 17 or abs(found := int(number)) > MAX_INTEGER:
+    if len(number) > 17 or abs(integer := int(number)) > MAX_INTEGER:
         raise ValueError("not below 2^53")
-    return found
+    return integer
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise ValueError("a key twice")  # one reader takes the first, another the last
-    return found
+    return fields
 
 
 _NUMBERS = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _integer)
@@ -39,30 +39,30 @@ MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, 
 def read_canonical(value: bytes) -> dict[str, Any]:
     """Reads an object of canonical JSON; raises ValueError for anything else."""
     try:
-        found = read_json(value.decode())
-        if isinstance(found, dict) and not _is_deep(value, found) and _write(found).encode("utf-8", "replace") == value:
-            return found
+        tree = read_json(value.decode())
+        if isinstance(tree, dict) and not _is_deep(value, tree) and _write(tree).encode("utf-8", "replace") == value:
+            return tree
     except MALFORMED:
         pass
     raise ValueError("not canonical JSON")
 
 
-def _is_deep(value: bytes, found: Any) -> bool:
-    """True if `found`, which `value` was read to, holds more than MAX_DEPTH objects and lists within each other."""
+def _is_deep(value: bytes, tree: Any) -> bool:
+    """True if `tree`, which `value` was read to, holds more than MAX_DEPTH objects and lists within each other."""
     if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
         return False
-    level = [found]
+    level = [tree]
     for _ in range(MAX_DEPTH):
         inside = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [each for some in inside for each in some if isinstance(each, dict | list)]
+        level = [node for nodes in inside for node in nodes if isinstance(node, dict | list)]
     return bool(level)
 
 
-def with_keys(found: dict[str, Any], *names: str) -> dict[str, Any]:
+def with_keys(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     """The same object; raises ValueError unless it has exactly these keys."""
-    if set(found) != set(names):
+    if set(fields) != set(names):
         raise ValueError("other keys")
-    return found
+    return fields
 
 
 def is_place(value: Any) -> bool:

@@ -34,7 +34,7 @@ class Step(NamedTuple):
     @property
     def apart(self) -> list[FaultyRange]:
         """The ranges that are wrong by themselves: offsets say nothing where the chain is broken."""
-        return [one for one in self.ranges if self.joined or one.fault == "miscounted_range"]
+        return [faulty for faulty in self.ranges if self.joined or faulty.fault == "miscounted_range"]
 
 
 @dataclass
@@ -58,20 +58,20 @@ class ManifestChain:
         """
         step, stands = Step(self._link(said["prev"], hash_), []), self.taken
         self.head, self.taken = hash_, dict(stands) if step.joined or step.link == "repeated_manifest" else {}
-        for one in said["in"]:
-            topic, first, to = self.name(one["topic"]), one["from"], one["to"]
-            if not adds_up(one):
+        for taken in said["in"]:
+            topic, first, to = self.name(taken["topic"]), taken["from"], taken["to"]
+            if not adds_up(taken):
                 step.ranges.append(FaultyRange("miscounted_range", topic, first, to))
             if first < (expected := self.taken.get(topic, stands.get(topic, first))):
                 step.ranges.append(FaultyRange("repeated_offset", topic, first, min(to, expected)))
             elif first > expected:
                 step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
             self.taken[topic] = max(self.taken.get(topic, to), to)
-        for one in said.get("skipped", ()):  # a person chose where to go on
-            topic, first = self.name(one["topic"]), one["from"]
+        for skip in said.get("skipped", ()):  # a person chose where to go on
+            topic, first = self.name(skip["topic"]), skip["from"]
             if first != (expected := self.taken.get(topic, stands.get(topic, first))):
                 step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
-            self.taken[topic] = one["to"]
+            self.taken[topic] = skip["to"]
         return step
 
     def _link(self, prev: str | None, hash_: str) -> Fault | None:

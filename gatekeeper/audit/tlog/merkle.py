@@ -13,16 +13,16 @@ LEAF_PREFIX, NODE_PREFIX = sha256(b"\x00"), sha256(b"\x01")
 
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of a leaf: SHA-256 of 0x00 and its bytes."""
-    found = LEAF_PREFIX.copy()
-    found.update(leaf)
-    return found.digest()
+    hashed = LEAF_PREFIX.copy()
+    hashed.update(leaf)
+    return hashed.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node: SHA-256 of 0x01 and the hashes of its two halves."""
-    found = NODE_PREFIX.copy()
-    found.update(left + right)
-    return found.digest()
+    hashed = NODE_PREFIX.copy()
+    hashed.update(left + right)
+    return hashed.digest()
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
@@ -47,15 +47,15 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     """The root to which a proof leads from a leaf's hash. None if no tree of that size has such a proof."""
     if not 0 <= index < size:
         return None
-    found, last, left = leaf, size - 1, list(proof)
+    hash_, last, left = leaf, size - 1, list(proof)
     while last:
         if index & 1 or index < last:
             if not left:
                 return None
-            other = left.pop(0)
-            found = node_hash(other, found) if index & 1 else node_hash(found, other)
+            sibling = left.pop(0)
+            hash_ = node_hash(sibling, hash_) if index & 1 else node_hash(hash_, sibling)
         index, last = index >> 1, last >> 1
-    return None if left else found
+    return None if left else hash_
 
 
 def root(leaves: Sequence[bytes]) -> bytes:

@@ -71,12 +71,12 @@ class Note:
 
     def signed(self, key: Vkey) -> bool | None:
         """Tells whether the key signed the note; None if no signature names this key."""
-        found = self._of(key)
-        return any(self._good(key, one) for one in found) if found else None
+        signatures = self._of(key)
+        return any(self._good(key, signature) for signature in signatures) if signatures else None
 
     def cosigned_at(self, key: Vkey) -> int:
         """The time of this witness's latest good cosignature, in seconds since the epoch."""
-        return max(_time(one) for one in self._of(key) if self._good(key, one))
+        return max(_time(signature) for signature in self._of(key) if self._good(key, signature))
 
     def _of(self, key: Vkey) -> list[bytes]:
         return [signature for name, hash_, signature in self.signatures if (name, hash_) == (key.name, key.hash)]
@@ -98,14 +98,14 @@ def open_note(text: str) -> Note:
     body, separator, lines = text.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
         raise ValueError("not a signed note")
-    found = []
+    signatures = []
     for line in lines[:-1].split("\n"):
         dash, name, encoded = line.split(" ")
         raw = base64.b64decode(encoded, validate=True)
         if dash != "—" or not name or len(raw) < 5:
             raise ValueError("not a signature of a note")
-        found.append((name, raw[:4], raw[4:]))
-    return Note(body + "\n", tuple(found))
+        signatures.append((name, raw[:4], raw[4:]))
+    return Note(body + "\n", tuple(signatures))
 
 
 @dataclass(frozen=True)

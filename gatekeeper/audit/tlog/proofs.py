@@ -35,22 +35,22 @@ def check_consistency(size: int, root: bytes, later: int, later_root: bytes, pro
         if node & 1 or node < last:
             if not left:
                 return False
-            other = left.pop(0)
+            sibling = left.pop(0)
             if node & 1:
-                old, new = node_hash(other, old), node_hash(other, new)
+                old, new = node_hash(sibling, old), node_hash(sibling, new)
             else:
-                new = node_hash(new, other)
+                new = node_hash(new, sibling)
         node, last = node >> 1, last >> 1
     return not left and old == root and new == later_root
 
 
 def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
     """The levels of a tree below its root, the leaves first."""
-    found, level = [], list(hashes)
+    levels, level = [], list(hashes)
     while len(level) > 1:
-        found.append(level)
+        levels.append(level)
         level = next_level(level)
-    return found
+    return levels
 
 
 def _path(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:

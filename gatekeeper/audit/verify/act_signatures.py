@@ -33,12 +33,12 @@ def of_person(stage: str, topic: str) -> bool:
 
 def referred(line: Any) -> Referred[None]:
     """The record of `reference` in a line of STAFF; raises one of MALFORMED for anything else."""
-    one = with_keys(line, "offset", "partition", "timestamp", "value")
-    value = one["value"].encode()
-    place = int(one["partition"]), int(one["offset"])
-    said = json.loads(value)
-    name = f"{said['kind']}/{said['id']}"
-    return Referred(place, int(one["timestamp"]), name, sha256(value).hexdigest(), said, None)
+    fields = with_keys(line, "offset", "partition", "timestamp", "value")
+    value = fields["value"].encode()
+    place = int(fields["partition"]), int(fields["offset"])
+    content = json.loads(value)
+    name = f"{content['kind']}/{content['id']}"
+    return Referred(place, int(fields["timestamp"]), name, sha256(value).hexdigest(), content, None)
 
 
 class Signers:
@@ -62,12 +62,12 @@ class Signers:
     def take(self, record: bytes, place: tuple[int, int]) -> list[Said]:
         """Checks the act of a person in an audit record; the result says who did it. `place`: of its manifest."""
         try:
-            said = json.loads(record)
-            act, arrived = said["act"], said["src"]["timestamp"]
+            content = json.loads(record)
+            act, arrived = content["act"], content["src"]["timestamp"]
             if (signed := act.get("signed")) is not None:
                 if not signed:
                     raise ValueError("no signature")
-                return [who for one in signed for who in self._checked(said, act, one, arrived, place)]
+                return [who for sig in signed for who in self._checked(content, act, sig, arrived, place)]
             if act["outcome"] in NOTHING_DONE:
                 return [("act_of_nobody", {})]
             self._unsigned += 1
@@ -86,16 +86,20 @@ class Signers:
         public = [key["public"] for key in first.keys.values()] if first else []
         return [("founder", {"by": roster.first, "public": public[0] if public else None})]
 
-    def take_choice(self, one: Statement, subject: str, *, leaf: int, at: str) -> None:
+    def take_choice(self, statement: Statement, subject: str, *, leaf: int, at: str) -> None:
         """Checks the signature of a person who chose a branch. `leaf`, `at`: number and time of the sealed choice."""
         try:
-            said = dict(one.signed or {})
-            whole = (said["by"], said["sha256"], said["origin"]) == (one.by, digest(one.choice), self._origin)
-            fault = self._people.roster.fault(said, subject=subject, origin=self._origin, arrived=milliseconds(at))
+            fields = dict(statement.signed or {})
+            whole = (fields["by"], fields["sha256"], fields["origin"]) == (
+                statement.by,
+                digest(statement.choice),
+                self._origin,
+            )
+            fault = self._people.roster.fault(fields, subject=subject, origin=self._origin, arrived=milliseconds(at))
         except MALFORMED:
             whole, fault = False, None
         if fault == "not_staff":
-            self._report.add("signer_unknown", by=one.by)
+            self._report.add("signer_unknown", by=statement.by)
         elif fault or not whole:
             self._report.add("choice_signature", leaf=leaf)
 
@@ -112,33 +116,38 @@ class Signers:
         self,
         record: Mapping[str, Any],
         act: Mapping[str, Any],
-        one: Mapping[str, Any],
+        sig: Mapping[str, Any],
         arrived: int,
         place: tuple[int, int],
     ) -> list[Said]:
-        kind, _, about = one["subject"].partition("/")
-        whole = one["by"] == act["by"] and kind == act["kind"] and act["item"] in (None, about)
-        whole = whole and _of_its_row(record, act, one)
-        said = {**one, "id": act["act_id"], "origin": self._origin}
-        fault = self._people.roster.fault(said, subject=one["subject"], origin=self._origin, arrived=arrived)
+        kind, _, about = sig["subject"].partition("/")
+        whole = sig["by"] == act["by"] and kind == act["kind"] and act["item"] in (None, about)
+        whole = whole and _of_its_row(record, act, sig)
+        fields = {**sig, "id": act["act_id"], "origin": self._origin}
+        fault = self._people.roster.fault(fields, subject=sig["subject"], origin=self._origin, arrived=arrived)
         if fault == "not_staff":
-            self._report.add("signer_unknown", place, by=one["by"])
+            self._report.add("signer_unknown", place, by=sig["by"])
         elif fault or not whole:
             self._report.add("act_signature", place)
         else:
-            self._methods[one["method"]] += 1
-            return [(METHODS[one["method"]], {name: one.get(name) for name in ("by", "key", "console", "signin")})]
+            self._methods[sig["method"]] += 1
+            return [
+                (
+                    METHODS[sig["method"]],
+                    {name: sig.get(name) for name in ("by", "key", "console", "signin")},
+                )
+            ]
         return []
 
 
-def _of_its_row(record: Mapping[str, Any], act: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+def _of_its_row(record: Mapping[str, Any], act: Mapping[str, Any], sig: Mapping[str, Any]) -> bool:
     """Tells whether an act is what the person saw in the table that they signed, or was signed alone.
 
     A refused act may name another campaign than its item.
     """
-    if one.get("tree"):
+    if sig.get("tree"):
         return int(record["engine"]["rules"]) <= TREES_UNTIL
-    if not (table := one.get("table")):
+    if not (table := sig.get("table")):
         return True
     kind, campaign = row_of(own_row(table))
     named = record["campaign"] if act["item"] else None

@@ -69,7 +69,7 @@ def _statement(report: Report, code: str, values: Mapping[str, Any], lang: str) 
     """A statement of the report, with its instants on this machine's clock."""
     if code == "only":
         return say("only_period", lang, period=_period(report, lang))
-    return say(code, lang, **{name: _local(one) if name == "at" else one for name, one in values.items()})
+    return say(code, lang, **{name: _local(value) if name == "at" else value for name, value in values.items()})
 
 
 def _period(report: Report, lang: str) -> str:
@@ -79,9 +79,9 @@ def _period(report: Report, lang: str) -> str:
     return say(code, lang, first=first, to=to)
 
 
-def _html(said: str) -> str:
+def _html(sentence: str) -> str:
     """A sentence as HTML; what stands between backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 
 
 def _part(report: Report, name: str, when: str, lang: str) -> str:
@@ -94,21 +94,21 @@ def _part(report: Report, name: str, when: str, lang: str) -> str:
         about["of_root"] = f"{report.leaves:,} / {report.root or '-'}"
     about |= {"of_log": tellable("origin", report.log), "of_when": when, "of_exit": str(report.exit_code)}
     rows = "".join(
-        f"<dt>{escape(say(code, lang))}</dt><dd>{escape(said or '-')}</dd>\n" for code, said in about.items()
+        f"<dt>{escape(say(code, lang))}</dt><dd>{escape(value or '-')}</dd>\n" for code, value in about.items()
     )
-    found = "".join(f"<li>{_html(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
+    causes = "".join(f"<li>{_html(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
     rest = report.found - len(report.findings)
     more = f"<p>{escape(say('more', lang, count=rest))}</p>\n" if rest else ""
-    count = say("not_right", lang, causes=found.count("<li>"), count=report.found)
+    count = say("not_right", lang, causes=causes.count("<li>"), count=report.found)
     none = escape(say("none_found", lang))
-    wrong = f"<h3>{escape(count)}</h3>\n<ul>\n{found}</ul>\n{more}" if found else f"<p>{none}</p>\n"
-    said = "".join(f"<li>{_html(_statement(report, code, values, lang))}</li>\n" for code, values in report.says)
+    wrong = f"<h3>{escape(count)}</h3>\n<ul>\n{causes}</ul>\n{more}" if causes else f"<p>{none}</p>\n"
+    statements = "".join(f"<li>{_html(_statement(report, code, values, lang))}</li>\n" for code, values in report.says)
     return f"""<section lang="{lang}">
 <h1>{escape(say(_heading(report), lang))}</h1>
 <h2 class="{report.verdict}">{escape(report.lines(lang)[0])}</h2>
 <dl>
 {rows}</dl>
 {wrong}<ul>
-{said}</ul>
+{statements}</ul>
 <p>{escape(say("proof_unsigned" if report.proof else "certificate_unsigned", lang))}</p>
 </section>"""

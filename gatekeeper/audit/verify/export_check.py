@@ -54,7 +54,7 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     about = read_object(files.read("export.json"), "export.json")
     version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
     known = type(version) is type(partitions) is int and version in (1, 2) and 0 < partitions <= MAX_PARTITIONS
-    if not known or not all(one is None or MOMENT.fullmatch(str(one)) for one in (first, to)):
+    if not known or not all(moment is None or MOMENT.fullmatch(str(moment)) for moment in (first, to)):
         raise Trouble("about")
     report.period = first, to
     files.scan(by_day=version == 2)
@@ -98,5 +98,5 @@ def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) ->
         report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
     if first or to:
         report.say("only", first=first, to=to)
-    for code, (count, told) in log.coverage.items():
-        report.say(code, count=count, **told)
+    for code, (count, values) in log.coverage.items():
+        report.say(code, count=count, **values)

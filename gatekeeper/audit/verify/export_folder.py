@@ -93,14 +93,14 @@ class ExportFolder:
 
     def keys(self, role: str) -> dict[str, Vkey]:
         """The public keys of a role by NAME+HASH; raises Trouble for a file without a key."""
-        found = {}
-        for name in sorted(one for one in self.names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", one)):
+        keys = {}
+        for name in sorted(name for name in self.names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", name)):
             try:
                 key = parse_vkey(self.read(name).decode("ascii"))
             except ValueError:
                 raise Trouble("key", file=name) from None
-            found[key.kid] = key
-        return found
+            keys[key.kid] = key
+        return keys
 
     def lacking(self, needed: set[str]) -> list[str]:
         """The missing files and folders of `needed`. A folder is present if a hashed file is in it."""
@@ -109,7 +109,7 @@ class ExportFolder:
 
     def strangers(self) -> list[str]:
         """Files that the check neither opened nor expects in an export."""
-        return sorted(one for one in self.names - self._opened if not _UNREAD.fullmatch(one))
+        return sorted(name for name in self.names - self._opened if not _UNREAD.fullmatch(name))
 
     def _tell(self, count: int) -> None:
         self._done += count

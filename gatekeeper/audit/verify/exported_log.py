@@ -51,25 +51,25 @@ class ExportedLog:
             self._report.add("no_log")
             return "not_excluded", {"size": 0}
         try:
-            found = open_checkpoint(self._files.read("log/checkpoint").decode())
+            checkpoint = open_checkpoint(self._files.read("log/checkpoint").decode())
         except ValueError:
             raise Trouble("checkpoint", file="log/checkpoint") from None
-        if found.origin != group:
-            raise Trouble("other_log", origin=found.origin, group=group)
-        keys, self._size = self._files.keys("log").values(), found.size
-        said = trusted(found, keys, self._report, demands)
-        self.branches.under(keys, found.origin)
+        if checkpoint.origin != group:
+            raise Trouble("other_log", origin=checkpoint.origin, group=group)
+        keys, self._size = self._files.keys("log").values(), checkpoint.size
+        excluded = trusted(checkpoint, keys, self._report, demands)
+        self.branches.under(keys, checkpoint.origin)
         self.there, hashes = True, list[bytes]()
-        for index, leaf in enumerate(self._leaves(found.size)):
+        for index, leaf in enumerate(self._leaves(checkpoint.size)):
             hashes.append(leaf_hash(leaf))
             try:
                 self._leaf(index, leaf, hashes[-1])
             except MALFORMED:
                 self._report.add("leaf", leaf=index)
-        if root_of(hashes) != found.root:
+        if root_of(hashes) != checkpoint.root:
             self._report.add("log_root")
         self._tiles(hashes)
-        return said
+        return excluded
 
     def leaf(self, index: int) -> bytes:
         """The data of a leaf of the log, which `check` has read before."""
@@ -77,19 +77,19 @@ class ExportedLog:
 
     def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
         """Registers a leaf: a manifest, a coverage report, a fork or a branch; raises one of MALFORMED for another."""
-        said = read_canonical(leaf)
-        if said.get("kind") == "coverage" and "prev" not in said:
-            told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
-            for code in ("coverage", "uncovered") if told["found"] != 0 else ("coverage",):
-                self.coverage[code] = self.coverage.get(code, (0, {}))[0] + 1, told
+        content = read_canonical(leaf)
+        if content.get("kind") == "coverage" and "prev" not in content:
+            values = {"leaf": index, "at": content.get("at"), "found": content.get("found")}
+            for code in ("coverage", "uncovered") if values["found"] != 0 else ("coverage",):
+                self.coverage[code] = self.coverage.get(code, (0, {}))[0] + 1, values
             return
-        if said.get("kind") == "fork" and "prev" not in said:
-            self.branches.fork(index, said)
+        if content.get("kind") == "fork" and "prev" not in content:
+            self.branches.fork(index, content)
             return
-        if said.get("kind") == "branch" and "prev" not in said:
-            self._branch(index, said)
+        if content.get("kind") == "branch" and "prev" not in content:
+            self._branch(index, content)
             return
-        partition, prev, at = said["partition"], said["prev"], said["t1"]
+        partition, prev, at = content["partition"], content["prev"], content["t1"]
         if type(partition) is not int or not MOMENT.fullmatch(at):
             raise ValueError("no manifest")
         if self._newest.get(partition, prev) != prev:
@@ -101,17 +101,17 @@ class ExportedLog:
         else:
             self.beyond.add(own)
 
-    def _branch(self, index: int, said: dict[str, Any]) -> None:
+    def _branch(self, index: int, content: dict[str, Any]) -> None:
         """Goes back to the manifest from which a chosen branch goes on; raises one of MALFORMED for another form."""
-        after, partition = said["after"], said["partition"]
+        after, partition = content["after"], content["partition"]
         sealed = self.sealed.get(partition, {})
         if after is not None:
-            place = said["leaf"]
+            place = content["leaf"]
             leaf = self.leaf(place) if 0 <= place < index else b""
             stands = leaf_hash(leaf) in sealed or after in self.beyond
             if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition or not stands:
                 raise ValueError("not the leaf of that manifest")
-        self.branches.choice(index, said, sealed)
+        self.branches.choice(index, content, sealed)
         if partition in self._newest:  # else nothing was sealed, and the log may begin late
             self._newest[partition] = after
 

@@ -84,24 +84,26 @@ def causes_of(findings: Iterable[Finding]) -> list[Cause]:
     Findings of one kind at one place have one cause. A finding of _SHOWN_BY is put down to one that accounts for it.
     So is a broken chain to a change of the manifest just before.
     """
-    some = sorted(findings, key=lambda one: one.code in _SHOWN_BY)
-    known = {(_place(one), one.code) for one in some}
-    found: dict[Hashable, Cause] = {}
-    for one in some:
-        behind: list[Hashable] = [(at, code) for code in _SHOWN_BY.get(one.code, ()) for at in (_place(one), None)]
-        if one.code == "broken_chain":
-            before = one.partition, one.values.get("before")
+    some = sorted(findings, key=lambda finding: finding.code in _SHOWN_BY)
+    known = {(_place(finding), finding.code) for finding in some}
+    causes: dict[Hashable, Cause] = {}
+    for finding in some:
+        behind: list[Hashable] = [
+            (at, code) for code in _SHOWN_BY.get(finding.code, ()) for at in (_place(finding), None)
+        ]
+        if finding.code == "broken_chain":
+            before = finding.partition, finding.values.get("before")
             behind += [(before, code) for code in (*_SIGNATURE, "not_sealed")]
-        cause = next((other for other in behind if other in known), (_place(one), one.code))
-        found.setdefault(cause, Cause(one)).count += 1
-    return sorted(found.values(), key=lambda cause: cause.first.exit)
+        cause = next((other for other in behind if other in known), (_place(finding), finding.code))
+        causes.setdefault(cause, Cause(finding)).count += 1
+    return sorted(causes.values(), key=lambda cause: cause.first.exit)
 
 
-def _place(one: Finding) -> Hashable:
+def _place(finding: Finding) -> Hashable:
     """The place of a finding: its manifest, else its file, else its leaf of the log, else None."""
-    if one.partition is not None:
-        return one.partition, one.offset
-    return one.values.get("file", one.values.get("leaf"))
+    if finding.partition is not None:
+        return finding.partition, finding.offset
+    return finding.values.get("file", finding.values.get("leaf"))
 
 
 @dataclass
@@ -169,17 +171,17 @@ class Report:
 
         `whole`: with all findings in place of their causes, and with all statements.
         """
-        found = [say(self._word(), lang)]
+        lines = [say(self._word(), lang)]
         if self.log is not None:
-            found.append(say("log", lang, origin=tellable("origin", self.log)))
+            lines.append(say("log", lang, origin=tellable("origin", self.log)))
         if self.found:
             causes = causes_of(self.findings)
-            found.append(say("not_right", lang, causes=len(causes), count=self.found))
-            found += [f"  {one.text(lang)}" for one in (self.findings if whole else causes)]
+            lines.append(say("not_right", lang, causes=len(causes), count=self.found))
+            lines += [f"  {finding.text(lang)}" for finding in (self.findings if whole else causes)]
         if self.found > len(self.findings):
-            found.append(say("more", lang, count=self.found - len(self.findings)))
-        found += [say(code, lang, **values) for code, values in self.says if whole or code not in _DETAILS]
-        return found if whole else [*found, say("whole", lang)]
+            lines.append(say("more", lang, count=self.found - len(self.findings)))
+        lines += [say(code, lang, **values) for code, values in self.says if whole or code not in _DETAILS]
+        return lines if whole else [*lines, say("whole", lang)]
 
     def _word(self) -> str:
         """The key of the verdict's sentence: an export's or a proof's, with a witness or without."""
@@ -201,7 +203,7 @@ class Report:
             "root": self.root,
             **counts,
         }
-        return {**head, "causes": causes, "findings": [one.plain() for one in self.findings], "says": says}
+        return {**head, "causes": causes, "findings": [finding.plain() for finding in self.findings], "says": says}
 
 
 _NAME = r"[A-Za-z0-9._-]{1,200}"
@@ -232,10 +234,10 @@ def tellable(name: str, value: Any) -> Any:
 
 def tell(report: Report, *, as_json: bool, whole: bool) -> None:
     """Prints a report on stdout until the reader closes it; raises OSError if it cannot be written."""
-    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language(), whole=whole))
+    output = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language(), whole=whole))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.write(output.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python writes again at its exit, with code 120

@@ -64,10 +64,10 @@ class Lines:
 
     def _begin(self) -> bool:
         """Opens the next file; tells whether there is one."""
-        if (found := next(self._files, None)) is None:
+        if (opened := next(self._files, None)) is None:
             self._file = BytesIO()
             return False
-        self.name, self._file = found
+        self.name, self._file = opened
         self._inflate, self._packed = zlib.decompressobj(31), b""
         return True
 

@@ -35,11 +35,13 @@ def read_manifests(lines: Lines, number: int) -> Iterator[ManifestLine]:
         try:
             if len(line) > MAX_MANIFEST:
                 raise ValueError("too long")
-            found = with_keys(read_json_once(line.decode()), "index", "offset", "sig", "value")
-            value, offset, index = found["value"].encode(), found["offset"], found["index"]
-            sig, said = base64.b64decode(found["sig"], validate=True), read_canonical(value)
-            if not (is_place(offset) and (index is None or is_place(index)) and 0 <= said["audit"]["n"] <= MAX_RECORDS):
+            fields = with_keys(read_json_once(line.decode()), "index", "offset", "sig", "value")
+            value, offset, index = fields["value"].encode(), fields["offset"], fields["index"]
+            sig, content = base64.b64decode(fields["sig"], validate=True), read_canonical(value)
+            if not (
+                is_place(offset) and (index is None or is_place(index)) and 0 <= content["audit"]["n"] <= MAX_RECORDS
+            ):
                 raise ValueError("no such place or number")
-            yield ManifestLine((number, offset), index, value, sig, said)
+            yield ManifestLine((number, offset), index, value, sig, content)
         except MALFORMED:
             raise Trouble("line", file=file, line=count) from None

@@ -60,22 +60,22 @@ class PartitionManifests:
         if self._records.names_reference():
             self._needed.add("reference/")
         coming, ahead = read_manifests(manifests, self._number), deque[ManifestLine]()
-        while one := ahead.popleft() if ahead else next(coming, None):
+        while manifest := ahead.popleft() if ahead else next(coming, None):
             ahead.extend(islice(coming, LOOKAHEAD - len(ahead)))
             self._report.manifests += 1
-            if one.place <= self._place:
-                self._report.add("reordered_manifest", one.place)
-            self._place, left = one.place, self._log.branches.abandoned.get(leaf_hash(one.value))
+            if manifest.place <= self._place:
+                self._report.add("reordered_manifest", manifest.place)
+            self._place, left = manifest.place, self._log.branches.abandoned.get(leaf_hash(manifest.value))
             try:
-                if left is not None and leaf_hash(one.value) not in self._sealed:
-                    self._report.add("forked_manifest", one.place, leaf=left)
-                    self._records.take(one, ahead)
+                if left is not None and leaf_hash(manifest.value) not in self._sealed:
+                    self._report.add("forked_manifest", manifest.place, leaf=left)
+                    self._records.take(manifest, ahead)
                     continue
-                self._signed(one)
-                self._follows(one)
-                self._records.take(one, ahead)
+                self._signed(manifest)
+                self._follows(manifest)
+                self._records.take(manifest, ahead)
             except MALFORMED:
-                raise Trouble("unreadable_manifest", partition=self._number, offset=one.place[1]) from None
+                raise Trouble("unreadable_manifest", partition=self._number, offset=manifest.place[1]) from None
         behind = self._number, self._place[1] + 1
         for leaf in self._coming:
             self._report.add("missing_manifest", behind, leaf=leaf)
@@ -86,48 +86,48 @@ class PartitionManifests:
         if self._records.rest():
             self._report.add("stray_record", behind, count=None)
 
-    def _signed(self, one: ManifestLine) -> None:
+    def _signed(self, manifest: ManifestLine) -> None:
         """Checks a manifest's signature, and its place in the log."""
-        kid, index = str(one.said.get("kid")), self._sealed.get(leaf_hash(one.value))
+        kid, index = str(manifest.said.get("kid")), self._sealed.get(leaf_hash(manifest.value))
         if kid not in self._workers:
             if kid not in self._unknown:
                 self._unknown.add(kid)
-                self._report.add("unknown_key", one.place, kid=kid)
-        elif fault := signature_fault(one.value, one.sig, self._workers[kid]):
-            self._report.add(fault, one.place, kid=kid)
+                self._report.add("unknown_key", manifest.place, kid=kid)
+        elif fault := signature_fault(manifest.value, manifest.sig, self._workers[kid]):
+            self._report.add(fault, manifest.place, kid=kid)
         if not self._log.there:
             return
-        if index is None and not self._coming and (one.index is None or one.index >= self._report.leaves):
-            self._unsealed.append(one.place)
+        if index is None and not self._coming and (manifest.index is None or manifest.index >= self._report.leaves):
+            self._unsealed.append(manifest.place)
         elif index is None:
-            self._report.add("not_sealed", one.place, leaf=one.index)
-            if self._coming and self._coming[0] == one.index:
+            self._report.add("not_sealed", manifest.place, leaf=manifest.index)
+            if self._coming and self._coming[0] == manifest.index:
                 self._coming.popleft()
         elif not self._coming or index < self._coming[0]:
-            self._report.add("repeated_manifest", one.place, leaf=index)
+            self._report.add("repeated_manifest", manifest.place, leaf=index)
         else:
             while (leaf := self._coming.popleft()) != index:
-                self._report.add("missing_manifest", one.place, leaf=leaf)
-                self._records.left_behind(self._log.leaf(leaf), one.place)
-            if one.index != index:
-                self._report.add("wrong_leaf", one.place, leaf=index, said=one.index)
+                self._report.add("missing_manifest", manifest.place, leaf=leaf)
+                self._records.left_behind(self._log.leaf(leaf), manifest.place)
+            if manifest.index != index:
+                self._report.add("wrong_leaf", manifest.place, leaf=index, said=manifest.index)
 
-    def _follows(self, one: ManifestLine) -> None:
+    def _follows(self, manifest: ManifestLine) -> None:
         """Checks that a manifest continues the one before, and that its ranges add up."""
-        said = one.said
-        if said["partition"] != self._number:
-            self._report.add("moved_manifest", one.place, partition_said=said["partition"])
-        for skipped in said.get("skipped", ()):
-            self._skips.add(one.place, skipped)
-        begins, step = self._chain.head is None, self._chain.step(said, sha256(one.value).hexdigest())
-        if step.link and said["prev"] not in self._log.beyond:  # a manifest beyond the period is not here
-            sealed = leaf_hash(one.value) in self._sealed
+        content = manifest.said
+        if content["partition"] != self._number:
+            self._report.add("moved_manifest", manifest.place, partition_said=content["partition"])
+        for skipped in content.get("skipped", ()):
+            self._skips.add(manifest.place, skipped)
+        begins, step = self._chain.head is None, self._chain.step(content, sha256(manifest.value).hexdigest())
+        if step.link and content["prev"] not in self._log.beyond:  # a manifest beyond the period is not here
+            sealed = leaf_hash(manifest.value) in self._sealed
             if step.joined and sealed:  # the time of its predecessor is unknown
-                self._report.add(step.link, one.place)
+                self._report.add(step.link, manifest.place)
             elif not step.joined and (begins or not sealed):  # a sealed manifest follows in the log
-                self._report.add(step.link, one.place, before=self._before)
-        self._before = one.place[1]
+                self._report.add(step.link, manifest.place, before=self._before)
+        self._before = manifest.place[1]
         for wrong in step.apart:
-            self._report.add(wrong.fault, one.place, topic=wrong.topic, first=wrong.first, to=wrong.to)
-        policy = f"policies/{said['policy']['sha256']}.toml"
+            self._report.add(wrong.fault, manifest.place, topic=wrong.topic, first=wrong.first, to=wrong.to)
+        policy = f"policies/{content['policy']['sha256']}.toml"
         self._needed.add(policy if HASHED.fullmatch(policy) else "policies/?.toml")

@@ -50,22 +50,22 @@ class PartitionRecords:
         """True if a byte remains that no manifest covers. Nothing behind the first is read, however much there is."""
         return self._lines.at < len(self._lines.data) or self._lines.more()
 
-    def take(self, one: ManifestLine, ahead: Iterable[ManifestLine]) -> None:
+    def take(self, manifest: ManifestLine, ahead: Iterable[ManifestLine]) -> None:
         """Takes the records of a manifest, and reports their faults. `ahead`: some manifests after it."""
-        count, said = one.said["audit"]["n"], one.said
-        spans, leaves, odd, whole = self._walk(count, said)
-        fits = _fits(leaves, said)
-        if fits and count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
-            self._report.add("torn_transaction", one.place, count=count, wanted=count)
+        count, content = manifest.said["audit"]["n"], manifest.said
+        spans, leaves, odd, whole = self._walk(count, content)
+        fits = _fits(leaves, content)
+        if fits and count and f'"did":"{content["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
+            self._report.add("torn_transaction", manifest.place, count=count, wanted=count)
         if not (fits and whole):
-            records, whole = _cut(spans) if fits else self._own(one, _cut(spans), ahead), False
+            records, whole = _cut(spans) if fits else self._own(manifest, _cut(spans), ahead), False
             count = len(records)
             odd = [
                 (place, _DID.search(record), _TAIL.match(record, max(0, record.rfind(b"{") - 6)))
                 for place, record in enumerate(records)
             ]
         self._report.records += count
-        self._inputs(one, odd, count, whole=whole)
+        self._inputs(manifest, odd, count, whole=whole)
 
     def left_behind(self, manifest: bytes, place: tuple[int, int]) -> None:
         """Takes the records of a missing manifest if they come next, so that they hide no others.
@@ -73,27 +73,27 @@ class PartitionRecords:
         `manifest`: as the sealed log holds it. `place`: of the manifest after it.
         """
         try:
-            said = read_canonical(manifest)
-            count, own = said["audit"]["n"], f'"did":"{said["audit"]["from_id"]}"'.encode()
+            content = read_canonical(manifest)
+            count, own = content["audit"]["n"], f'"did":"{content["audit"]["from_id"]}"'.encode()
             if not 0 < count <= MAX_RECORDS or own not in self._lines.peek():
                 return
-            spans, leaves, _, _ = self._walk(count, said)
+            spans, leaves, _, _ = self._walk(count, content)
         except MALFORMED:
             return
-        if _fits(leaves, said):
+        if _fits(leaves, content):
             self._report.add("stray_record", place, count=count)
         else:
             self._lines.back(_cut(spans))
 
-    def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
+    def _walk(self, count: int, content: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
         """Takes `count` records. The result: spans, leaf hashes, odd records, and whether each send has one.
 
         A regular record costs only its hash and a comparison of `src`, its last object, with the next send. All other
         records are odd, such as an act's or a wrong one.
         """
-        topic, coming = (said["in"][0]["topic"], offsets(said["in"][0])) if said["in"] else ("", iter(()))
-        era = b'"era":%d,' % said["in"][0]["era"] if said["in"] and "era" in said["in"][0] else b""
-        heads = _formatted(b'"src":{%b"offset":%%d,"partition":%d,"timestamp":' % (era, said["partition"]), coming)
+        topic, coming = (content["in"][0]["topic"], offsets(content["in"][0])) if content["in"] else ("", iter(()))
+        era = b'"era":%d,' % content["in"][0]["era"] if content["in"] and "era" in content["in"][0] else b""
+        heads = _formatted(b'"src":{%b"offset":%%d,"partition":%d,"timestamp":' % (era, content["partition"]), coming)
         behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
         none = b"\n"  # no record holds one
         head, lines, begun = next(heads, none), self._lines, LEAF_PREFIX.copy
@@ -131,12 +131,12 @@ class PartitionRecords:
                 break
         return spans, leaves, odd, head is none
 
-    def _own(self, one: ManifestLine, taken: list[bytes], ahead: Iterable[ManifestLine]) -> list[bytes]:
+    def _own(self, manifest: ManifestLine, taken: list[bytes], ahead: Iterable[ManifestLine]) -> list[bytes]:
         """The records of a manifest if `taken` does not fit it; gives the records after them back.
 
         They follow some strays, all of them intact, or they end where the records of a manifest ahead begin.
         """
-        own, count, begin, end = one.said["audit"]["from_id"], one.said["audit"]["n"], None, None
+        own, count, begin, end = manifest.said["audit"]["from_id"], manifest.said["audit"]["n"], None, None
         starts = {audit["from_id"]: audit["n"] for audit in (later.said["audit"] for later in ahead) if audit["n"]}
         size = 0
         for place in range(2 * count + sum(starts.values())):
@@ -151,40 +151,40 @@ class PartitionRecords:
                 break
             if did == own and begin is None:
                 begin = place
-        if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], one.said):
-            self._report.add("stray_record", one.place, count=begin)
+        if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], manifest.said):
+            self._report.add("stray_record", manifest.place, count=begin)
             end = begin + count
         else:
             if end is None:  # the records after it are damaged too, or missing
                 end = count if starts else len(taken)
             begin = 0
-            self._report.add("torn_transaction", one.place, count=len(taken[:end]), wanted=count)
+            self._report.add("torn_transaction", manifest.place, count=len(taken[:end]), wanted=count)
         self._lines.back(taken[end:])
         return taken[begin:end]
 
-    def _inputs(self, one: ManifestLine, odd: list[_Placed], count: int, *, whole: bool) -> None:
+    def _inputs(self, manifest: ManifestLine, odd: list[_Placed], count: int, *, whole: bool) -> None:
         """Checks that each input of a manifest has exactly one record, and that no other input has one.
 
         `odd`: the records to look at; all of them unless `whole`, when each send is known to have its own. `count`: the
         actual number of records.
         """
-        if whole and not odd and len(one.said["in"]) < 2:
+        if whole and not odd and len(manifest.said["in"]) < 2:
             return
         # if inputs outnumber the records, only as many are named as can be reported
         most = count + MAX_FINDINGS
-        inputs = ((taken["topic"], at) for taken in one.said["in"][:1] for at in islice(offsets(taken), most))
-        more = ((taken["topic"], at) for taken in one.said["in"][1:] for at in islice(offsets(taken), most))
+        inputs = ((taken["topic"], at) for taken in manifest.said["in"][:1] for at in islice(offsets(taken), most))
+        more = ((taken["topic"], at) for taken in manifest.said["in"][1:] for at in islice(offsets(taken), most))
         sends, others = dict.fromkeys(inputs), dict.fromkeys(islice(more, most))
         left, latest, known = {} if whole else dict(sends), -1, None
         for place, did, tail in odd:
             if did is None or tail is None:
-                self._report.add("unreadable_record", one.place, record=place)
+                self._report.add("unreadable_record", manifest.place, record=place)
                 continue
             if tail is not known:
                 known, offset, of, topic, stage = tail, int(tail[1]), int(tail[2]), tail[3].decode(), tail[4]
                 input_ = topic, offset
             wrong = None
-            if of != one.said["partition"]:
+            if of != manifest.said["partition"]:
                 wrong = "foreign_record"
             elif stage != b"intake":
                 others.pop(input_, None)
@@ -193,7 +193,7 @@ class PartitionRecords:
                 wrong = "doubled_record" if did[1] in self._seen else None
                 self._seen.add(did[1])
                 if of_person(stage.decode(), topic):
-                    self._signers.take(_line_of(tail), one.place)
+                    self._signers.take(_line_of(tail), manifest.place)
             elif input_ not in left:
                 wrong = "doubled_record" if input_ in sends else "foreign_record"
             else:
@@ -201,9 +201,9 @@ class PartitionRecords:
                 wrong = "reordered_record" if offset < latest else None
                 latest = offset
             if wrong:
-                self._report.add(wrong, one.place, topic=topic, input=offset, record=place, of=of)
+                self._report.add(wrong, manifest.place, topic=topic, input=offset, record=place, of=of)
         for topic, offset in chain(left, others):
-            self._report.add("omitted_record", one.place, topic=topic, input=offset)
+            self._report.add("omitted_record", manifest.place, topic=topic, input=offset)
 
 
 def _line_of(tail: re.Match[bytes]) -> bytes:
@@ -213,8 +213,8 @@ def _line_of(tail: re.Match[bytes]) -> bytes:
     return data[data.rfind(b"\n", 0, tail.start()) + 1 : len(data) if end < 0 else end]
 
 
-def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:
-    return len(leaves) == said["audit"]["n"] and root_of(leaves).hex() == str(said["root"])
+def _fits(leaves: list[bytes], content: dict[str, Any]) -> bool:
+    return len(leaves) == content["audit"]["n"] and root_of(leaves).hex() == str(content["root"])
 
 
 def _first(data: bytes, start: int, end: int) -> bytes:

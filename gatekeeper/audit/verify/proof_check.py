@@ -64,15 +64,15 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     log = proof["log"] if proof["log"] is None else with_keys(proof["log"], "checkpoint", "hashes", "index")
     manifest, path = with_keys(proof["manifest"], "offset", "sig", "value"), with_keys(proof["path"], "hashes", "index")
     value = manifest["value"].encode()
-    said = read_object(value, "manifest")
-    place, kid = (said["partition"], manifest["offset"]), said["kid"]
+    content = read_object(value, "manifest")
+    place, kid = (content["partition"], manifest["offset"]), content["kid"]
     if not all(map(is_place, (*place, path["index"], 0 if log is None else log["index"]))):
         raise ValueError("a place is a number")
     about = read_object(record, "record")
     if about["did"] != proof["did"]:
         report.add("other_record", place)
-    root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
-    if root is None or root.hex() != said["root"]:
+    root = root_from_inclusion(leaf_hash(record), path["index"], content["audit"]["n"], _hashes(path))
+    if root is None or root.hex() != content["root"]:
         report.add("not_in_manifest", place)
     if kid not in keys:
         report.add("unknown_key", place, kid=kid)
@@ -110,4 +110,4 @@ def _say_who(who: Iterable[Said], report: Report) -> None:
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:
-    return [bytes.fromhex(one) for one in path["hashes"]]
+    return [bytes.fromhex(hash_) for hash_ in path["hashes"]]

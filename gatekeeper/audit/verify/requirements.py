@@ -11,11 +11,11 @@ OLDEST = (3, 11)
 
 def lacking() -> str | None:
     """The missing requirement of the check, in Japanese and English; None if nothing is missing."""
-    found = ".".join(map(str, sys.version_info[:2]))
+    version = ".".join(map(str, sys.version_info[:2]))
     if sys.version_info[:2] < OLDEST:
         return (
-            f"検証を実行するには Python 3.11 以降が必要です(これは {found})。何も確かめていません。\n"
-            f"This check needs Python 3.11 or later. This is Python {found}. Nothing was verified.\n"
+            f"検証を実行するには Python 3.11 以降が必要です(これは {version})。何も確かめていません。\n"
+            f"This check needs Python 3.11 or later. This is Python {version}. Nothing was verified.\n"
         )
     try:
         importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")

@@ -29,30 +29,30 @@ class SealedBranches:
         """Takes the log's public keys, under which each choice stands, and the log's name."""
         self._keys, self._origin = keys, origin
 
-    def fork(self, index: int, said: Mapping[str, Any]) -> None:
+    def fork(self, index: int, content: Mapping[str, Any]) -> None:
         """Takes a leaf of the kind `fork`; raises one of MALFORMED for another form."""
-        self._forks.append({"leaf": index, **{name: said[name] for name in ("partition", "offset", "at")}})
+        self._forks.append({"leaf": index, **{name: content[name] for name in ("partition", "offset", "at")}})
 
-    def choice(self, index: int, said: Mapping[str, Any], sealed: dict[bytes, int]) -> None:
+    def choice(self, index: int, content: Mapping[str, Any], sealed: dict[bytes, int]) -> None:
         """Takes a leaf of the kind `branch`; raises one of MALFORMED for another form.
 
         `sealed`: the partition's manifests so far; those after the one from which the branch goes on are taken out.
         """
-        last = -1 if said["after"] is None else said["leaf"]
+        last = -1 if content["after"] is None else content["leaf"]
         left = {hash_: leaf for hash_, leaf in sealed.items() if leaf > last}
         for hash_ in left:
             del sealed[hash_]
         self.abandoned |= left
-        where = {"leaf": index, "partition": said["partition"]}
+        where = {"leaf": index, "partition": content["partition"]}
         try:
-            one = read_statement(said["statement"], self._keys, origin=self._origin)
-            if one.partition != said["partition"]:
+            statement = read_statement(content["statement"], self._keys, origin=self._origin)
+            if statement.partition != content["partition"]:
                 raise ValueError("of another partition")
         except MALFORMED:
             self._report.add("statement", **where)
             return
-        self._open[one.partition] = index, one.sha256
-        self._choices.append((one, {**where, "at": said["at"], "count": len(left)}))
+        self._open[statement.partition] = index, statement.sha256
+        self._choices.append((statement, {**where, "at": content["at"], "count": len(left)}))
 
     def sealed(self, partition: int, hash_: str) -> None:
         """Takes a manifest that was sealed, by its SHA-256 (hex)."""
@@ -63,11 +63,13 @@ class SealedBranches:
         """Adds to the report who chose, why, and what was left; and each choice whose manifest never came."""
         for fork in self._forks[:MAX_FINDINGS]:
             self._report.say("forked", **fork)
-        for one, told in self._choices[:MAX_FINDINGS]:
-            self._report.say("branched", **told, by=one.by, reason=one.reason)
-            if one.signed is None:
-                self._report.say("branched_unsigned", leaf=told["leaf"], by=one.by)
+        for statement, values in self._choices[:MAX_FINDINGS]:
+            self._report.say("branched", **values, by=statement.by, reason=statement.reason)
+            if statement.signed is None:
+                self._report.say("branched_unsigned", leaf=values["leaf"], by=statement.by)
             else:
-                signers.take_choice(one, statement_subject(one.partition), leaf=told["leaf"], at=told["at"])
+                signers.take_choice(
+                    statement, statement_subject(statement.partition), leaf=values["leaf"], at=values["at"]
+                )
         for partition, (index, _) in sorted(self._open.items()):
             self._report.add("branch_open", leaf=index, partition=partition)

@@ -36,8 +36,8 @@ class Skips:
         topic, first, to, act = (skipped[name] for name in ("topic", "from", "to", "offset"))
         if not all(map(is_place, (first, to, act))):
             raise ValueError("no such place")
-        told = {"topic": topic, "first": first, "to": to, "by": skipped["by"], "act": skipped["act"], "input": act}
-        self._asked.setdefault(act, []).append(Skip(place, skipped, told))
+        values = {"topic": topic, "first": first, "to": to, "by": skipped["by"], "act": skipped["act"], "input": act}
+        self._asked.setdefault(act, []).append(Skip(place, skipped, values))
         return topic, first, to
 
     def awaits(self, topic: str, offset: int) -> bool:
@@ -48,13 +48,13 @@ class Skips:
         """Compares the record of an act with the skips that name it. `offset`: of the act."""
         try:
             act = read_json(record.decode())["act"]
-            said = act["kind"], act["act_id"], act["by"], act["resumed"]["refused"]
+            recorded = act["kind"], act["act_id"], act["by"], act["resumed"]["refused"]
             to = {topic_name(name): act["resumed"][name] for name in ("sends", "acts")}
         except MALFORMED:
-            said, to = ("", "", "", ""), {}
+            recorded, to = ("", "", "", ""), {}
         for skip in self._asked.pop(offset):
             wanted = "resume_partition", skip.said["act"], skip.said["by"], skip.said["refused"]
-            if said == wanted and to.get(topic_name(skip.said["topic"])) == skip.said["to"]:
+            if recorded == wanted and to.get(topic_name(skip.said["topic"])) == skip.said["to"]:
                 self._report.skips.append({"partition": self._partition, **skip.told})
             else:
                 self._report.add("unsaid_skip", skip.place, **skip.told)

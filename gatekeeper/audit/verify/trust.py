@@ -56,7 +56,7 @@ def trusted(checkpoint: Checkpoint, logs: Iterable[Vkey], report: Report, demand
     if witness is not None and of_another_log(witness.name, checkpoint.origin):
         raise Trouble("other_witness", kid=witness.kid, origin=checkpoint.origin)
     signed = [note.signed(key) for key in logs if key.name == checkpoint.origin]
-    if all(one is None for one in signed):
+    if all(result is None for result in signed):
         raise Trouble("unknown_log", origin=checkpoint.origin)
     if True not in signed:
         report.add("checkpoint_signature")

@@ -79,21 +79,21 @@ def _here(case: Case, hit: Hit) -> bool:
     )
 
 
-def _mended(case: Case, said: Span) -> bool:
+def _mended(case: Case, since: Span) -> bool:
     """True if the contact point was later found to be good, by hand or by a later form."""
     for event in case.facts.events:
-        if event.kind == "undeliverable_resolved" and _later(case, str(event.said), said) and _resolves(case, event):
+        if event.kind == "undeliverable_resolved" and _later(case, str(event.said), since) and _resolves(case, event):
             return True
-    return given_since(case, said)
+    return given_since(case, since)
 
 
-def given_since(case: Case, said: Span) -> bool:
+def given_since(case: Case, since: Span) -> bool:
     """True if the person has given us the send's contact point since."""
     return any(
         lane(source) == "own"
         and active(case, source)
         and source.acquired_at is not None
-        and _later(case, source.acquired_at, said)
+        and _later(case, source.acquired_at, since)
         and case.names_contact_point(source)
         for source in case.facts.sources
     )
@@ -106,12 +106,14 @@ def _resolves(case: Case, event: PersonEvent) -> bool:
     return alone or case.was_here(point, case.span(str(event.said)))
 
 
-def _later(case: Case, when: str, said: Span) -> bool:
-    """True if `when` is after `said`, and not in the future of a clock that runs ahead."""
+def _later(case: Case, when: str, since: Span) -> bool:
+    """True if `when` is after `since`, and not in the future of a clock that runs ahead."""
     first = case.span(when).first
-    return said.last < first <= case.at + case.policy.skew_ms * 1000
+    return since.last < first <= case.at + case.policy.skew_ms * 1000
 
 
-def _resolved(case: Case, said: Span) -> bool:
+def _resolved(case: Case, since: Span) -> bool:
     """True if somebody has since resolved the identity."""
-    return any(event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events)
+    return any(
+        event.kind == "identity_resolved" and _later(case, str(event.said), since) for event in case.facts.events
+    )

@@ -46,7 +46,5 @@ def _counting(case: Case, terms_id: str) -> list[tuple[int, JointUseTerms]]:
     for number, version in enumerate(versions, 1):
         published = case.span(version.model.published_at).last
         late = version.arrived * 1000 > published + LATE_MS * 1000 and version.arrived > first + SET_UP_MS
-        dated.append(
-            (version.arrived * 1000 if late and number not in versions.resolved else published, version.model)
-        )
+        dated.append((version.arrived * 1000 if late and number not in versions.resolved else published, version.model))
     return dated
