@@ -71,8 +71,8 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
         if name in values:
             values[name] = text(f"word.{name}.{values[name]}", language)
     if "channels" in values:
-        named = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
-        values["channels"] = ("・" if language == "ja" else ", ").join(named)
+        channels = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
+        values["channels"] = ("・" if language == "ja" else ", ").join(channels)
     return text(placed(f"reason.{code}_{case}" if case else f"reason.{code}", place), language, **values)
 
 

@@ -154,8 +154,8 @@ def _lane(
 def _parties(case: Case, source: Source) -> tuple[str, ...]:
     """The parties to which a consent may have been given to support a source of this lane."""
     predecessor = source.succession.predecessor if source.succession else None
-    named = {"sender": case.send.controller_id, "collector": source.collected_by, "predecessor": predecessor}
-    return tuple([party for role in METHODS[source.method].yes_to if (party := named[role])])
+    parties = {"sender": case.send.controller_id, "collector": source.collected_by, "predecessor": predecessor}
+    return tuple([party for role in METHODS[source.method].yes_to if (party := parties[role])])
 
 
 def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> tuple[list[Found], frozenset[str]]:

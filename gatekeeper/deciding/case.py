@@ -171,8 +171,8 @@ class Case(msgspec.Struct, frozen=True):
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
         if given:
-            for named in source.contact_points:
-                if self.is_here(named.id) and (derived or named.derived_from is None):
+            for point in source.contact_points:
+                if self.is_here(point.id) and (derived or point.derived_from is None):
                     return True
         return False
 
@@ -210,9 +210,9 @@ class Case(msgspec.Struct, frozen=True):
         """True if two contact points are one, or ever were one address; None and `*` are every contact point."""
         if one == other or one in (None, "*") or other in (None, "*"):
             return True
-        if any(known.unknown for known in self.facts.addresses if known.id in (one, other)):
+        if any(address.unknown for address in self.facts.addresses if address.id in (one, other)):
             return True
-        numbers = [{known.n for known in self.facts.addresses if known.id == point} for point in (one, other)]
+        numbers = [{address.n for address in self.facts.addresses if address.id == point} for point in (one, other)]
         return not numbers[0].isdisjoint(numbers[1])
 
     def _acquired(self, address: Address) -> Span:

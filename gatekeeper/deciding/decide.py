@@ -197,8 +197,8 @@ def _decided(
     """The decision on the reasons found, after releases and the conditions for asking (rule 6.5)."""
     reasons = ordered(found)
     if case.facts.releases:
-        left, released = release.apply(case, reasons)
-        reasons, notes = ordered(left), notes | released
+        remaining, released = release.apply(case, reasons)
+        reasons, notes = ordered(remaining), notes | released
     if basis is not None:
         notes |= basis.standing.notes
     if case.facts.printed == "not_checked":

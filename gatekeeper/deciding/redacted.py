@@ -164,8 +164,8 @@ def _all(model: type[M], lines: bytes) -> tuple[M, ...]:
     """The events, one per line, in the bare form of their class; the events were validated on arrival."""
     if not lines:
         return ()
-    read = _READ[model]
-    return tuple([read(line) for line in lines.split(b"\n")])
+    decode = _READ[model]
+    return tuple([decode(line) for line in lines.split(b"\n")])
 
 
 def changed(event: M, **fields: Any) -> M:

@@ -122,7 +122,7 @@ class Reference:
         `arrived`: milliseconds since the epoch when the log took it. Policies and registers only leave a digest:
         FactStore.activations holds the versions.
         """
-        key, named = f"{model.kind}/{model.id}", value
+        key, content = f"{model.kind}/{model.id}", value
         self.revision += 1
         match model:
             case VersionResolution():
@@ -130,11 +130,11 @@ class Reference:
                 if versions is None or not model.by_two:
                     return value
                 versions.resolve(model.version, value, arrived)
-                key, named = model.of, versions.named
+                key, content = model.of, versions.named
             case Purpose():
                 self._purposes.add(model.id, model, value, arrived)
                 self._registered = None
-                key, named = PURPOSES, self._purposes.listed
+                key, content = PURPOSES, self._purposes.listed
             case Controller():
                 before = self.controllers.get(model.id)
                 if model.by_two:
@@ -145,29 +145,29 @@ class Reference:
                 had = self.companies.get(model.id, Since(arrived, by_two=False))
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
             case JointUseTerms():
-                named = _kept(self.terms, model, value, arrived)
+                content = _kept(self.terms, model, value, arrived)
             case Notice():
-                named = _kept(self._notices, model, value, arrived)
+                content = _kept(self._notices, model, value, arrived)
             case Batch():
-                named = _kept(self._batches, model, value, arrived)
+                content = _kept(self._batches, model, value, arrived)
             case Template():
-                named = _kept(self._templates, model, value, arrived)
+                content = _kept(self._templates, model, value, arrived)
         if key.startswith("template/"):
             asking = {id_: template for id_, template in self.templates.items() if template.ask_complete}
             self.ask = asking[min(asking)] if asking else None
-        self.digests[key] = sha256(named).hexdigest()
-        return named
+        self.digests[key] = sha256(content).hexdigest()
+        return content
 
     def _of(self, name: str) -> Versions[Any] | None:
         """The versions of the record with this name, `kind/id`."""
         kind, _, id_ = name.partition("/")
-        kept: dict[str, Mapping[str, Versions[Any]]] = {
+        versions: dict[str, Mapping[str, Versions[Any]]] = {
             "notice": self._notices,
             "template": self._templates,
             "batch": self._batches,
             "joint_use_terms": self.terms,
         }
-        return kept[kind].get(id_)
+        return versions[kind].get(id_)
 
 
 def _kept(into: dict[str, Versions[M]], model: M, value: bytes, arrived: int) -> bytes:

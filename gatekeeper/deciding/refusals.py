@@ -122,10 +122,10 @@ def _bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
 
 def _in_group(case: Case, company: str, stop: HeldSuppression) -> bool:
     """True if a company is of the group of a stop, or left it by one manager's record since (7.1.5)."""
-    group, known = stop.scope.group, case.reference.controllers.get(company)
+    group, controller = stop.scope.group, case.reference.controllers.get(company)
     if group is None:
         return False
-    if known and known.group == group:
+    if controller and controller.group == group:
         return True
     since = case.facts.left.get(company, {}).get(group)
     return since is not None and (stop.arrived is None or since > stop.arrived)

@@ -74,24 +74,26 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
     reasons = list(found)
-    given = _given(case)
-    if not given or not reasons:
+    releases = _given(case)
+    if not releases or not reasons:
         return reasons, frozenset()
     ttl, codes = case.policy.release_ttl_ms * 1000, {reason.code for reason in reasons}
-    alive = [release for release in given if case.at < case.span(release.at).first + ttl]
-    over = [release for release in given if release not in alive and _heard(release, codes)]
+    alive = [release for release in releases if case.at < case.span(release.at).first + ttl]
+    over = [release for release in releases if release not in alive and _heard(release, codes)]
     lapsed = _named(over, case.policy) & codes
     alive = [release for release in alive if _heard(release, {*codes, EXPIRED} if lapsed else codes)]
     taken = _named(alive, case.policy)
-    left = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
-    released = len(left) < len(reasons)
-    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
-        left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+    remaining = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
+    released = len(remaining) < len(reasons)
+    if alive and any(
+        CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in remaining
+    ):
+        remaining.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
-    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in left}):
+    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in remaining}):
         facts = tuple(sorted({release.decision_id for release in over}))
-        left.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
-    return left, frozenset((RELEASED,)) if released else frozenset()
+        remaining.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
+    return remaining, frozenset((RELEASED,)) if released else frozenset()
 
 
 def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
@@ -99,8 +101,8 @@ def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
     stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
     if reason.code != "NAME_NEAR_STOP" or not stops:
         return False
-    known = max(case.known_since(first_word(case, stop)) for stop in stops)
-    return reason.code not in _named([release for release in alive if case.span(release.at).first > known], case.policy)
+    since = max(case.known_since(first_word(case, stop)) for stop in stops)
+    return reason.code not in _named([release for release in alive if case.span(release.at).first > since], case.policy)
 
 
 def _given(case: Case) -> list[HeldRelease]:

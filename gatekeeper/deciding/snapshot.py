@@ -73,10 +73,10 @@ def read_snapshot(recorded: bytes) -> Facts:
     parsed = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in parsed.suppressions}
     elsewhere = {canonical(stop.event) for stop in parsed.suppressions if stop.elsewhere}
-    known = redacted.sources(_lines(parsed.sources))
+    sources = redacted.sources(_lines(parsed.sources))
     return Facts(
-        sources=known.read,
-        points=known.points,
+        sources=sources.read,
+        points=sources.points,
         addresses=parsed.addresses,
         late=parsed.late,
         left=parsed.left,

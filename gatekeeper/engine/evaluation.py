@@ -124,14 +124,14 @@ class Moment(msgspec.Struct, frozen=True):
     ) -> Evaluation:
         send, facts, at_point = sent.model, None, None
         try:
-            known = self.ledger.about(send, self.at)
-            if clearance is None and before is None and known.clearance:
-                before = Cleared(known.clearance.did, known.clearance.send.event_id)
+            remembered = self.ledger.about(send, self.at)
+            if clearance is None and before is None and remembered.clearance:
+                before = Cleared(remembered.clearance.did, remembered.clearance.send.event_id)
             if clearance is None:
                 at_point = self.evaluator.printed(send)
             else:
                 at_point, before = clearance.printed, Cleared(clearance.did)
-            releases = known.releases
+            releases = remembered.releases
             if counts is not None:
                 releases = b"\n".join(filter(None, (releases, canonical(counts))))
             if counts_no_more is not None:
@@ -143,9 +143,9 @@ class Moment(msgspec.Struct, frozen=True):
                 at_point,
                 at=self.at,
                 zone=plan.policy.timezone,
-                asks=known.asks,
+                asks=remembered.asks,
                 releases=releases,
-                erased=known.erased,
+                erased=remembered.erased,
             )
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:

@@ -45,9 +45,9 @@ class Evaluator:
 
     def holding(self, store: KnownFacts) -> Packs:
         """The packs in force according to the store; the same object until the store receives a policy record."""
-        known = store.activations
-        if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
-            self._held = known, known.revision, known.over(self.packs)
+        activations = store.activations
+        if self._held is None or self._held[0] is not activations or self._held[1] != activations.revision:
+            self._held = activations, activations.revision, activations.over(self.packs)
         return self._held[2]
 
     def plans(self, store: KnownFacts, at: int) -> Plans:

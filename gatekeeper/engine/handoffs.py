@@ -98,14 +98,14 @@ class CampaignActRun:
         cause = Cause.of(self._asked, "handoff", clearance.did)
         if evaluation.stands:
             code = "again" if clearance.handed is not None else None
-            kept: tuple[Entry, ...] = (now.ledger.handed(clearance, self._act.act_id),)
+            entries: tuple[Entry, ...] = (now.ledger.handed(clearance, self._act.act_id),)
             result = results.handed_off(clearance, cause, evaluation.decision) if code is None else None
-            answer = Answer("handed", code, evaluation, entries=kept, cause=cause, result=result)
+            answer = Answer("handed", code, evaluation, entries=entries, cause=cause, result=result)
         else:
             output, forgotten = recall(clearance, id_=cause.id, at=now.at, reasons=evaluation.decision.codes)
-            kept = (forgotten, *evaluation.ended_releases())
+            entries = (forgotten, *evaluation.ended_releases())
             result = results.recalled(clearance, cause, at=now.at, decision=evaluation.decision)
-            answer = Answer("recalled", None, evaluation, (output,), kept, cause, result=result)
+            answer = Answer("recalled", None, evaluation, (output,), entries, cause, result=result)
         return answered(now, self._asked, answer, about=clearance)
 
     def _cancelled(self, now: Moment, clearance: Clearance) -> Judged:

@@ -70,9 +70,9 @@ def weighed(now: Moment, clearance: Clearance) -> Judged | None:
     cause = Cause(id_, "recall", src)
     proof = evaluation.record(cause, subject=who)
     output, forgotten = recall(clearance, id_=id_, at=now.at, reasons=decision.codes)
-    kept = (forgotten, *evaluation.ended_releases(), *salt)
+    entries = (forgotten, *evaluation.ended_releases(), *salt)
     result = results.recalled(clearance, cause, at=now.at, decision=decision)
-    return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=kept, result=result)
+    return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=entries, result=result)
 
 
 def stands(clearance: Clearance, decision: Decision) -> bool:

@@ -93,9 +93,9 @@ def settled(head: Head, tail: Tail) -> Settled | None:
 
 def _is_gone(tail: Tail, anew: str | None) -> bool:
     """Tells whether the last records claimed belong to that manifest or to one before it."""
-    known = [manifest.hash for manifest in tail.manifests]
-    last = _last(tail, len(known) - 1)
-    return anew in known and last is not None and known.index(last.hash) <= known.index(anew)
+    hashes = [manifest.hash for manifest in tail.manifests]
+    last = _last(tail, len(hashes) - 1)
+    return anew in hashes and last is not None and hashes.index(last.hash) <= hashes.index(anew)
 
 
 def _named(head: Head, tail: Tail) -> int:
@@ -166,12 +166,14 @@ def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int], eras: Mapping
     """The input offsets that records took, from `ends` on; offsets between the records are gaps."""
     taken = []
     for name, at in zip(OF_INPUT, ends, strict=True):
-        of = {record.said["src"]["offset"]: record.said["src"]["topic"] for record in orphans if _input(record) == name}
+        topics = {
+            record.said["src"]["offset"]: record.said["src"]["topic"] for record in orphans if _input(record) == name
+        }
         start, gaps = at, list[tuple[int, int]]()
-        for offset in sorted(of):
+        for offset in sorted(topics):
             if offset > at:
                 gaps.append((at, offset - at))
             at = offset + 1
-        if of:
-            taken.append(Taken(of[at - 1], start, at, len(of), gaps, eras.get(name, 0)))
+        if topics:
+            taken.append(Taken(topics[at - 1], start, at, len(topics), gaps, eras.get(name, 0)))
     return tuple(taken)

@@ -79,7 +79,7 @@ def written(
             order.setdefault(hash_, manifest)
             if not known or _signed(record, known.get(manifest.kid)):
                 signed.add(hash_)
-    dids = {record.said["did"]: place for place, record in enumerate(audit)}
+    dids = {record.said["did"]: index for index, record in enumerate(audit)}
     stands = {
         hash_ for hash_, manifest in order.items() if manifest.kid not in known and _stands(manifest, audit, dids)
     }
@@ -111,10 +111,10 @@ def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
 
 def _stands(manifest: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
     """Tells whether the records of a manifest are in `audit`. Only a worker can have written those."""
-    place = dids.get(manifest.audit.from_id or "")
-    if place is None or not manifest.audit.n:
+    index = dids.get(manifest.audit.from_id or "")
+    if index is None or not manifest.audit.n:
         return False
-    return merkle.root([record.value for record in audit[place : place + manifest.audit.n]]).hex() == manifest.root
+    return merkle.root([record.value for record in audit[index : index + manifest.audit.n]]).hex() == manifest.root
 
 
 def said(records: Iterable[Record], *, partition: int) -> list[WrittenRecord]:

@@ -58,9 +58,9 @@ class Cache(Generic[K, V]):
 
     def _drop(self) -> None:
         self._lot = (self._lot * _STEP + 1) & _MASK
-        place = (self._lot >> 33) % len(self._keys)
-        key = self._keys[place]
-        self._keys[place] = self._keys[-1]
+        index = (self._lot >> 33) % len(self._keys)
+        key = self._keys[index]
+        self._keys[index] = self._keys[-1]
         self._keys.pop()
         self._room += self._weighed(key, self._values.pop(key))
 

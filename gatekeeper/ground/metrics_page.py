@@ -56,8 +56,8 @@ class _Found(Collector):
 
 def _families(values: Values) -> Iterable[Family]:
     for metric, samples in values.items():
-        made = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-        family = made(metric.name, metric.help, labels=metric.labels)
+        type_ = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+        family = type_(metric.name, metric.help, labels=metric.labels)
         for labels, value in samples.items():
             family.add_metric(labels, value)
         yield family
@@ -120,5 +120,5 @@ class Metrics:
     def _new(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind == "histogram":
             return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=LATENCIES)
-        made = Counter if metric.kind == "counter" else Gauge
-        return made(metric.name, metric.help, metric.labels, registry=self.registry)
+        type_ = Counter if metric.kind == "counter" else Gauge
+        return type_(metric.name, metric.help, metric.labels, registry=self.registry)

@@ -64,8 +64,8 @@ def catalogue() -> Catalogue:
 @cache
 def language() -> Language:
     """The reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
-    asked = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
-    return "ja" if asked.lower().startswith("ja") else "en"
+    setting = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    return "ja" if setting.lower().startswith("ja") else "en"
 
 
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:

@@ -59,9 +59,9 @@ def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
 
     `found`: the pieces of `delivery`.
     """
-    named = [host_of(piece.text) for piece in found if piece.kind == "host"]
-    named += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
-    return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in named)
+    names = [host_of(piece.text) for piece in found if piece.kind == "host"]
+    names += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
+    return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in names)
 
 
 def _further(found: Sequence[Piece]) -> list[str]:

@@ -68,6 +68,6 @@ def _way(text: str, place: str) -> str:
     begun = next((at for at in range(len(written) + 1) if place.endswith(written[at:])), 0)
     city = place.removesuffix(written[begun:])
     prefecture = PREFECTURE.match(place)
-    left = written[next(at for at in range(begun, -1, -1) if city.endswith(written[:at])) : begun]
-    left = left.removeprefix(prefecture[0]) if prefecture else left
-    return "" if all(name in place for name in _MUNICIPALITIES.split(left)) else left
+    way = written[next(at for at in range(begun, -1, -1) if city.endswith(written[:at])) : begun]
+    way = way.removeprefix(prefecture[0]) if prefecture else way
+    return "" if all(name in place for name in _MUNICIPALITIES.split(way)) else way

@@ -52,8 +52,8 @@ def nfkc(text: str) -> str:
 def assigned(code: int) -> Replacement:
     """A character that Unicode 14 assigns stays; any other becomes two letters of the Yi script, one pair for each."""
     starts, ends = _unassigned()
-    place = bisect_right(starts, code) - 1
-    if place < 0 or ends[place] < code:
+    index = bisect_right(starts, code) - 1
+    if index < 0 or ends[index] < code:
         return code
     return chr(_YI + code // _LETTERS) + chr(_YI + code % _LETTERS)
 

@@ -24,6 +24,6 @@ class Spelled(NamedTuple):
     def of(cls, delivery: Delivery) -> Spelled:
         """The texts of a delivery."""
         name = alike(delivery.name)
-        lines = tuple([line for written in delivery.lines if (line := alike(written).strip())])
+        lines = tuple([line for raw in delivery.lines if (line := alike(raw).strip())])
         postcode = alike(delivery.postcode).strip() if delivery.postcode else ""
         return cls(name.strip(), postcode, lines, person_of(name))

@@ -114,10 +114,10 @@ def _longest() -> int:
 
 def _look_up(postcode: str) -> Town | None:
     rows = _postcodes()
-    wanted = postcode.encode()
-    place = bisect_left(rows, wanted)
-    code, _, rest = (rows[place] if place < len(rows) else b"").partition(b"\t")
-    if code != wanted:
+    key = postcode.encode()
+    index = bisect_left(rows, key)
+    code, _, rest = (rows[index] if index < len(rows) else b"").partition(b"\t")
+    if code != key:
         return None
     municipality, town = rest.decode().split("\t")
     # A few towns are written as lists (甲、乙) or ranges (64地割〜65), which no address repeats. Companies with a

@@ -55,11 +55,11 @@ class Expiry:
         while self._ended:
             owner = self._ended[0]
             lines = (self._people.get(owner) or b"").split(b"\n")
-            done = [Entry(key_of(owner.encode(), line), None) for line in lines if over(line, at)]
-            if deletions and len(deletions) + len(done) > limit:
+            lapsed = [Entry(key_of(owner.encode(), line), None) for line in lines if over(line, at)]
+            if deletions and len(deletions) + len(lapsed) > limit:
                 break
             self._ended.popleft()
-            deletions += done
+            deletions += lapsed
         return list(dict.fromkeys(deletions))
 
     def _step(self, at: int) -> None:

@@ -29,7 +29,7 @@ class Salts:
     @property
     def masters(self) -> set[int]:
         """The numbers of the master keys to which the salts belong."""
-        return {int(kept[SALT_BYTES:]) for kept in self._kept.values()}
+        return {int(salt[SALT_BYTES:]) for salt in self._kept.values()}
 
     @property
     def outlived(self) -> list[bytes]:

@@ -145,9 +145,9 @@ class Packs:
         turns = sorted({policy.since for policy in self.every})
         for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
             strictest = in_force(self.strictest, since)
-            held = [policy for line in (self.home, *self.others) if (policy := in_force(line, since))]
+            policies = [policy for line in (self.home, *self.others) if (policy := in_force(line, since))]
             # the strictest pack covers all jurisdictions, and no zone is the stricter one
-            lines = {line for policy in held for line in (wider(policy, strictest) if strictest else ())}
+            lines = {line for policy in policies for line in (wider(policy, strictest) if strictest else ())}
             if lines := lines - {"jurisdictions", "timezone"}:
                 yield PolicyOutage(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
 

@@ -147,8 +147,8 @@ class Policy:
     @property
     def unknown(self) -> tuple[str, ...]:
         """The rows of the text about reasons that this release does not have, as a newer one may."""
-        named = {clause.name for clause in self.clauses if CODE.fullmatch(clause.name)} | self.off
-        return tuple(sorted(named - CATALOGUE.keys() - FORMER.keys()))
+        codes = {clause.name for clause in self.clauses if CODE.fullmatch(clause.name)} | self.off
+        return tuple(sorted(codes - CATALOGUE.keys() - FORMER.keys()))
 
     def needs_consent(self, channel: str) -> bool:
         """Tells whether sends by `channel` need consent."""

@@ -158,7 +158,7 @@ DECISIVE = frozenset(
 
 NEVER = frozenset({"SOURCE_ILLICIT", "PROVIDER_OPTOUT_CHAIN", "ENTRUSTED_OWN_USE", "IMPROPER_USE_TARGETING"})
 """Reasons that no fact can cure; they rank before reasons about the person."""
-_PLACE = {code: place for place, code in enumerate(CATALOGUE)}
+_PLACE = {code: rank for rank, code in enumerate(CATALOGUE)}
 _CLASS: Mapping[Group, int] = {
     "system": 1,
     "will": 2,
@@ -206,4 +206,4 @@ def _place(kind: ReasonKind) -> tuple[int, int, int]:
     return 8, -VERDICTS.index(kind.verdict), _PLACE[kind.code]
 
 
-_ORDER = {kind.code: place for place, kind in enumerate(sorted(CATALOGUE.values(), key=_place))}
+_ORDER = {kind.code: rank for rank, kind in enumerate(sorted(CATALOGUE.values(), key=_place))}

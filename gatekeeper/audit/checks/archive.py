@@ -58,11 +58,11 @@ class Archive:
             self._ends[record.topic, record.partition] = record.offset + 1
         if record.headers and record.topic not in TOKENED:  # no rule reads others
             record = replace(record, headers=())
-        named, anybody = self._concerned(record)
+        names, anybody = self._concerned(record)
         if anybody:
             self._special.append(record)
             return
-        for name in named:
+        for name in names:
             self._about[name].append(record)
 
     def depends_on_keys(self, place: str) -> bool:
@@ -125,13 +125,13 @@ class Archive:
             names |= {*printed.exact, *(token for token, _ in (*printed.readings, *printed.others))}
         for record in ours:
             names |= _tokens(record)
-        known = self.reference(at)
-        store = known.emptied()
+        reference = self.reference(at)
+        store = reference.emptied()
         for name in names - {send.recipient_id}:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
         for record in (*ours, *(record for record in self._special if _known(record, at))):
             store.apply(record)
-        for record in (earlier for own in ours for earlier in self._copies(own, known, at)):
+        for record in (earlier for own in ours for earlier in self._copies(own, reference, at)):
             store.apply(record)
         return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
 

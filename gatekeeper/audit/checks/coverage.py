@@ -94,22 +94,22 @@ class _Check:
         """Checks a manifest and its claims. One without valid signature counts only if it continues the chain."""
         self._last = manifest.offset
         try:
-            read: Manifest = decode("manifests", None, manifest.value)
-            if not {logical_name(taken.topic) for taken in read.in_} <= OWN.keys():
+            parsed: Manifest = decode("manifests", None, manifest.value)
+            if not {logical_name(taken.topic) for taken in parsed.in_} <= OWN.keys():
                 raise Unreadable("field_invalid", "in")
             content = orjson.loads(manifest.value)
-            held = sum(len(span) for taken in content["in"] for span in spans(taken))
-            if max(held, content["audit"]["n"]) > MAX_RECORDS:
+            count = sum(len(span) for taken in content["in"] for span in spans(taken))
+            if max(count, content["audit"]["n"]) > MAX_RECORDS:
                 raise Unreadable("field_invalid", "n")  # else anyone who may write a manifest could fill the memory
         except Unreadable as fault:
             self._found.find("unreadable_manifest", "manifests", manifest.offset, str(fault))
             return
-        if read.partition != self._found.partition:
-            self._found.find("moved_manifest", "manifests", manifest.offset, f"partition {read.partition}")
+        if parsed.partition != self._found.partition:
+            self._found.find("moved_manifest", "manifests", manifest.offset, f"partition {parsed.partition}")
             return
-        if self._keys and (wrong := not_signed(manifest.value, manifest.signature, self._keys.get(read.kid))):
-            self._found.find(wrong, "manifests", manifest.offset, told_kid(read.kid))
-            if read.prev != self._chain.head:
+        if self._keys and (wrong := not_signed(manifest.value, manifest.signature, self._keys.get(parsed.kid))):
+            self._found.find(wrong, "manifests", manifest.offset, told_kid(parsed.kid))
+            if parsed.prev != self._chain.head:
                 return
         hash_ = sha256(manifest.value).hexdigest()
         if hash_ in self._beside:
@@ -164,8 +164,8 @@ class _Check:
             back = step.link == "broken_chain" and (prev is None or prev in self._hashes)
             self._absent[str(prev)] = len(self._found.findings)
             self._found.find("reordered_manifest" if back else step.link, "manifests", offset, f"prev {prev}")
-        if (place := self._absent.pop(hash_, None)) is not None:
-            self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_manifest")
+        if (index := self._absent.pop(hash_, None)) is not None:
+            self._found.findings[index] = self._found.findings[index]._replace(fault="reordered_manifest")
         self._hashes.add(hash_)
 
     def _range(self, offset: int, taken: Mapping[str, Any], *, demanded: bool) -> None:
@@ -174,14 +174,14 @@ class _Check:
         behind = start < claimed.to
         if start > claimed.to:
             self._accounts.told.append((topic, era, claimed.to, start))
-        held = [*offsets(taken)]
+        positions = [*offsets(taken)]
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
-        for position in held:
+        for position in positions:
             self._accounts.claim((topic, era, position), offset if demanded else None)
         if era < self._eras.get(topic, 0):
             self._found.expired[topic] = self._found.expired.get(topic, 0) + to - start
         elif (kept := self._inputs.get(topic)) is not None and not behind:
-            readable, claims = kept.within(start, to), set(held)
+            readable, claims = kept.within(start, to), set(positions)
             for position in sorted(readable - claims):
                 self._found.find("false_gap", topic, position, f"manifests/{offset}")
             for position in sorted(claims - readable):

@@ -53,13 +53,13 @@ class Records:
     def before(self, did: str) -> list[Placed] | None:
         """Takes the records before that of a decision. None, with nothing taken, if the decision is not ahead."""
         needle = f'"did":"{did}"'.encode()
-        for place in range(AHEAD):
-            if place == len(self._waiting):
+        for index in range(AHEAD):
+            if index == len(self._waiting):
                 self._waiting.extend(islice(self._coming, 1))
-            if place == len(self._waiting):
+            if index == len(self._waiting):
                 return None
-            if needle in self._waiting[place].value:
-                return self.take(place)
+            if needle in self._waiting[index].value:
+                return self.take(index)
         return None
 
     def take(self, count: int) -> list[Placed]:

@@ -239,10 +239,10 @@ class Recheck:
         act = _act(content, record, its_own=content["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct):
             raise _Differs("act", told(content.get("act")))
-        made = None
+        form = None
         if content["stage"] == "release" and isinstance(act, Release) and content["facts"]:
-            made = redacted_form(act, content["act"].get("counted"))
-        if made and (differs := difference(_made(content), made, "facts.releases")):
+            form = redacted_form(act, content["act"].get("counted"))
+        if form and (differs := difference(_made(content), form, "facts.releases")):
             raise _Differs(*differs)
         return self._at(content, ("review", act.review.partition, act.review.offset, 0))
 

@@ -46,7 +46,7 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
 def first_difference(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
     """The first difference of two records, the verdict's first; '' and `-` if only the bytes differ."""
     for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
-        old, new = ({name: of[name]} if name in of else {} for of in (said, derived))
+        old, new = ({name: record[name]} if name in record else {} for record in (said, derived))
         if differing := difference(old, new):
             return differing
     return "", ABSENT, ABSENT

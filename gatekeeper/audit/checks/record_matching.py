@@ -95,8 +95,8 @@ class RecordMatcher:
             for offset, value in self._ahead
             if (did := _named(value, said)) is not None
         ]
-        for some in islice(_choices(candidates, count), TRIES):
-            yield [candidate.offset for candidate in some], [candidate.hash for candidate in some]
+        for selection in islice(_choices(candidates, count), TRIES):
+            yield [candidate.offset for candidate in selection], [candidate.hash for candidate in selection]
 
     def _taken(self, offsets: set[int]) -> list[bytes]:
         records = []
@@ -134,12 +134,12 @@ class RecordMatcher:
 def _choices(candidates: list[_Found], count: int) -> Iterator[list[_Found]]:
     """Yields selections of `count` records in order, those without repeated decision ids first."""
     for extra in range(len(candidates) - count + 1):
-        some = candidates[: count + extra]
-        names = Counter(candidate.did for candidate in some)
-        places = range(len(some) - (extra > 0))  # selections without the last one were tried before
-        doubled = [place for place in places if names[some[place].did] > 1]
-        for left in chain(combinations(doubled, extra), combinations(places, extra) if extra else ()):
-            yield [candidate for place, candidate in enumerate(some) if place not in left]
+        selection = candidates[: count + extra]
+        names = Counter(candidate.did for candidate in selection)
+        indexes = range(len(selection) - (extra > 0))  # selections without the last one were tried before
+        doubled = [index for index in indexes if names[selection[index].did] > 1]
+        for omitted in chain(combinations(doubled, extra), combinations(indexes, extra) if extra else ()):
+            yield [candidate for index, candidate in enumerate(selection) if index not in omitted]
 
 
 def _named(value: bytes, said: Mapping[str, Any]) -> str | None:

@@ -137,5 +137,5 @@ def _packs(policy: Policy, reasons: list[Found], notes: Collection[str]) -> Pack
             bars.append(PolicyOutage(says.get("policy", ""), LONG_AGO.first, NEVER, case, says.get("what", "")))  # type: ignore[arg-type]
         else:
             since = NEVER
-    held = (dataclasses.replace(policy, since=since),)
-    return Packs(held, held, tuple(bars))
+    versions = (dataclasses.replace(policy, since=since),)
+    return Packs(versions, versions, tuple(bars))

@@ -196,8 +196,8 @@ def _well_numbered(content: dict[str, Any]) -> bool:
     act = content.get("act") or {}
     if act.get("counted") is None or not content["facts"]:
         return True
-    made = [release for release in content["facts"].get("releases", ()) if release["decision_id"] == act["item"]]
-    return all(release.get("bulk") == number(act.get("bulk"), act["counted"]) for release in made)
+    releases = [release for release in content["facts"].get("releases", ()) if release["decision_id"] == act["item"]]
+    return all(release.get("bulk") == number(act.get("bulk"), act["counted"]) for release in releases)
 
 
 def _numbers_are_whole(value: bytes) -> bool:

@@ -167,9 +167,9 @@ class Explanation:
 
     def _words(self, placed: PlacedRecord) -> Chapter:
         record, tell = placed.record, self._tell
-        named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
-        named["purpose"] = tell.purpose(named["controller"], named["purpose"])
-        named |= {kind: tell.name(kind, named[kind]) for kind in ("campaign", "controller")}
+        names = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
+        names["purpose"] = tell.purpose(names["controller"], names["purpose"])
+        names |= {kind: tell.name(kind, names[kind]) for kind in ("campaign", "controller")}
         channel = tell.word("channel", record["channel"] or "-")
         facts = record["facts"]
         more = tell.point(facts) if facts else []
@@ -187,7 +187,7 @@ class Explanation:
             changed=change(record) is not None,
             recalled=tell.say("outcome_recalled") if change(record) == "recalled" else None,
             stage=tell.say("stage_" + record["stage"]),
-            piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
+            piece=tell.say("piece", **names, channel=channel) if record["campaign"] else None,
             act=tell.act(record["act"], () if placed.wrong else _signed(record)) if record.get("act") else None,
             verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
             because=[tell.because(reason, record) for reason in record["reasons"]],
@@ -210,7 +210,7 @@ class Explanation:
         return self._tell.say("owed", ground=self._tell.word("ground", ground))
 
     def _whole(self, *lines: list[FactLine]) -> list[str]:
-        return [self._tell.whole(line) for some in lines for line in some]
+        return [self._tell.whole(line) for block in lines for line in block]
 
     def standing(self, placed: PlacedRecord) -> list[str]:
         """Sentences on a record's place and seal."""

@@ -119,6 +119,6 @@ def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
 def unreadable_record(rules: int, partition: int, offset: int | str) -> GatekeeperError:
     """The error for an unreadable record, written by a later release or by no worker."""
     if rules > RULES:
-        named = {"rules": rules, "own": RULES}
-        return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **named)
+        versions = {"rules": rules, "own": RULES}
+        return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **versions)
     return IntegrityError("error.trail_record", partition=partition, offset=offset)

@@ -110,7 +110,7 @@ class _Writer:
         past, newest = self._finished.get(number), self._newest.get(number)
         day, prev = (past.day, sha256(past.value).hexdigest()) if past else ("", None)
         tail = newest in (None, past and leaf_hash(past.value))
-        files, whole, held = DayFiles(self._folder, number), True, 0
+        files, whole, count = DayFiles(self._folder, number), True, 0
         for link in self._trail.links(number):
             self._told(link)
             if past and link.offset <= past.offset:
@@ -123,14 +123,14 @@ class _Writer:
             # else an earlier manifest is missing, perhaps of the day that would be finished now
             whole = whole and (manifest["prev"] == prev or (self._ranged and prev is None))
             if begun > day:
-                if whole and held:
+                if whole and count:
                     self._named()
                     files.finish(day)
-                    files, held = DayFiles(self._folder, number), 0
+                    files, count = DayFiles(self._folder, number), 0
                 day = begun
             whole = whole and index is not None and bool(DAY.fullmatch(begun))
             whole = whole and not (past and day == past.day)
-            prev, tail, held = sha256(link.value).hexdigest(), tail or hash_ == newest, held + 1
+            prev, tail, count = sha256(link.value).hexdigest(), tail or hash_ == newest, count + 1
             self._add(files, link, index)
         files.close()
         self._named()
@@ -175,9 +175,9 @@ class _Writer:
         self._hashed("reference", "json", reference, self._trail.reference)
 
     def _hashed(self, folder: str, ending: str, digests: set[str], get: Callable[[str], bytes | None]) -> None:
-        left = set(_digests(digests))
-        while left:
-            digest = left.pop()
+        pending = set(_digests(digests))
+        while pending:
+            digest = pending.pop()
             if digest in self._looked_up:
                 continue
             self._looked_up.add(digest)
@@ -187,7 +187,7 @@ class _Writer:
                 continue
             sync(self._put(f"{folder}/{digest}.{ending}", value))  # a finished day depends on it
             if ending == "json":
-                left |= _versions(value)
+                pending |= _versions(value)
 
     def _tiles(self, log: Sealed) -> None:
         """Copies the log as of that checkpoint, even if it has grown since."""
@@ -249,6 +249,6 @@ def _versions(value: bytes) -> set[str]:
     """The hashes in a map or list of versions, empty for another value; a forger may have named any value."""
     with suppress(*FOREIGN):
         versions = orjson.loads(value)
-        named = versions.values() if isinstance(versions, dict) else (version[1] for version in versions)
-        return set(_digests(named)) if "v" not in versions else set()
+        digests = versions.values() if isinstance(versions, dict) else (version[1] for version in versions)
+        return set(_digests(digests)) if "v" not in versions else set()
     return set()

@@ -135,13 +135,13 @@ class DayFiles:
     def finish(self, day: str) -> None:
         """Turns the files into a finished day that survives a power cut."""
         self.close()
-        place = self._part / DAYS / day / self._partition
-        with disk(place):
+        target = self._part / DAYS / day / self._partition
+        with disk(target):
             for file in (*self._folder.iterdir(), self._folder):
                 sync(file)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._folder.replace(place)
-            for folder in (place.parent, self._part / DAYS, self._part):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.replace(target)
+            for folder in (target.parent, self._part / DAYS, self._part):
                 sync(folder)
 
     def _opened(self, kind: str) -> gzip.GzipFile:

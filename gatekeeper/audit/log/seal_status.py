@@ -54,14 +54,14 @@ def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -
     if current is None:
         return None
     passed: list[GatekeeperError] = []
-    left = cosigned(files, witnesses, passed.append)
-    seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
+    notes = cosigned(files, witnesses, passed.append)
+    times = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *notes)]
     # a cosignature rewrites the checkpoint file; the state file is written once
     at = files.written_at(f"state/{current[0].size}") or files.written_at(CHECKPOINT) or 0
     return SealStatus(
         current[0].size,
         at,
-        max((time for time in seen if time), default=None),
+        max((time for time in times if time), default=None),
         passed=tuple(passed),
         held=tuple(held(files)),
     )

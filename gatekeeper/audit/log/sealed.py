@@ -47,9 +47,9 @@ def sealed(
     if current is None:
         return None
     candidates = [(_cosigned(current[0], witnesses), *current)]
-    for left in cosigned(files, witnesses, passed):
+    for raw in cosigned(files, witnesses, passed):
         with suppress(ValueError):
-            text = left.decode()
+            text = raw.decode()
             seen = open_checkpoint(text)
             if seen.size <= current[0].size and any(seen.note.signed(key) for key in logs):
                 candidates.append((_cosigned(seen, witnesses), seen, text))

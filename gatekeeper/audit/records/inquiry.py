@@ -38,9 +38,9 @@ def read(text: str) -> str:
 def _check(code: str) -> str:
     """Luhn's check letter over 32 letters. It shows any single misread letter and nearly every swap of neighbours."""
     total = 0
-    for place, letter in enumerate(reversed(code)):
+    for index, letter in enumerate(reversed(code)):
         value = LETTERS.index(letter)
-        if place % 2 == 0:
+        if index % 2 == 0:
             value = value * 2 // 32 + value * 2 % 32
         total += value
     return LETTERS[-total % 32]

@@ -46,8 +46,8 @@ def id_in(value: bytes | None, field: str) -> str | None:
     `field`: `event_id`, `campaign_id` or `controller_id`.
     """
     try:
-        read = jiter.from_json(value or b"")
-        raw = read.get(field) if isinstance(read, dict) else None
+        content = jiter.from_json(value or b"")
+        raw = content.get(field) if isinstance(content, dict) else None
     except ValueError:
         ids = (id_ for name, id_ in _SAYS.findall(value or b"") if name == field.encode())
         raw = next(ids, b"").decode("utf-8", "replace")

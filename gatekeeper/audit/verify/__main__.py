@@ -44,9 +44,9 @@ def _failed(exit_code: int, trouble: Trouble) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the check as a command; the result is its exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("folder", nargs="?", type=Path, metavar="DIR")
-    what.add_argument("--proof", type=Path, metavar="FILE")
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    group.add_argument("--proof", type=Path, metavar="FILE")
     parser.add_argument("--log", metavar="NAME")
     parser.add_argument("--witness", metavar="KEY")
     parser.add_argument("--require-witness", action="store_true")
@@ -54,23 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="PAGE")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        if given.min_size is not None and given.min_size < 1:
+        if options.min_size is not None and options.min_size < 1:
             raise Trouble("min_size")
-        witness = None if given.witness is None else read_witness(given.witness)
-        check = check_proof if given.proof else verify
+        witness = None if options.witness is None else read_witness(options.witness)
+        check = check_proof if options.proof else verify
         report = check(
-            given.proof or given.folder,
+            options.proof or options.folder,
             witness=witness,
-            min_size=given.min_size,
-            log=given.log,
-            require_witness=given.require_witness,
+            min_size=options.min_size,
+            log=options.log,
+            require_witness=options.require_witness,
         )
-        if given.out is not None:
-            name = (given.proof or given.folder).resolve().name
-            given.out.write_text(certificate(report, name, datetime.now(UTC)), "utf-8")
-        tell(report, as_json=given.json, whole=given.verbose)
+        if options.out is not None:
+            name = (options.proof or options.folder).resolve().name
+            options.out.write_text(certificate(report, name, datetime.now(UTC)), "utf-8")
+        tell(report, as_json=options.json, whole=options.verbose)
     except Trouble as trouble:
         return _failed(2, trouble)
     except OSError as error:

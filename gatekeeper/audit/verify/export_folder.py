@@ -44,15 +44,15 @@ class ExportFolder:
 
         `by_day`: a partition has one file for each day, not one for all days.
         """
-        left = [""]
-        while left:
-            folder = left.pop()
+        folders = [""]
+        while folders:
+            folder = folders.pop()
             try:
                 with os.scandir(self._path / folder) as entries:
                     for entry in entries:
                         name = f"{folder}{entry.name}"
                         if _FOLDER.fullmatch(f"{name}/") and entry.is_dir():
-                            left.append(f"{name}/")
+                            folders.append(f"{name}/")
                             continue
                         self.names.add(name)
                         if _OF_PARTITION.fullmatch(name) and entry.is_file():

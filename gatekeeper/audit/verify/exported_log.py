@@ -106,8 +106,8 @@ class ExportedLog:
         after, partition = content["after"], content["partition"]
         sealed = self.sealed.get(partition, {})
         if after is not None:
-            place = content["leaf"]
-            leaf = self.leaf(place) if 0 <= place < index else b""
+            number = content["leaf"]
+            leaf = self.leaf(number) if 0 <= number < index else b""
             stands = leaf_hash(leaf) in sealed or after in self.beyond
             if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition or not stands:
                 raise ValueError("not the leaf of that manifest")
@@ -119,14 +119,14 @@ class ExportedLog:
         """Yields the data of the first `size` leaves in order, from the tile `start` on."""
         for number, width in islice(enumerate(tile_widths(self._size)), start, -(-size // TILE)):
             name = f"log/{tile_path('entries', number, width)}"
-            data, place = self._files.read(name), 0
+            data, end = self._files.read(name), 0
             for _ in range(width):
-                begin = place + 2
-                place = begin + int.from_bytes(data[place:begin], "big")
-                if max(begin, place) > len(data):
+                begin = end + 2
+                end = begin + int.from_bytes(data[end:begin], "big")
+                if max(begin, end) > len(data):
                     raise Trouble("cut", file=name)
-                yield data[begin:place]
-            if len(data) > place:
+                yield data[begin:end]
+            if len(data) > end:
                 self._report.add("tile", file=name)
 
     def _tiles(self, hashes: list[bytes]) -> None:

@@ -84,10 +84,10 @@ def causes_of(findings: Iterable[Finding]) -> list[Cause]:
     Findings of one kind at one place have one cause. A finding of _SHOWN_BY is put down to one that accounts for it.
     So is a broken chain to a change of the manifest just before.
     """
-    some = sorted(findings, key=lambda finding: finding.code in _SHOWN_BY)
-    known = {(_place(finding), finding.code) for finding in some}
+    ordered = sorted(findings, key=lambda finding: finding.code in _SHOWN_BY)
+    known = {(_place(finding), finding.code) for finding in ordered}
     causes: dict[Hashable, Cause] = {}
-    for finding in some:
+    for finding in ordered:
         behind: list[Hashable] = [
             (at, code) for code in _SHOWN_BY.get(finding.code, ()) for at in (_place(finding), None)
         ]

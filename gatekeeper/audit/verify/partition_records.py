@@ -61,8 +61,8 @@ class PartitionRecords:
             records, whole = _cut(spans) if fits else self._own(manifest, _cut(spans), ahead), False
             count = len(records)
             odd = [
-                (place, _DID.search(record), _TAIL.match(record, max(0, record.rfind(b"{") - 6)))
-                for place, record in enumerate(records)
+                (index, _DID.search(record), _TAIL.match(record, max(0, record.rfind(b"{") - 6)))
+                for index, record in enumerate(records)
             ]
         self._report.records += count
         self._inputs(manifest, odd, count, whole=whole)
@@ -139,18 +139,18 @@ class PartitionRecords:
         own, count, begin, end = manifest.said["audit"]["from_id"], manifest.said["audit"]["n"], None, None
         starts = {audit["from_id"]: audit["n"] for audit in (later.said["audit"] for later in ahead) if audit["n"]}
         size = 0
-        for place in range(2 * count + sum(starts.values())):
-            if place == len(taken):
+        for index in range(2 * count + sum(starts.values())):
+            if index == len(taken):
                 if size > MAX_AHEAD or (line := self._lines.line()) is None:
                     break
                 taken.append(line)
                 size += len(line)
-            did = match[1].decode() if (match := _DID.search(taken[place])) else ""
+            did = match[1].decode() if (match := _DID.search(taken[index])) else ""
             if did in starts:
-                end = place
+                end = index
                 break
             if did == own and begin is None:
-                begin = place
+                begin = index
         if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], manifest.said):
             self._report.add("stray_record", manifest.place, count=begin)
             end = begin + count
@@ -176,15 +176,15 @@ class PartitionRecords:
         more = ((taken["topic"], at) for taken in manifest.said["in"][1:] for at in islice(offsets(taken), most))
         sends, others = dict.fromkeys(inputs), dict.fromkeys(islice(more, most))
         left, latest, known = {} if whole else dict(sends), -1, None
-        for place, did, tail in odd:
+        for index, did, tail in odd:
             if did is None or tail is None:
-                self._report.add("unreadable_record", manifest.place, record=place)
+                self._report.add("unreadable_record", manifest.place, record=index)
                 continue
             if tail is not known:
-                known, offset, of, topic, stage = tail, int(tail[1]), int(tail[2]), tail[3].decode(), tail[4]
+                known, offset, partition, topic, stage = tail, int(tail[1]), int(tail[2]), tail[3].decode(), tail[4]
                 input_ = topic, offset
             wrong = None
-            if of != manifest.said["partition"]:
+            if partition != manifest.said["partition"]:
                 wrong = "foreign_record"
             elif stage != b"intake":
                 others.pop(input_, None)
@@ -201,7 +201,7 @@ class PartitionRecords:
                 wrong = "reordered_record" if offset < latest else None
                 latest = offset
             if wrong:
-                self._report.add(wrong, manifest.place, topic=topic, input=offset, record=place, of=of)
+                self._report.add(wrong, manifest.place, topic=topic, input=offset, record=index, of=partition)
         for topic, offset in chain(left, others):
             self._report.add("omitted_record", manifest.place, topic=topic, input=offset)
 
@@ -228,5 +228,5 @@ def _cut(spans: Iterable[_Span]) -> list[bytes]:
 def _formatted(form: bytes, numbers: Iterator[int]) -> Iterator[bytes]:
     """Yields the form filled with each number. A thousand are made at once, which takes less time."""
     lines = form + b"\n"
-    some = iter(lambda: tuple(islice(numbers, 1_000)), ())
-    return chain.from_iterable((lines * len(few) % few).splitlines() for few in some)
+    groups = iter(lambda: tuple(islice(numbers, 1_000)), ())
+    return chain.from_iterable((lines * len(few) % few).splitlines() for few in groups)

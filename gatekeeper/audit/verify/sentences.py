@@ -11,8 +11,8 @@ CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 
 def language() -> str:
     """The reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
-    asked = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
-    return "ja" if asked.lower().startswith("ja") else "en"
+    setting = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    return "ja" if setting.lower().startswith("ja") else "en"
 
 
 def say(code: str, lang: str, **values: Any) -> str:

@@ -172,8 +172,8 @@ def _binds(case: Case, source: Source, ask: Ask) -> bool:
         return True
     if lane(source) not in _ASKED_ONCE or ask.controller_id not in (None, case.send.controller_id):
         return False
-    named = _named(case, ask)
-    return not named or any(lane(version) in _ASKED_ONCE for version in named)
+    versions = _named(case, ask)
+    return not versions or any(lane(version) in _ASKED_ONCE for version in versions)
 
 
 def _named(case: Case, ask: Ask) -> list[Source]:

@@ -28,22 +28,22 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
     A stop that matches the person only below the policy's floor is NAME_NEAR_STOP instead (rules/person.py).
     """
-    left, notes = _unlifted(case, consents)
-    return [_said(case, CODES[kind], nos) for kind, nos in left.items()], notes
+    stops, notes = _unlifted(case, consents)
+    return [_said(case, CODES[kind], nos) for kind, nos in stops.items()], notes
 
 
 def erased(case: Case, consents: Consents, *, lifted: Callable[[Span], bool] = lambda _: False) -> tuple[Found, ...]:
     """SUBJECT_ERASED: an erasure in scope of the send, except those whose time `lifted` accepts (rule 7.3.15)."""
-    left, _ = _unlifted(case, consents)
-    nos = [no for no in left.get("erasure", ()) if not lifted(no.said)]
+    stops, _ = _unlifted(case, consents)
+    nos = [no for no in stops.get("erasure", ()) if not lifted(no.said)]
     return (_said(case, CODES["erasure"], nos),) if nos else ()
 
 
 def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], frozenset[str]]:
     """The stops in force for the send by kind, with the notes of lifting."""
-    left: dict[str, list[No]] = {}
+    stops: dict[str, list[No]] = {}
     if (erased := case.facts.erased) is not None:  # no later consent lifts an erasure, only a readmission
-        left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None)]
+        stops["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None)]
     notes: set[str] = set()
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
@@ -51,8 +51,8 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
         no, noted = consents.stop(hit.stop)
         notes |= noted
         if no:
-            left.setdefault(no.kind, []).append(no)
-    return left, frozenset(notes)
+            stops.setdefault(no.kind, []).append(no)
+    return stops, frozenset(notes)
 
 
 def taken_back(case: Case, standing: ConsentState) -> list[Found]:
@@ -82,12 +82,12 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
 
 def _refused(case: Case) -> list[str]:
     """The purposes of marketing, other than the send's, that refusals of the person name."""
-    named = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
-    named |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
+    purposes = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
+    purposes |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
     registered = case.reference.purposes.registered
     return sorted(
         str(code)
-        for code in named - {None, "*", case.send.purpose}
+        for code in purposes - {None, "*", case.send.purpose}
         if any(entry.purpose.marketing and below(name, str(code)) for name, entry in registered.items())
     )
 

@@ -16,15 +16,15 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
 
     The newest complete check that was made in time is judged; of several at one time all are.
     """
-    policy, made = case.policy, _newest(case, source)
+    policy, checks = case.policy, _newest(case, source)
     facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
     says = {"provider": source.provided_by or source.route or source.collected_by}
-    if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
+    if not checks and policy.asks_for("SOURCE_CHECK_MISSING"):
         yield Found("SOURCE_CHECK_MISSING", facts, says)
-    chain = [basis for check in made for basis in check.chain]
+    chain = [basis for check in checks for basis in check.chain]
     if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
         yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
-    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(check) for check in made)):
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (checks and all(_lawful(check) for check in checks)):
         yield Found("PROVIDER_BASIS_MISSING", facts, says)
 
 
@@ -36,9 +36,9 @@ def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     by = min(case.span(shared).last + case.policy.check_within_days * DAY_MS * 1000, now)
     listed = case.reference.checks(source.batch_id) if source.batch_id else []
     checks = [check for check in (source.check, *listed) if check and _complete(check)]
-    made = [(case.span(str(check.checked_at)).last, check) for check in checks]
-    newest = max((at for at, _ in made if at <= by), default=None)
-    return [check for at, check in made if at == newest]
+    dated = [(case.span(str(check.checked_at)).last, check) for check in checks]
+    newest = max((at for at, _ in dated if at <= by), default=None)
+    return [check for at, check in dated if at == newest]
 
 
 def _complete(check: ProviderCheck) -> bool:

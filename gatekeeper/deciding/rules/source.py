@@ -73,12 +73,12 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     The notice is the consent's, else the source's; a notice that is named but unknown is not complete.
     """
     sender, purpose = case.send.controller_id, case.send.purpose
-    named = (consent.notice_id if consent else None) or source.notice_id
+    notice_id = (consent.notice_id if consent else None) or source.notice_id
     by_consent = consent is not None and consent.notice_id is not None
-    notice = case.notice(named, case.seen_at(consent) if consent and by_consent else source.acquired_at)
+    notice = case.notice(notice_id, case.seen_at(consent) if consent and by_consent else source.acquired_at)
     told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
     reasons: list[Found] = []
-    facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
+    facts = (source.source_id, f"notice/{notice_id}") if notice_id else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
         collector = source.collected_by if source.collected_by != sender or not notice else notice.controller_id
         says = {"collector": case.party(collector), "controller": case.sender}
@@ -92,8 +92,8 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     if notice and notice.accepted_legacy:
         return reasons, frozenset((LEGACY_FORM,))
     if case.policy.asks_for("NOTICE_ITEMS_MISSING"):
-        if named:
-            form = (notice.name if notice else None) or named
+        if notice_id:
+            form = (notice.name if notice else None) or notice_id
             reasons.append(
                 Found("NOTICE_ITEMS_MISSING", facts, {"case": "form", "form": form, "method": source.method})
             )
@@ -203,8 +203,8 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
         return True
     if consent is None:
         return False
-    named = ((consent.notice_id, case.seen_at(consent)), (source.notice_id, source.acquired_at))
-    shown = [case.notice(notice_id, when) for notice_id, when in named if notice_id]
+    notices = ((consent.notice_id, case.seen_at(consent)), (source.notice_id, source.acquired_at))
+    shown = [case.notice(notice_id, when) for notice_id, when in notices if notice_id]
     return bool(shown) and all(
         notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown
     )
