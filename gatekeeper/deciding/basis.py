@@ -92,10 +92,7 @@ def _judge(case: Case, source: Source, consents: Consents) -> Basis:
         consent = standing.stands[0] if standing.stands else None
         return _lane(case, source, consent, before=before, consents=consents, standing=standing)
     return _best(
-        [
-            _lane(case, source, consent, before=before, consents=consents, standing=standing)
-            for consent in standing.stands
-        ]
+        [_lane(case, source, yes, before=before, consents=consents, standing=standing) for yes in standing.stands]
     )
 
 

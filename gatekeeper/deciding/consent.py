@@ -103,9 +103,7 @@ class Consents:
         stands: tuple[HeldConsent, ...] = ()
         if not left:
             unended = self._unended(givens)
-            stands = tuple(
-                event for event in unended if proof.when(event).first > after and not proof.faults(event, after)
-            )
+            stands = tuple(yes for yes in unended if proof.when(yes).first > after and not proof.faults(yes, after))
         lacks: tuple[Found, ...] = ()
         if due and left:
             if givens and proof.when(givens[0]).first > _end(left):
@@ -171,9 +169,7 @@ class Consents:
         for event in givens:
             if proof.over(event):
                 limits[event.notice_id] = max(proof.when(event).last, limits.get(event.notice_id, BEFORE_ALL))
-        return [
-            given for given in givens if proof.when(given).first > max(ends, limits.get(given.notice_id, BEFORE_ALL))
-        ]
+        return [yes for yes in givens if proof.when(yes).first > max(ends, limits.get(yes.notice_id, BEFORE_ALL))]
 
     def _near_miss(self, parties: tuple[str, ...], after: int) -> tuple[Found, ...]:
         """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""

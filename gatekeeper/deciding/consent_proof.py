@@ -188,10 +188,8 @@ class Proof:
         """
         if click.expressed_by == IMPORT:
             return []
-        begun = [
-            consent for consent in self.yeses if consent.record_id == click.confirms and self._completes(click, consent)
-        ]
-        return [consent for consent in begun if self.when(consent).first > after and self._is_here(consent)]
+        begun = [yes for yes in self.yeses if yes.record_id == click.confirms and self._completes(click, yes)]
+        return [yes for yes in begun if self.when(yes).first > after and self._is_here(yes)]
 
     def _is_here(self, event: HeldConsent) -> bool:
         """True if a consent covers purpose, channel and contact point of the send."""

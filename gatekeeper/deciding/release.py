@@ -83,17 +83,15 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     lapsed = _named(over, case.policy) & codes
     alive = [release for release in alive if _heard(release, {*codes, EXPIRED} if lapsed else codes)]
     taken = _named(alive, case.policy)
-    remaining = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
-    released = len(remaining) < len(reasons)
-    if alive and any(
-        CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in remaining
-    ):
-        remaining.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+    rest = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
+    released = len(rest) < len(reasons)
+    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in rest):
+        rest.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
-    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in remaining}):
+    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in rest}):
         facts = tuple(sorted({release.decision_id for release in over}))
-        remaining.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
-    return remaining, frozenset((RELEASED,)) if released else frozenset()
+        rest.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
+    return rest, frozenset((RELEASED,)) if released else frozenset()
 
 
 def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:

@@ -92,7 +92,7 @@ class _Implying:
     def _seen(self) -> tuple[Entry, ...]:
         """The entry by which a copy of a signed act is refused."""
         act_id, signed = str(self._act.get("act_id")), self._act.get("signed") or ()
-        return tuple(entries.seen(act_id, milliseconds(signature["at"]) + WINDOW_MS) for signature in signed)
+        return tuple(entries.seen(act_id, milliseconds(sig["at"]) + WINDOW_MS) for sig in signed)
 
     def _own(self) -> tuple[Entry, ...]:
         stage, outcome = self._said["stage"], self._act.get("outcome")
@@ -226,8 +226,7 @@ class _Implying:
             said=form if state in ("released", "proposed", "undone") else None,
             offset=place if state in review.WAITING else None,
             before=tuple(name for name in before if name != self._act["act_id"]),
-            signed=state == "proposed"
-            and any(signature["method"] != "vouched" for signature in self._act.get("signed") or ()),
+            signed=state == "proposed" and any(sig["method"] != "vouched" for sig in self._act.get("signed") or ()),
         )
         return entries.act(withheld.send.recipient_id, withheld.did, standing, until=withheld.until)
 

@@ -170,9 +170,7 @@ def _identified(
     newest, *former = sorted(keys, reverse=True)
 
     def tokens(scores: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-        return tuple(
-            (token(keys[n], reading, n), score) for reading, score in scores.items() for n in (newest, *former)
-        )
+        return tuple((token(keys[n], text, n), score) for text, score in scores.items() for n in (newest, *former))
 
     same = tuple(token(keys[n], value, n) for n in former)
     beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
@@ -204,12 +202,8 @@ class Spelling(NamedTuple):
     @property
     def weight(self) -> int:
         """The bytes that it takes in memory with its key, as an estimate."""
-        identified = self.identified
-        more = (
-            sum(map(len, (identified.readings, identified.others, identified.same, *identified.beside)))
-            if identified
-            else 0
-        )
+        tokens = self.identified
+        more = sum(map(len, (tokens.readings, tokens.others, tokens.same, *tokens.beside))) if tokens else 0
         return 600 + 150 * more
 
 

@@ -134,9 +134,7 @@ class LogWriter:
         there = {signature[:2] for signature in ours.signatures}
         right = {(key.name, key.hash) for key in witnesses if theirs.signed(key)} - there
         lines = cosigned.decode().rpartition("\n\n")[2].split("\n")[:-1]  # a name may hold other line breaks
-        added = [
-            f"{line}\n" for line, signature in zip(lines, theirs.signatures, strict=True) if signature[:2] in right
-        ]
+        added = [f"{line}\n" for line, sig in zip(lines, theirs.signatures, strict=True) if sig[:2] in right]
         if theirs.body != ours.body or not added:
             return False
         self._files.publish(CHECKPOINT, (standing + "".join(added)).encode())

@@ -89,13 +89,9 @@ class Signers:
     def take_choice(self, statement: Statement, subject: str, *, leaf: int, at: str) -> None:
         """Checks the signature of a person who chose a branch. `leaf`, `at`: number and time of the sealed choice."""
         try:
-            fields = dict(statement.signed or {})
-            whole = (fields["by"], fields["sha256"], fields["origin"]) == (
-                statement.by,
-                digest(statement.choice),
-                self._origin,
-            )
-            fault = self._people.roster.fault(fields, subject=subject, origin=self._origin, arrived=milliseconds(at))
+            sig = dict(statement.signed or {})
+            whole = (sig["by"], sig["sha256"], sig["origin"]) == (statement.by, digest(statement.choice), self._origin)
+            fault = self._people.roster.fault(sig, subject=subject, origin=self._origin, arrived=milliseconds(at))
         except MALFORMED:
             whole, fault = False, None
         if fault == "not_staff":
@@ -131,12 +127,7 @@ class Signers:
             self._report.add("act_signature", place)
         else:
             self._methods[sig["method"]] += 1
-            return [
-                (
-                    METHODS[sig["method"]],
-                    {name: sig.get(name) for name in ("by", "key", "console", "signin")},
-                )
-            ]
+            return [(METHODS[sig["method"]], {name: sig.get(name) for name in ("by", "key", "console", "signin")})]
         return []
 
 

@@ -113,9 +113,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     covered = True
     if current := terms_in_force(case, source):
         published, terms = current
-        outside = [
-            company for company in (case.send.controller_id, source.collected_by) if company not in terms.parties
-        ]
+        outside = [party for party in (case.send.controller_id, source.collected_by) if party not in terms.parties]
         if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
         covered = case.covered_by(terms.purposes) and (
