@@ -22,8 +22,7 @@ from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import Queue, urgent
-from gatekeeper.review.review_item import ActOnItem, Item
-from gatekeeper.review.signer_words import proof_of
+from gatekeeper.review.review_item import ActOnItem, Item, proof_of
 from schemas.codec import decode
 from streams.client.reader import Reader
 from streams.operations import reviews

@@ -22,6 +22,7 @@ from gatekeeper import person_keys
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.pages import PAGES
+from gatekeeper.console.reference_view import Registrations
 from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded
 from gatekeeper.console.state import Console, console
@@ -33,7 +34,6 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.http.http_server import LOOPBACK, recognised
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
-from gatekeeper.index.reference_view import Registrations
 from gatekeeper.policy import packs
 from streams.client.signatory import own_key
 

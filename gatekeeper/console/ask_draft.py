@@ -11,9 +11,9 @@ from typing import Any
 from gatekeeper.audit.checks.recorded_case import whole
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Letter, Question, last_day, letter
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.snapshot import read_snapshot
-from gatekeeper.index.reference_view import Registered
 from gatekeeper.policy.policy import Policy
 from schemas.codec import canonical
 from schemas.events import Send

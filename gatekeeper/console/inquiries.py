@@ -21,12 +21,12 @@ from gatekeeper.audit.explanation.piece_state import PieceState
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records.record import read_record
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.console.state import Console
 from gatekeeper.ground import times
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.times import clock
 from gatekeeper.index import act_log, recipients, record_places
-from gatekeeper.index.reference_view import Registered
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from schemas.codec import Unreadable, decode

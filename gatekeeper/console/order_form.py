@@ -7,11 +7,11 @@ from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.console.typed import UNFIT, Wrong
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, text
 from gatekeeper.ground.words import narrow
-from gatekeeper.index.reference_view import Registered
 from gatekeeper.staff.act_kinds import ACT_KINDS, Field
 from schemas.events import PairedAct
 from schemas.values import Time

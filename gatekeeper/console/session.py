@@ -12,8 +12,9 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
+from gatekeeper.console.act_limits import ActsBarred
 from gatekeeper.http.connections import client
-from gatekeeper.index.access import Access, ActsBarred, everything
+from gatekeeper.index.access import Access, everything
 from gatekeeper.staff.act_kinds import ACT_KINDS
 from gatekeeper.staff.roles import VIEWS
 from schemas.events.staff import SignIn

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
+from gatekeeper.console.act_limits import permitted
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, PartitionOffset
 from gatekeeper.console.limits import Attempts, Limit, Slots
+from gatekeeper.console.reference_view import Registrations
 from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.signings import Signings
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
 from gatekeeper.ground.settings import Settings
-from gatekeeper.index.access import permitted
 from gatekeeper.index.model import Model
-from gatekeeper.index.reference_view import Registrations
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy

@@ -6,17 +6,14 @@ A right is an act or a view. `gatekeeper.staff.act_kinds` says which roles may d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff.act_kinds import having
 from gatekeeper.staff.roles import VIEWS
-from gatekeeper.staff.roster import Member, Roster
-from schemas.audit import Acts
 from schemas.values import Id, Model
 
 Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
@@ -128,37 +125,3 @@ def merged(grants: Iterable[Grant]) -> Access | None:
 
 SEE_ALL = everything("viewer")
 """Access of who may look at everything."""
-
-
-ActsBarred = Literal["no_staff", "not_staff", "no_key"]
-"""The bar to a user's acts: nobody is on record, the user is not, or the signer is not."""
-NO_ACTS = Grant(roles=("viewer",))
-
-
-def permitted(
-    access: Access, user: str, roster: Roster, *, acts: Acts, at: int, console: PersonKey | None, own: PersonKey | None
-) -> tuple[Access, ActsBarred | None]:
-    """The access of a user, limited to acts that the worker does not refuse for the person, and any bar.
-
-    `at`: now, in milliseconds. `console`: the key with which the console vouches. `own`: the user's own key, where the
-    console runs for one person. Views are never limited.
-    """
-    if roster.began is None:
-        return (access, None) if acts == "unsigned" else (replace(access, within=NO_ACTS), "no_staff")
-    person = roster.member(user, at)
-    if person is None or not person.roles:
-        return replace(access, within=NO_ACTS), "not_staff"
-    if not _on_record(console or own, roster, at):
-        return replace(access, within=NO_ACTS), "no_key"
-    return replace(access, within=_limit(person)), None
-
-
-def _on_record(key: PersonKey | None, roster: Roster, at: int) -> bool:
-    holder = roster.member(key.by, at) if key else None
-    return key is not None and holder is not None and key.key in holder.keys
-
-
-def _limit(person: Member) -> Grant:
-    roles = tuple(role for role in ROLES if role in person.roles)
-    limits = None if person.controllers is None else tuple(sorted(person.controllers))
-    return Grant(roles=roles, controllers=limits) if roles else NO_ACTS

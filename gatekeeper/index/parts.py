@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gatekeeper.index import act_log, flow, items, record_places, reference_view
+from gatekeeper.index import act_log, flow, items, record_places, referred
 
-PARTS = (items.PART, record_places.PART, flow.PART, act_log.PART, reference_view.PART)
+PARTS = (items.PART, record_places.PART, flow.PART, act_log.PART, referred.PART)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,10 +14,13 @@ from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import after
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.ground import times
+from gatekeeper.ground.texts import Language
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
 from gatekeeper.staff.act_kinds import ACT_KINDS, State
+from gatekeeper.staff.signer_words import signer_words
 from schemas.audit import Acted
 from schemas.decision import CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
@@ -246,3 +249,10 @@ def standing(item: Item, answers: Iterable[ActOnItem]) -> Item:
 
 def _people(by: Any) -> tuple[str, ...]:
     return (by,) if isinstance(by, str) else tuple(by or ())
+
+
+def proof_of(doing: ActOnItem, lang: Language | None = None) -> str:
+    """The signer of an act on an item in words. "" if nothing was done, and for an act of the gate itself."""
+    if doing.signed is None and (doing.outcome in (None, "refused", "unreadable") or ITSELF in doing.by):
+        return ""
+    return signer_words(asdict(doing.signed) if doing.signed else None, lang)

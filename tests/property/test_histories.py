@@ -20,9 +20,9 @@ from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.inquiries import PieceHistory, by_time, worded
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import clock
-from gatekeeper.index.reference_view import Registered
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.management.policy_change import KnownPolicies

@@ -12,8 +12,7 @@ from gatekeeper.console.inquiries import act_line
 from gatekeeper.console.users import Users
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.index.act_log import Answered
-from gatekeeper.review.review_item import ActOnItem, ActProof
-from gatekeeper.review.signer_words import proof_of
+from gatekeeper.review.review_item import ActOnItem, ActProof, proof_of
 from schemas.events import PairedAct
 from tests.support.desk import YOUNG, Desk
 from tests.support.office import Office, acted_by

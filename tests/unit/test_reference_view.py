@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.console.reference_view import Registered, Registrations
 from gatekeeper.index.model import Model
-from gatekeeper.index.reference_view import PART, Registered, Registrations
+from gatekeeper.index.referred import PART
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented, policies, staff

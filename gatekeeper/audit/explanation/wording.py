@@ -17,8 +17,8 @@ from gatekeeper.ground.texts import Language, catalogue
 from gatekeeper.ground.texts import text as worded
 from gatekeeper.ground.words import headline, law, with_names
 from gatekeeper.policy.reasons import Found
-from gatekeeper.review.signer_words import signer_words
 from gatekeeper.staff.act_kinds import act_name
+from gatekeeper.staff.signer_words import signer_words
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000

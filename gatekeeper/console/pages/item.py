@@ -22,8 +22,7 @@ from gatekeeper.ground import times
 from gatekeeper.ground.times import clock, instant
 from gatekeeper.index import items
 from gatekeeper.review.actions import GOOD, ActRequest, remedies
-from gatekeeper.review.review_item import Item
-from gatekeeper.review.signer_words import proof_of
+from gatekeeper.review.review_item import Item, proof_of
 from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.events import Send
 from streams.client.reader import Reader

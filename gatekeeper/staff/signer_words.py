@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.ground.texts import Language, catalogue, text
-from gatekeeper.review.review_item import ActOnItem
-
-
-def proof_of(doing: ActOnItem, lang: Language | None = None) -> str:
-    """The signer of an act on an item in words. "" if nothing was done, and for an act of the gate itself."""
-    if doing.signed is None and (doing.outcome in (None, "refused", "unreadable") or ITSELF in doing.by):
-        return ""
-    return signer_words(asdict(doing.signed) if doing.signed else None, lang)
 
 
 def signer_words(signed: Mapping[str, Any] | None, lang: Language | None = None) -> str:

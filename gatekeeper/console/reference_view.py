@@ -1,8 +1,6 @@
 """The controllers, lists, forms, policies and people that count, folded from `reference` as a worker folds it.
 
-The read model keeps the records as they are written. A record that waits for a signature is not in force. It is
-listed apart, and the record before it still counts. Records `resolution` and their signatures are left out, because
-the reason is text.
+A record that waits for a signature is not in force. It is listed apart, and the record before it still counts.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.words import narrow
 from gatekeeper.index.model import Model
-from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.management.policy_change import KnownPolicies
@@ -29,28 +26,6 @@ from gatekeeper.policy.packs import Packs, shipped_bytes
 from gatekeeper.staff.roster import Roster
 from schemas.record import Record
 from streams.operations.endorsement import Endorsable, Endorsed
-
-SCHEMA = """
-CREATE TABLE referred (
-    part INTEGER, place INTEGER, key BLOB, value BLOB, written INTEGER, names_only INTEGER,
-    PRIMARY KEY (part, place)
-) WITHOUT ROWID;
-"""
-_RESOLVES = "resolution"
-_CAMPAIGN = "campaign"
-"""There may be thousands of campaigns, and no decision stands on the record of one."""
-
-
-def _reference(writing: Writing, record: Incoming) -> None:
-    value = record.json
-    about = str(value.get("of" if value.get("kind") == "signature" else "kind")).partition("/")[0]
-    if about == _RESOLVES:
-        return
-    row = (record.partition, record.offset, record.key, record.value, record.timestamp, about == _CAMPAIGN)
-    writing.db.execute("INSERT OR REPLACE INTO referred VALUES (?, ?, ?, ?, ?, ?)", row)
-
-
-PART = Part(SCHEMA, {"reference": _reference})
 
 
 @dataclass(slots=True)
