@@ -240,6 +240,8 @@ Any_ = Literal["*"]
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]
 Speaker = Literal["subject", "guardian", "agent", "family", "staff", "import"]
 MessageClass = Literal["marketing", "transactional", "safety_legal", "rights_reply", "confirmation"]
+Stoppable = Literal["marketing", "confirmation", "transactional"]
+"""The classes that a suspension can stop. Mail about safety and rights always goes out (rule 8.3.51)."""
 OWED: tuple[MessageClass, ...] = ("safety_legal", "rights_reply")
 """Classes of mail that the sender owes the person: neither missing data nor the person's will withholds it."""
 

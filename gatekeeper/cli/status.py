@@ -94,6 +94,12 @@ def command(as_json: bool) -> None:
         "unreadable_facts": sorted(unreadable),
         "withholding": withholding,
         "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
+        "suspended": [
+            {"controller": company.id, "since": company.suspended_since, "until": company.suspended_until}
+            | {"suspends": company.suspends}
+            for company in referred.reference.controllers.values()
+            if company.suspended_since or company.suspended_until
+        ],
         "signatures": signatures,
         "seal": _seal(seen),
     }

@@ -73,6 +73,9 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     for use in (worker["answer"] or {}).get("token_keys", ()):
         if use["held"]:
             click.echo(text("cli.status_token_key", **_counted(use)))
+    for suspension in state["suspended"]:
+        if suspension["suspends"] is None:
+            click.echo(text("cli.status_suspends_all", **suspension))
     for line in _sealed(state["seal"]):
         click.echo(line)
     if state["asked"]:

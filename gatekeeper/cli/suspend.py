@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import click
 
 from gatekeeper.cli.actor import act_options, person
@@ -10,6 +12,7 @@ from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text
+from schemas.values import Stoppable
 from streams.client import fact_with_act
 from streams.operations import management
 from streams.operations.management import Change
@@ -20,6 +23,13 @@ from streams.operations.management import Change
 @act_options("suspend")
 @click.option("--from", "since", help=text("cli.suspend_from"))
 @click.option("--until", help=text("cli.suspend_until"))
+@click.option(
+    "--class",
+    "suspends",
+    type=click.Choice(get_args(Stoppable)),
+    multiple=True,
+    help=text("cli.suspend_class"),
+)
 @wait_options
 @json_option
 def command(
@@ -28,6 +38,7 @@ def command(
     evidence: str | None,
     since: str | None,
     until: str | None,
+    suspends: tuple[Stoppable, ...],
     by: str | None,
     wait: float,
     no_wait: bool,
@@ -37,7 +48,7 @@ def command(
     settings = load()
     who, subject = person(settings, by), f"controller/{controller}"
     act = fact_with_act.act("suspend", by=who, subject=subject, reason=reason, evidence_ref=evidence)
-    change = management.suspension(settings, act, since=since, until=until)
+    change = management.suspension(settings, act, since=since, until=until, suspends=suspends)
     show_change(settings, change, wait=wait, no_wait=no_wait, as_json=as_json)
 
 

@@ -181,7 +181,7 @@ def _form(question: Question) -> bool:
         and notice.complete
         and not notice.invalidated_at
         and notice.controller_id == case.send.controller_id
-        and case.covered_by(notice.purposes)
+        and case.stated_by(notice, case.at)
     )
 
 

@@ -12,6 +12,7 @@ from gatekeeper.console.tasks import Task
 from gatekeeper.management.policy_change import PolicyChange, named, propose
 from gatekeeper.staff.act_kinds import ACT_KINDS, About, Preview
 from schemas.events import PairedAct
+from schemas.values import Stoppable
 from streams.client import fact_with_act
 from streams.client.fact_with_act import FactsWithAct
 from streams.client.reader import Reader
@@ -50,9 +51,14 @@ PREVIEWS: Mapping[Preview, Callable[[Console, str, str, Task], Any]] = {
 """Each preview of a subject, by its name in the table of acts. It runs as a task."""
 
 
+SUSPENDED: Mapping[str, tuple[Stoppable, ...]] = {"": (), "mark": ("marketing", "confirmation")}
+"""The classes that a suspension stops, by the choice in its form: all, or what a suspended mark forbids."""
+
+
 def _suspension(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Change:
     since, until = extra["since"] or None, extra["until"] or None
-    return management.suspension(held.settings, act, since=since, until=until)
+    suspends = SUSPENDED.get(extra["suspends"], ())
+    return management.suspension(held.settings, act, since=since, until=until, suspends=suspends)
 
 
 def _resumption(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Change:

@@ -70,10 +70,16 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
     for name in ("method", "channel"):
         if name in values:
             values[name] = text(f"word.{name}.{values[name]}", language)
+    uncounted, cause = "", values.pop("not_counted", None)
+    if cause is not None:
+        why = text(f"reason.yes_{cause}", language)
+        beside = text("reason.yes_not_counted", language, yes=values.pop("yes"), why=why)
+        uncounted = beside if language == "ja" else f" {beside}"
     if "channels" in values:
         channels = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
         values["channels"] = ("・" if language == "ja" else ", ").join(channels)
-    return text(placed(f"reason.{code}_{case}" if case else f"reason.{code}", place), language, **values)
+    sentence = text(placed(f"reason.{code}_{case}" if case else f"reason.{code}", place), language, **values)
+    return f"{sentence}{uncounted}"
 
 
 def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def choose(case: Case, consents: Consents) -> Basis:
     judged = [of(case, versions, consents) for versions in _versions(sources, counting or nearly or sources)]
     if not judged:
         standing = consents.standing((case.send.controller_id,))
-        reasons = (*source_rules.unknown(case, None), *objections.taken_back(case, standing), *standing.lacks)
+        reasons = (*source_rules.unknown(case, None), *objections.taken_back(case, standing, consents), *standing.lacks)
         return Basis(None, reasons, standing, covers=False)
     best = _best(judged)
     extra: list[Found] = []
@@ -87,7 +87,7 @@ def _judge(case: Case, source: Source, consents: Consents) -> Basis:
     if METHODS[source.method].condition == "entrustment" and (refused := source_rules.own_use(case, source)):
         return Basis(source, (*state, *refused), consents.standing((case.send.controller_id,)))
     standing = consents.standing(_parties(case, source))
-    before = (*state, *objections.taken_back(case, standing))
+    before = (*state, *objections.taken_back(case, standing, consents))
     if len(standing.stands) < 2:
         consent = standing.stands[0] if standing.stands else None
         return _lane(case, source, consent, before=before, consents=consents, standing=standing)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import cast
+from collections.abc import Callable, Collection
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -13,17 +13,28 @@ from gatekeeper.ground import times
 from gatekeeper.ground.times import LONG_AGO, Span
 from gatekeeper.policy.policy import Policy
 from schemas.audit import Address
-from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
+from schemas.events import Batch, Consent, JointUseTerms, Notice, Purpose, Send, Source, Suppression, Template
 from schemas.plain_send import PlainSend
 
 UNREAD = ("not_an_address", "incomplete", "missing")
 """Results of comparing a delivery in which nothing printed can be bound to a contact point."""
 
 
+class Covering(NamedTuple):
+    """The registered purposes that cover one, which may be among them.
+
+    `above`: the same, or above it and registered alike. `since`: the arrival of the purpose's own record, from which
+    wider ones cover it, in microseconds; None = from always.
+    """
+
+    above: frozenset[str]
+    since: int | None
+
+
 class Case(msgspec.Struct, frozen=True):
     """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds.
 
-    `covering`: the registered purposes that cover the send's: the same, or one above it that is registered alike.
+    `covering`: the registered purposes that cover the send's.
     """
 
     send: Send
@@ -31,7 +42,7 @@ class Case(msgspec.Struct, frozen=True):
     reference: Reference
     policy: Policy
     at: int
-    covering: frozenset[str]
+    covering: Covering
 
     @classmethod
     def of(cls, send: Send, facts: Facts, reference: Reference, policy: Policy, at: int) -> Case:
@@ -52,10 +63,12 @@ class Case(msgspec.Struct, frozen=True):
         A day counts from its beginning. None as time: the fact that names the notice is undated. So is one whose time
         is still to come: nobody was shown a form then.
         """
-        shown = self.span(when).first if when else None
-        if shown is not None and shown > self.at + self.policy.skew_ms * 1000:
-            shown = None
-        return self.reference.notice(notice_id, shown) if notice_id else None
+        return self.reference.notice(notice_id, self.shown(when)) if notice_id else None
+
+    def shown(self, when: str | None) -> int | None:
+        """The instant (microseconds) from which a notice named at a written time is read; None without one."""
+        instant = self.span(when).first if when else None
+        return None if instant is not None and instant > self.at + self.policy.skew_ms * 1000 else instant
 
     def form_of(self, consent: Consent) -> Notice | None:
         """The form of a consent as the person can have seen it (rule 7.5.23)."""
@@ -101,12 +114,40 @@ class Case(msgspec.Struct, frozen=True):
         registered = self.purpose(purpose)
         return registered is not None and registered.marketing
 
-    def covered_by(self, named: Collection[str]) -> bool:
+    def covered_by(self, named: Collection[str], written: str | None) -> bool:
         """True if one of these purposes covers the send's.
 
-        So of a consent, a notice, terms of joint use, and purposes told, taken over or entrusted (rule 7.1.8).
+        So of a consent, and of purposes told, taken over or entrusted (rule 7.1.8). A purpose above the send's covers
+        it if the send's was registered by the end of that day (rule 8.2.45).
+        `written`: the time of the yes, or of the source; None if it is undated.
         """
-        return not self.covering.isdisjoint(named)
+        if self.send.purpose in named:
+            return True
+        if self.covering.above.isdisjoint(named):
+            return False
+        since = self.covering.since
+        return since is None or (written is not None and since <= self.span(self.day(written)).last)
+
+    def stated_by(self, notice: Notice | None, shown: int | None) -> bool:
+        """True if a notice covers the send's purpose, as `covered_by` for the day on which its version arrived.
+
+        `shown`: the instant (microseconds) at which it was in force; None = undated.
+        """
+        return notice is not None and self._covered_since(
+            notice.purposes, lambda: self.reference.notice_arrived(notice.id, shown)
+        )
+
+    def agreed_by(self, terms: JointUseTerms, arrived: int) -> bool:
+        """True if terms of joint use cover the send's purpose; `arrived`: that of their version (milliseconds)."""
+        return self._covered_since(terms.purposes, lambda: arrived)
+
+    def _covered_since(self, named: Collection[str], arrived: Callable[[], int]) -> bool:
+        if self.send.purpose in named:
+            return True
+        if self.covering.above.isdisjoint(named):
+            return False
+        since, zone = self.covering.since, self.policy.timezone
+        return since is None or since <= times.span(times.day(arrived() * 1000, zone), zone).last
 
     @property
     def stops(self) -> tuple[Hit, ...]:
@@ -223,11 +264,12 @@ class Case(msgspec.Struct, frozen=True):
         return self.day(address.acquired_at) if address.acquired_at else ""
 
 
-def _covering(reference: Reference, purpose: str) -> frozenset[str]:
+def _covering(reference: Reference, purpose: str) -> Covering:
     registered = reference.purposes.registered
-    alike = purpose in registered and registered[purpose].purpose.marketing
+    own = registered.get(purpose)
+    alike = own is not None and own.purpose.marketing
     above = (code for code, entry in registered.items() if below(purpose, code) and entry.purpose.marketing == alike)
-    return frozenset((purpose, *above))
+    return Covering(frozenset(above), None if own is None or own.always else own.arrived * 1000)
 
 
 class _Fields:

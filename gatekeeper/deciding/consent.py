@@ -20,6 +20,17 @@ from schemas.events import Consent, Source
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
 
 
+UNCOUNTED = {
+    EVIDENCE: "unproven",
+    "CONSENT_BY_OTHER": "other",
+    "CONSENT_UNCONFIRMED": "unfinished",
+    "CONSENT_NOT_YET_VALID": "early",
+    "CONSENT_INVALIDATED": "void",
+    EXPIRED: "over",
+}
+"""The cause why a consent does not count, in one word, by its fault."""
+
+
 class ConsentState(NamedTuple):
     """A person's consent events, evaluated for one send.
 
@@ -76,6 +87,20 @@ class Consents:
         nos = [*self._nos(parties), *(refusal for _, refusal in self._stops()), no]
         still, notes = unlifted(self.case, (no,), self._lifters(parties, _end(nos)))
         return no if still else None, notes | wide
+
+    def uncounted(self, no: No) -> dict[str, str]:
+        """The latest yes after a refusal that does not lift it, with the cause, for its sentence; {} without one.
+
+        `yes`: the id of the consent. `not_counted`: a word of UNCOUNTED, `import` or `child` (rule 8.2.47).
+        """
+        proof, parties = self.proof, (self.case.send.controller_id, *([no.controller] if no.controller else ()))
+        later = (event for event in self._givens(parties) if proof.when(event).first > no.said.last)
+        if (yes := next(later, None)) is None:
+            return {}
+        cause = next((UNCOUNTED[fault] for fault in proof.faults(yes) if fault in UNCOUNTED), "import")
+        if proof.lifts(yes, BEFORE_ALL):
+            cause = "child" if no.guarded and minor(self.case, yes, proof.when(yes)) else "over"
+        return {"yes": yes.record_id, "not_counted": cause}
 
     def refused(self, nos: Sequence[HeldConsent]) -> list[HeldConsent]:
         """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
@@ -230,7 +255,7 @@ def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str,
     differs = []
     if event.controller_id not in parties:
         differs.append("CONTROLLER_MISMATCH")
-    if not case.covered_by((str(event.purpose),)):
+    if not case.covered_by((str(event.purpose),), event.event_time):
         differs.append("PURPOSE_NOT_COVERED")
     if send.channel not in event.channels:
         differs.append("CHANNEL_NOT_CONSENTED")

@@ -16,7 +16,9 @@ SPEAKERS = ("subject", "guardian", "agent")
 """The speakers whose consent can lift a withdrawal, refusal or objection."""
 CLICKED, IMPORT = "doi_confirm", "import"
 """The method of two events: the click that ends a double opt-in, and an event without its own statement."""
-METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web", "app", IMPORT, CLICKED})
+EVIDENCED = frozenset({"email_reply", "chat"})
+"""The methods of a consent that counts only with evidence: an e-mail's answer, a word in a chat (rule 8.2.47)."""
+METHODS = EVIDENCED | {"form", "paper", "phone", "counter", "postcard", "qr", "web", "app", IMPORT, CLICKED}
 """The methods by which a consent may come; any other counts as import (rule 7.1.10)."""
 
 
@@ -195,7 +197,7 @@ class Proof:
         """True if a consent covers purpose, channel and contact point of the send."""
         case = self.case
         return (
-            case.covered_by((str(event.purpose),))
+            case.covered_by((str(event.purpose),), event.event_time)
             and case.send.channel in event.channels
             and case.was_here(event.contact_point_id, case.span(event.event_time) if event.event_time else LONG_AGO)
         )
@@ -232,9 +234,9 @@ class Proof:
 
 
 def method(event: HeldConsent) -> str:
-    """The method by which a consent came, in lower case; one that is not listed counts as import."""
+    """The method by which a consent came, in lower case. One that is not listed or lacks evidence is import."""
     named = event.method.lower()
-    return named if named in METHODS else IMPORT
+    return IMPORT if named not in METHODS or (named in EVIDENCED and not event.evidence_ref) else named
 
 
 def unauthorised(event: HeldConsent) -> bool:

@@ -109,14 +109,14 @@ def _marketing(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         reasons += audience.selected(case, consents)
     unwilling = not WILL.isdisjoint([reason.code for reason in reasons])
     if not unwilling:
-        reasons += channel.opted_in(case, consents)
+        reasons += channel.opted_in(case, consents, basis.consent)
     reasons += plan.displayed
     reasons += plan.unreleased
     left_out: tuple[str, ...] = ()
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
         left_out = tuple(sorted({reason.code for reason in reasons if reason.code in ABSENCE}))
         reasons = [reason for reason in reasons if reason.code not in ABSENCE]
-    notes = lifted | basis.notes
+    notes = plan.notes | lifted | basis.notes
     decision = _decided(case, reasons, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
     consented = basis.consent is not None or not case.policy.needs_consent(case.send.channel)
     assert decision.verdict != "clear" or consented, "cleared without an effective consent"
@@ -135,7 +135,9 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         basis = bases.of(case, versions, consents)
     else:
         standing = consents.standing((send.controller_id,))
-        basis = Basis(None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing)), standing)
+        basis = Basis(
+            None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing, consents)), standing
+        )
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents)):
         reasons.append(confirmation.refused(case, nos))
@@ -149,7 +151,7 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         reasons.append(source_rules.uncovered(case, (source,)))
     reasons += confirmation.barred(case, source, consents)
     reasons += confirmation.defective(case)
-    decision = _decided(case, reasons, "confirmation", basis=basis, notes=lifted)
+    decision = _decided(case, reasons, "confirmation", basis=basis, notes=plan.notes | lifted)
     if decision.verdict != "confirm":
         return decision
     return decision._replace(verdict="block", obligations=())  # the person is not asked whether they may be asked
@@ -161,7 +163,7 @@ def _transactional(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     reasons += plan.suspended
     reasons += objections.erased(case, consents, lifted=lambda since: person.given_since(case, since))
     reasons += person.reached(case)
-    return _decided(case, reasons, "transactional")
+    return _decided(case, reasons, "transactional", notes=plan.notes)
 
 
 def _owed(case: Case, reasons: list[Found], clearance: Cleared | None) -> Decision:

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.case import Case, Covering
 from gatekeeper.deciding.facts import NO_FACTS, Facts
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import channel, system
@@ -75,20 +75,22 @@ class Plan(msgspec.Struct, frozen=True):
 
     `at`: milliseconds since the epoch. `policy`: the one in force, else the company's own. `ungoverned`: why none is
     in force. `covering`: as in `Case`. `unplaced`, `invalid`, `suspended`, `displayed`, `unreleased`: the reasons that
-    the rules of these names find. The last three are empty for an invalid send, which is not judged further.
+    the rules of these names find. The last three are empty for an invalid send, which is not judged further. `notes`:
+    a suspension that does not stop the class of the send.
     """
 
     reference: Reference
     policy: Policy
     at: int
     checkpoint: Checkpoint
-    covering: frozenset[str]
+    covering: Covering
     ungoverned: Found | None
     unplaced: tuple[Found, ...]
     invalid: tuple[Found, ...]
     suspended: tuple[Found, ...] = ()
     displayed: tuple[Found, ...] = ()
     unreleased: tuple[Found, ...] = ()
+    notes: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -112,9 +114,11 @@ class Plan(msgspec.Struct, frozen=True):
         )
         if plan.invalid:
             return plan
+        suspended, stopped = system.suspended(case), system.stops(case)
         return msgspec.structs.replace(
             plan,
-            suspended=system.suspended(case),
+            suspended=suspended if stopped else (),
+            notes=frozenset() if stopped else frozenset(reason.code for reason in suspended),
             displayed=channel.displayed(case),
             unreleased=channel.unreleased(case),
         )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.events import Purpose
+from schemas.topics import DAY_MS
 
 
 class Registered(NamedTuple):
     """A registered purpose: its newest record and the arrival of its first one, in milliseconds since the epoch.
 
-    `by_two`: two managers stand for one of its records.
+    `by_two`: two managers stand for one of its records. `always`: a wide yes of any day covers it (rule 8.2.45).
     """
 
     purpose: Purpose
     arrived: int
     by_two: bool
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,19 @@ class Purposes:
         return entry.purpose if entry else None
 
 
-def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
+SET_UP_MS = 31 * DAY_MS
+"""Purposes that arrived within this time of the first one were there from always: the company was set up then."""
+
+
+def read(records: Iterable[tuple[int, Purpose]], told: Collection[str] = ()) -> Purposes:
     """The purposes that these records register, given in the order of arrival, each with its arrival (milliseconds).
 
     A record that is not marketing counts only if two managers stand for it. The first record that counts settles
     whether its purpose is marketing; a later one that says otherwise is not read. A purpose below another has the
     upper one's word: the lower one that differs is not read. An upper one without two managers does not take back a
     lower one that arrived before it. Then the upper one is not read.
+
+    `told`: the codes of which two managers say that a wide form told them, whenever they were registered.
     """
     counted: dict[str, Registered] = {}
     unread: set[str] = set()
@@ -66,6 +74,10 @@ def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
             unread.add(code)
         else:
             registered[code] = entry
+    set_up = min((entry.arrived for entry in counted.values()), default=0) + SET_UP_MS
+    registered = {
+        code: entry._replace(always=code in told or entry.arrived <= set_up) for code, entry in registered.items()
+    }
     return Purposes(registered, tuple(sorted(unread)))
 
 

@@ -57,6 +57,7 @@ class Reference:
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
     _templates: dict[str, Versions[Template]] = field(default_factory=dict)
     _purposes: Versions[Purpose] = field(default_factory=Versions)
+    _told: set[str] = field(default_factory=set)
     _registered: Purposes | None = None
     revision: int = 0
     """Number of records that were put."""
@@ -65,7 +66,9 @@ class Reference:
     def purposes(self) -> Purposes:
         """The registered purposes."""
         if self._registered is None:
-            self._registered = purposes.read((version.arrived, version.model) for version in self._purposes)
+            self._registered = purposes.read(
+                ((version.arrived, version.model) for version in self._purposes), self._told
+            )
         return self._registered
 
     @property
@@ -83,7 +86,7 @@ class Reference:
         if versions is None:
             return None
         binding = versions.binding
-        notice = in_force(binding, when)
+        notice = in_force(binding, when).model
         if len(binding) == 1 and not notice.accepted_legacy:
             return notice
         invalidated = next((version.model.invalidated_at for version in binding if version.model.invalidated_at), None)
@@ -91,6 +94,10 @@ class Reference:
         if (invalidated, legacy) == (notice.invalidated_at, bool(notice.accepted_legacy)):
             return notice
         return notice.model_copy(update={"invalidated_at": invalidated, "accepted_legacy": legacy})
+
+    def notice_arrived(self, id_: str, when: int | None) -> int:
+        """The arrival (milliseconds) of the version of a notice that `notice` gives; raises LookupError without one."""
+        return in_force(self._notices[id_].binding, when).arrived
 
     def companies_of(self, names: Iterable[str]) -> set[str]:
         """The companies whose notices are among these records (`kind/id`), in any version."""
@@ -100,7 +107,7 @@ class Reference:
     def template(self, id_: str, when: int | None) -> Template | None:
         """The version of a template in force at an instant (microseconds)."""
         versions = self._templates.get(id_)
-        return in_force(versions.binding, when) if versions else None
+        return in_force(versions.binding, when).model if versions else None
 
     def batch(self, id_: str) -> Batch | None:
         """The newest version of a batch, with the flags of all versions since the last resolution."""
@@ -125,6 +132,13 @@ class Reference:
         key, content = f"{model.kind}/{model.id}", value
         self.revision += 1
         match model:
+            case VersionResolution() if model.of.startswith("purpose/"):
+                if not model.by_two:
+                    return value
+                self._told.add(model.of.partition("/")[2])
+                self._purposes.note(value, arrived)
+                self._registered = None
+                key, content = PURPOSES, self._purposes.listed
             case VersionResolution():
                 versions = self._of(model.of)
                 if versions is None or not model.by_two:

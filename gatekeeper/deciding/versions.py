@@ -50,7 +50,11 @@ class Versions(Generic[M]):
         """Adds the resolution with these bytes, which names a version; one that is still to come is not named."""
         if number <= len(self._all) and number not in self.resolved:
             self.resolved |= {number}
-            self._entries.append((arrived, sha256(value).hexdigest()))
+            self.note(value, arrived)
+
+    def note(self, value: bytes, arrived: int) -> None:
+        """Lists a record with these bytes that is about the versions, and is none."""
+        self._entries.append((arrived, sha256(value).hexdigest()))
 
     @property
     def binding(self) -> Sequence[Version[M]]:
@@ -68,7 +72,7 @@ class Versions(Generic[M]):
         return self._first if len(self._entries) == 1 else self.listed
 
 
-def in_force(versions: Sequence[Version[M]], when: int | None) -> M:
+def in_force(versions: Sequence[Version[M]], when: int | None) -> Version[M]:
     """The version in force at an instant, in microseconds since the epoch; None = undated.
 
     A version is in force from its arrival, the first from always. An undated fact takes the first.
@@ -77,4 +81,4 @@ def in_force(versions: Sequence[Version[M]], when: int | None) -> M:
     for version in versions[1:]:
         if when is not None and version.arrived * 1000 <= when:
             current = version
-    return current.model
+    return current

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+_EVERY = ("jp-pmark", "jp-appi", "strictest")
+
 CLAUSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "EXTERNAL_PREFERENCE_LISTED": {
@@ -16,6 +18,10 @@ CLAUSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "jp-appi": "APPI 35(5)(6)",
             "strictest": "APPI 35(5)(6); J.10",
         },
+        "SOURCE_NOT_YET": dict.fromkeys(
+            ("jp-pmark", "jp-appi", "strictest"), "policy: nothing is cleared by an absence"
+        ),
+        "RETENTION_OVER": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
         "NAME_NEAR_STOP": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
         "PRINT_UNACCOUNTED": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
     }

@@ -80,6 +80,8 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
             ReasonKind("ENTRUSTED_COMMINGLED", "source", "HARD", ("F",)),
             ReasonKind("JOINT_USE_TERMS_MISSING", "source", "HARD", ("F",)),
             ReasonKind("JOINT_USE_PARTY_OUT_OF_RANGE", "source", "HARD", ("F",)),
+            ReasonKind("SOURCE_NOT_YET", "source", "HARD", ("W",), since=7),
+            ReasonKind("RETENTION_OVER", "source", "HARD", ("F",), since=7),
             ReasonKind("SENSITIVE_AUDIENCE", "source", "HARD", ("F",)),
             ReasonKind("IMPROPER_USE_TARGETING", "source", "HARD", ("-",)),
             ReasonKind("RECIPIENT_DECEASED", "person", "HARD", ("F",)),

@@ -23,7 +23,7 @@ AnyAct = TypeVar("AnyAct", bound=Model)
 About = Literal["item", "person", "controller", "batch", "policy", "clearance", "campaign", "topic", "partition"]
 State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
 """State of an item. `proposed`: one of two required people released it. `undone`: its release was taken back."""
-Field = Literal["reason", "evidence", "since", "until", "and_by"]
+Field = Literal["reason", "evidence", "since", "until", "suspends", "and_by"]
 Preview = Literal["items", "reach", "erasure", "proposal", "clearances", "losses", "skips"]
 """The view before an act. It shows items of a filter, the reach of a list, stops of a person, or a changed policy.
 
@@ -93,7 +93,7 @@ ACT_KINDS: Mapping[str, ActKind] = {
     "withdraw": ActKind("person", DESK, "withdraw"),
     "erase": ActKind("person", SECOND, "erase", needs_reason=True, preview="erasure", erasure=True),
     "readmit": ActKind("person", MANAGER, "readmit", vouched=False, needs_reason=True, erasure=True),
-    "suspend": ActKind("controller", MANAGER, "suspend", (*WHY, "since", "until"), needs_reason=True),
+    "suspend": ActKind("controller", MANAGER, "suspend", (*WHY, "since", "until", "suspends"), needs_reason=True),
     "resume": ActKind("controller", MANAGER, "resume", needs_reason=True),
     "quarantine": ActKind("batch", MANAGER, "source quarantine", needs_reason=True, preview="reach"),
     "activate": ActKind(

@@ -19,6 +19,7 @@ from schemas.values import (
     MessageClass,
     Model,
     PrintedLine,
+    Stoppable,
     Time,
     Version,
 )
@@ -80,8 +81,9 @@ class Controller(Model):
     """A legal entity that sends mail, with its notice items and its suspension (J.4.4.2, J.8.7).
 
     `id`: its code. `name`: as printed. `group`: the group to which it belongs. `notice_items`: for letters that ask.
-    `suspended_since`, `suspended_until`: nothing goes out in between. `by`: two managers, needed where the entity
-    leaves a group. `recorded_at`: when it was entered.
+    `suspended_since`, `suspended_until`: no mail of the classes in `suspends` goes out in between; absent = none but
+    mail about safety and rights. `by`: two managers, needed where the entity leaves a group. `recorded_at`: when it was
+    entered.
     """
 
     v: Version
@@ -92,6 +94,7 @@ class Controller(Model):
     notice_items: NoticeItems | None = None
     suspended_since: Time | None = None
     suspended_until: Time | None = None
+    suspends: Annotated[Many[Stoppable], Field(min_length=1, max_length=3)] | None = None
     by: TwoManagers | None = None
     recorded_at: Time | None = None
 
@@ -156,7 +159,8 @@ class Batch(Model):
     """A list that came as one, with the checks of its provider, and its state (APPI 30).
 
     `id`: its code. `check`: of its provider. `state`: a quarantined list withholds. `flags`: `leak` and others that
-    make it illicit. `name`: in words. `recorded_at`: when it was entered.
+    make it illicit. `name`: in words. `recorded_at`: when it was entered. `retention_until`: until when its data may be
+    used.
     """
 
     v: Version
@@ -167,6 +171,7 @@ class Batch(Model):
     flags: Annotated[Many[Code], Field(max_length=16)] = ()
     name: Line | None = None
     recorded_at: Time | None = None
+    retention_until: Time | None = None
 
 
 class Campaign(Model):

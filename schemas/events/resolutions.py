@@ -28,17 +28,22 @@ class Resolution(Model):
     at: ZonedTime
 
 
+RESOLVED = ("notice", "template", "joint_use_terms", "batch", "purpose")
+"""The kinds of records of which two managers may say that they were always right."""
+
+
 class VersionResolution(Model):
     """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
 
-    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
+    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first. Of
+    a purpose it says that forms with a wider purpose told it from the beginning (rule 8.2.45).
     `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
     v: Version
     kind: Literal["resolution"]
     id: Id
-    of: Annotated[str, StringConstraints(pattern=r"^(notice|template|joint_use_terms|batch)/[A-Za-z0-9][^/]{0,63}$")]
+    of: Annotated[str, StringConstraints(pattern=rf"^({'|'.join(RESOLVED)})/[A-Za-z0-9][^/]{{0,63}}$")]
     version: Annotated[int, Field(ge=1, lt=2**31)]
     by: TwoManagers
     evidence_ref: Id

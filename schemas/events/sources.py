@@ -116,7 +116,7 @@ class Source(Model):
     method. `batch_id`: the list with which it came. `check`: of the provider; absent = that of the list. `terms_id`: of
     joint use. `succession`: after a merger or transfer. `entrustment`: of data that others entrusted. `evidence_ref`:
     where the proof is kept. `birth_date`: of the person. `may_be_minor`: the person may be a child. `relationship`:
-    with the person.
+    with the person. `retention_until`: until when the data may be used.
     """
 
     v: Version
@@ -142,3 +142,4 @@ class Source(Model):
     birth_date: BirthDate | None = None
     may_be_minor: bool | None = None
     relationship: Literal["customer", "prospect"] | None = None
+    retention_until: Time | None = None

@@ -5,7 +5,7 @@ Commands and pages share this module. It reads the current records, and writes r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from gatekeeper.management.blast_radius import BlastRadius
 from gatekeeper.management.policy_change import KnownPolicies, PolicyChange
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
+from schemas.values import Stoppable
 from streams.client import fact_with_act
 from streams.client.fact_with_act import FactsWithAct, NewestReference, Pair, Rival
 from streams.client.outgoing import Outgoing
@@ -31,7 +32,7 @@ class Change:
 
     old: NewestReference[Controller | Batch]
     act: PairedAct
-    fields: Mapping[str, str | None]
+    fields: Mapping[str, str | Sequence[str] | None]
 
 
 class Changed(NamedTuple):
@@ -41,9 +42,14 @@ class Changed(NamedTuple):
     rival: Rival | None
 
 
-def suspension(settings: Settings, act: PairedAct, *, since: str | None, until: str | None) -> Change:
-    """The change that suspends a controller's sending, from an instant (None: the act's) to another (None: open)."""
-    fields = {"suspended_since": since or act.at, "suspended_until": until}
+def suspension(
+    settings: Settings, act: PairedAct, *, since: str | None, until: str | None, suspends: Sequence[Stoppable]
+) -> Change:
+    """The change that suspends a controller's sending, from an instant (None: the act's) to another (None: open).
+
+    `suspends`: the classes that it stops, () for all that can be. A record without the field has always said that.
+    """
+    fields = {"suspended_since": since or act.at, "suspended_until": until, "suspends": suspends or None}
     with Reader(settings) as reader:
         return Change(controller(reader, _id(act)), act, fields)
 
@@ -54,7 +60,7 @@ def resumption(settings: Settings, act: PairedAct) -> Change:
         newest = controller(reader, _id(act))
     if newest.model.suspended_since is None and newest.model.suspended_until is None:
         raise UsageError("error.not_suspended", controller=newest.model.id)
-    return Change(newest, act, {"suspended_since": None, "suspended_until": None})
+    return Change(newest, act, {"suspended_since": None, "suspended_until": None, "suspends": None})
 
 
 def quarantine(settings: Settings, act: PairedAct) -> Change:

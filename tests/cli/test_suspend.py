@@ -38,10 +38,19 @@ def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(
     assert (suspended.name, suspended.group) == (resumed.name, resumed.group) == ("みどり小売", "midori-holdings")
     assert suspended.suspended_until == "2026-12-31"
     assert suspended.suspended_since
-    assert (resumed.suspended_since, resumed.suspended_until) == (None, None)
+    assert suspended.suspends is None, "all that can be stopped"
+    assert (resumed.suspended_since, resumed.suspended_until, resumed.suspends) == (None, None, None)
+    assert (
+        run("suspend", "midori", "--reason", "mark suspended", "--class", "marketing", "--class", "confirmation").code
+        == 0
+    )
+    assert system.decoded("reference")[-1].suspends == ("marketing", "confirmation")
+    assert run("resume", "midori", "--reason", "mark is back").code == 0
     assert [(act.kind, act.by, act.subject, act.reason) for act in system.decoded("acts")] == [
         ("suspend", "hanako", "controller/midori", "mark suspended"),
         ("resume", "taro", "controller/midori", "mark is back"),
+        ("suspend", "hanako", "controller/midori", "mark suspended"),
+        ("resume", "hanako", "controller/midori", "mark is back"),
     ]
     assert "not suspended" in run("resume", "midori", "--reason", "again").says(2)
     assert "--reason" in run("resume", "midori").says(2)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gatekeeper.cli.decide import command
-from gatekeeper.deciding.answer import answer, coded, rendered
+from gatekeeper.deciding.answer import answer, coded, rendered, sentence
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Cleared
@@ -58,6 +58,13 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
     assert printed["verdict"] == case["verdict"]
     assert [reason["code"] for reason in printed["reasons"]] == case.get("reasons", [])
     assert printed["primary"] == (case["reasons"][0] if case.get("reasons") else None)
+
+
+def test_a_later_yes_that_does_not_count_then_the_refusals_sentence_names_it() -> None:
+    first = decided(CASES["R8.47-chat-unproven"]).reasons[0]
+    assert "R-1" in sentence(first, "ja")
+    assert "no date or no evidence" in sentence(first, "en")
+    assert "R-1" not in sentence(decided(CASES["G02"]).reasons[0], "en")
 
 
 def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:

@@ -25,6 +25,7 @@ QUIET_STATE: dict[str, Any] = {
     "withholding": [],
     "purposes": {"registered": 1, "unread": []},
     "misplaced": 0,
+    "suspended": [],
     "signatures": {"acts": "signed", "founder": "0f", "waiting": [], "unsigned": [], "refused": []},
 }
 

@@ -6,20 +6,37 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules.message_class import shows
+from gatekeeper.deciding.scope import is_known
 from gatekeeper.policy.reasons import Found
 
 OPT_IN = ("email", "sms")
 
 
-def opted_in(case: Case, consents: Consents) -> tuple[Found, ...]:
-    """EMAIL_OPT_IN_MISSING: no consent at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
+def opted_in(case: Case, consents: Consents, effective: HeldConsent | None) -> tuple[Found, ...]:
+    """EMAIL_OPT_IN_MISSING: nobody agreed to e-mail or SMS of this sender (rules 6.4.3, 8.2.42).
+
+    A faulty yes counts, as its own reason tells of it; one that names something unknown does not. `effective`: the
+    consent on which the send rests. If it is another party's, a yes to the sender must stand beside it.
+    """
     send = case.send
     if send.channel not in OPT_IN:
         return ()
-    yeses = consents.proof.yeses
-    if any(event.controller_id == send.controller_id and send.channel in event.channels for event in yeses):
+    said = any(
+        send.channel in event.channels and is_known(case, event) and _to_sender(case, event)
+        for event in consents.proof.yeses
+    )
+    another = effective is not None and not _to_sender(case, effective)
+    if said and not (another and not consents.standing((send.controller_id,)).stands):
         return ()
     return (Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel}),)
+
+
+def _to_sender(case: Case, event: HeldConsent) -> bool:
+    """True for a yes to the sender. So is one to the predecessor of a succession that has closed."""
+    deals = (source.succession for source in case.facts.sources if source.succession)
+    return event.controller_id == case.send.controller_id or any(
+        deal.predecessor == event.controller_id and case.span(deal.closed_at).last <= case.at for deal in deals
+    )
 
 
 def record(case: Case, consent: HeldConsent, after: int, consents: Consents) -> tuple[Found, ...]:

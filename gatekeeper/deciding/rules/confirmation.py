@@ -23,7 +23,7 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
     """True if a consent answers a sound ask for this source, or stands on a notice that states its route."""
     if consent is None:
         return False
-    if states_route(case, source, case.form_of(consent)):
+    if states_route(case, source, consent):
         return True
     if consent.answers is None:
         return False

@@ -23,21 +23,28 @@ def shows(case: Case, message_class: MessageClass) -> bool:
 
 
 def disagreeing(case: Case) -> tuple[Found, ...]:
-    """EVENT_INVALID: the class of the send disagrees with its purpose, template or ground (rules 7.3.14, 7.3.16).
+    """EVENT_INVALID: the class of the send disagrees with its purpose, template or ground (rules 7.3.14, 8.3.49).
 
-    A label alone lowers no requirement: service mail has a purpose and a template that are registered for it.
+    A label alone lowers no requirement: service mail has a purpose and a template that are registered for it. A
+    template that is marketing in any channel is marketing in all of them.
     """
     send = case.send
     class_, template = send.message_class, {"class": send.message_class, "template": send.template_id}
     if case.marketing(send.purpose) != (class_ in ADVERTISING):
         return _invalid("class_differs", {"class": class_, "purpose": send.purpose})
-    if class_ not in ADVERTISING and shows(case, "marketing"):
-        return _invalid("template_differs", {**template, "channel": send.channel})
+    if class_ not in ADVERTISING and (channels := _advertises(case)):
+        return _invalid("template_differs", {**template, "channels": channels})
     if class_ != "marketing" and not shows(case, class_):
         return _invalid("class_not_registered", {**template, "channel": send.channel})
     if class_ in OWED and not _grounded(send):
         return _invalid("ground_missing", {"class": class_, "grounds": ", ".join(grounds(class_))})
     return ()
+
+
+def _advertises(case: Case) -> str:
+    """The channels by which the template is registered for marketing, '' for none."""
+    template = case.template(case.send.template_id)
+    return " ".join(sorted(template.display_ok.get("marketing", ()))) if template else ""
 
 
 def grounds(message_class: MessageClass) -> tuple[str, ...]:

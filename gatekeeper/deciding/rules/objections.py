@@ -29,14 +29,14 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     A stop that matches the person only below the policy's floor is NAME_NEAR_STOP instead (rules/person.py).
     """
     stops, notes = _unlifted(case, consents)
-    return [_said(case, CODES[kind], nos) for kind, nos in stops.items()], notes
+    return [_said(case, CODES[kind], nos, consents) for kind, nos in stops.items()], notes
 
 
 def erased(case: Case, consents: Consents, *, lifted: Callable[[Span], bool] = lambda _: False) -> tuple[Found, ...]:
     """SUBJECT_ERASED: an erasure in scope of the send, except those whose time `lifted` accepts (rule 7.3.15)."""
     stops, _ = _unlifted(case, consents)
     nos = [no for no in stops.get("erasure", ()) if not lifted(no.said)]
-    return (_said(case, CODES["erasure"], nos),) if nos else ()
+    return (_said(case, CODES["erasure"], nos, consents),) if nos else ()
 
 
 def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], frozenset[str]]:
@@ -55,13 +55,13 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
     return stops, frozenset(notes)
 
 
-def taken_back(case: Case, standing: ConsentState) -> list[Found]:
+def taken_back(case: Case, standing: ConsentState, consents: Consents) -> list[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a withdrawal or refusal in scope that no later consent lifts."""
     reasons: list[Found] = []
     if standing.nos:
         for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
             if nos := [no for no in standing.nos if no.kind == state]:
-                reasons.append(_said(case, code, nos))
+                reasons.append(_said(case, code, nos, consents))
     return reasons
 
 
@@ -75,7 +75,7 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
         other = case.for_purpose(purpose)
         consents = Consents(other)
         stops, _ = stopped(other, consents)
-        for reason in (*stops, *taken_back(other, consents.standing((case.send.controller_id,)))):
+        for reason in (*stops, *taken_back(other, consents.standing((case.send.controller_id,)), consents)):
             reasons.setdefault(reason.code, reason)
     return [reason for code, reason in reasons.items() if code not in told]
 
@@ -92,10 +92,7 @@ def _refused(case: Case) -> list[str]:
     )
 
 
-def _said(case: Case, code: str, nos: Iterable[No]) -> Found:
+def _said(case: Case, code: str, nos: Iterable[No], consents: Consents) -> Found:
     newest = max(nos, key=lambda no: no.said)
-    return Found(
-        code,
-        tuple(sorted({no.fact for no in nos})),
-        {"date": day(newest.said.first, case.policy.timezone)},
-    )
+    says = {"date": day(newest.said.first, case.policy.timezone), **consents.uncounted(newest)}
+    return Found(code, tuple(sorted({no.fact for no in nos})), says)

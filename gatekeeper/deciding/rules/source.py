@@ -9,7 +9,7 @@ from gatekeeper.deciding.rules.terms import terms_in_force
 from gatekeeper.ground.times import months_after
 from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
-from schemas.events import Batch, Consent, Notice, Source, Succession
+from schemas.events import Batch, Consent, Source, Succession
 
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
 
@@ -35,7 +35,11 @@ def active(case: Case, source: Source) -> bool:
 
 
 def state(case: Case, source: Source) -> list[Found]:
-    """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
+    """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, SOURCE_NOT_YET, RETENTION_OVER, ENTRUSTED_COMMINGLED, SOURCE_STALE.
+
+    Of a source in any lane. One that is still to come clears nothing yet. One whose retention is over must be deleted
+    or got anew (rule 8.3.52).
+    """
     batch, id_ = case.batch(source), source.source_id
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
     reasons = []
@@ -43,6 +47,10 @@ def state(case: Case, source: Source) -> list[Found]:
         reasons.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
         reasons.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
+    if source.acquired_at and case.span(source.acquired_at).first > case.at + case.policy.skew_ms * 1000:
+        reasons.append(Found("SOURCE_NOT_YET", (id_,), {"source": id_, "date": case.day(source.acquired_at)}))
+    if (ends := _retained_until(case, source, batch)) is not None:
+        reasons.append(Found("RETENTION_OVER", facts, {"source": id_, "date": case.day(ends)}))
     for point in source.contact_points:
         if point.derived_from and case.is_here(point.id) and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
             reasons.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
@@ -51,6 +59,14 @@ def state(case: Case, source: Source) -> list[Found]:
         if not last or months_after(max(last), months, case.policy.timezone) < case.at:
             reasons.append(Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)}))
     return reasons
+
+
+def _retained_until(case: Case, source: Source, batch: Batch | None) -> str | None:
+    """The end of the retention of a source or its list, if that is past. The latest of a source's versions counts."""
+    versions = (one for one in case.facts.sources if one.source_id == source.source_id)
+    own = max((one.retention_until for one in versions if one.retention_until), key=case.span, default=None)
+    ends = [end for end in (own, batch.retention_until if batch else None) if end and case.span(end).last < case.at]
+    return min(ends, key=case.span, default=None)
 
 
 def uncovered(case: Case, sources: Sequence[Source]) -> Found:
@@ -75,8 +91,9 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     sender, purpose = case.send.controller_id, case.send.purpose
     notice_id = (consent.notice_id if consent else None) or source.notice_id
     by_consent = consent is not None and consent.notice_id is not None
-    notice = case.notice(notice_id, case.seen_at(consent) if consent and by_consent else source.acquired_at)
-    told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
+    when = case.seen_at(consent) if consent and by_consent else source.acquired_at
+    notice = case.notice(notice_id, when)
+    told = case.covered_by(source.purposes_told, source.acquired_at) or case.stated_by(notice, case.shown(when))
     reasons: list[Found] = []
     facts = (source.source_id, f"notice/{notice_id}") if notice_id else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
@@ -112,12 +129,13 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     says = {"collector": case.party(source.collected_by), "terms": source.terms_id or "-", "purpose": case.send.purpose}
     covered = True
     if current := terms_in_force(case, source):
-        published, terms = current
-        outside = [party for party in (case.send.controller_id, source.collected_by) if party not in terms.parties]
+        parties = current.terms.parties
+        outside = [party for party in (case.send.controller_id, source.collected_by) if party not in parties]
         if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
-        covered = case.covered_by(terms.purposes) and (
-            (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= published) or _told(case, source)
+        covered = case.agreed_by(current.terms, current.arrived) and (
+            (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= current.since)
+            or _told(case, source)
         )
     elif policy.asks_for("JOINT_USE_TERMS_MISSING"):
         yield Found("JOINT_USE_TERMS_MISSING", facts, says)
@@ -137,7 +155,7 @@ def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[
         return
     closed = deal is not None and case.span(deal.closed_at).last <= case.at
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
-    covered = bool(deal and case.covered_by(deal.old_purposes))
+    covered = bool(deal and case.covered_by(deal.old_purposes, source.acquired_at))
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
     if rule and not (closed and covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
@@ -151,7 +169,7 @@ def own_use(case: Case, source: Source) -> tuple[Found, ...]:
     trust = source.entrustment
     if not case.policy.asks_for("ENTRUSTED_OWN_USE"):
         return ()
-    if trust and trust.entruster == case.send.controller_id and case.covered_by(trust.purposes):
+    if trust and trust.entruster == case.send.controller_id and case.covered_by(trust.purposes, source.acquired_at):
         return ()
     entruster = case.party(trust.entruster) if trust else "-"
     return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": entruster}),)
@@ -164,15 +182,18 @@ def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
     return (Found("SOURCE_UNKNOWN", (source.source_id,), {"source": source.source_id, "method": source.method}),)
 
 
-def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
-    """True if a notice has items a to f for the sender and states this source's true route.
+def states_route(case: Case, source: Source, consent: Consent) -> bool:
+    """True if a consent's form has items a to f for the sender, and states this source's true route.
 
     The notice is the sender's, or another's that names the sender and covers the purpose (rule 7.5.24).
     """
+    notice = case.form_of(consent)
     if notice is None or not notice.complete or notice.states_route != route(source) or misrouted(source):
         return False
     sender = case.send.controller_id
-    return notice.controller_id == sender or (sender in notice.names and case.covered_by(notice.purposes))
+    return notice.controller_id == sender or (
+        sender in notice.names and case.stated_by(notice, case.shown(case.seen_at(consent)))
+    )
 
 
 def misrouted(source: Source) -> bool:
@@ -192,7 +213,9 @@ def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
 
 def _told(case: Case, source: Source) -> bool:
     notice = case.notice(source.notice_id, source.acquired_at)
-    return case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
+    return case.covered_by(source.purposes_told, source.acquired_at) or case.stated_by(
+        notice, case.shown(source.acquired_at)
+    )
 
 
 def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:

@@ -142,7 +142,10 @@ def _unregistered(purpose: str, registered: Iterable[str]) -> dict[str, str]:
 
 
 def suspended(case: Case) -> tuple[Found, ...]:
-    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before the start is ignored."""
+    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before the start is ignored.
+
+    `stops` tells whether this stops the class of the send, or is a note.
+    """
     controller = case.reference.controllers[case.send.controller_id]
     since, until = controller.suspended_since, controller.suspended_until
     if since is None and until is None:
@@ -153,6 +156,12 @@ def suspended(case: Case) -> tuple[Found, ...]:
         return ()
     says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
     return (Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says),)
+
+
+def stops(case: Case) -> bool:
+    """True if a suspension of the controller stops the class of the send. One that names no class stops all three."""
+    suspends = case.reference.controllers[case.send.controller_id].suspends
+    return suspends is None or case.send.message_class in suspends
 
 
 def unplaced(case: Case) -> tuple[Found, ...]:
