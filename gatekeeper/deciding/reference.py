@@ -18,6 +18,7 @@ from schemas.events import (
     PolicyVersion,
     ProviderCheck,
     Purpose,
+    PurposeResolution,
     Register,
     Template,
     VersionResolution,
@@ -26,7 +27,7 @@ from schemas.events import (
 PURPOSES = "purpose/*"
 """The name of all records of purposes together. Any of them can change the meaning of another."""
 Versioned = Notice | JointUseTerms | Batch | Template
-Referred = Versioned | VersionResolution | Purpose | Controller | PolicyVersion | Register
+Referred = Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -132,7 +133,7 @@ class Reference:
         key, content = f"{model.kind}/{model.id}", value
         self.revision += 1
         match model:
-            case VersionResolution() if model.of.startswith("purpose/"):
+            case PurposeResolution():
                 if not model.by_two:
                     return value
                 self._told.add(model.of.partition("/")[2])

@@ -37,7 +37,7 @@ INVALID = {
     "mail_date_past": ("mail_date_past", "mail_date"),
     "confirmation": ("confirmation_incomplete", "source_id"),
     "class_differs": ("class_differs", "message_class"),
-    "template_differs": ("class_differs", "template_id"),
+    "template_advertises": ("class_differs", "template_id"),
     "class_not_registered": ("class_not_registered", "template_id"),
     "ground_missing": ("ground_missing", "ground"),
     "delivery": ("delivery_missing", "delivery"),

@@ -33,7 +33,7 @@ from schemas.events.reference import (
     ShownPerson,
     Template,
 )
-from schemas.events.resolutions import Resolution, VersionResolution
+from schemas.events.resolutions import PurposeResolution, Resolution, VersionResolution
 from schemas.events.results import Fate, Replaced, Result
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
@@ -74,6 +74,7 @@ __all__ = [
     "ProviderCheck",
     "Provision",
     "Purpose",
+    "PurposeResolution",
     "Recall",
     "Reemission",
     "Reference",

@@ -9,6 +9,8 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from schemas.events.staff import TwoManagers, two_managers
 from schemas.values import Id, Line, Model, Offset, Version, ZonedTime
 
+PURPOSE = "purpose/"
+
 
 class Resolution(Model):
     """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more.
@@ -28,22 +30,17 @@ class Resolution(Model):
     at: ZonedTime
 
 
-RESOLVED = ("notice", "template", "joint_use_terms", "batch", "purpose")
-"""The kinds of records of which two managers may say that they were always right."""
-
-
 class VersionResolution(Model):
     """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
 
-    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first. Of
-    a purpose it says that forms with a wider purpose told it from the beginning (rule 8.2.45).
+    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
     `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
     v: Version
     kind: Literal["resolution"]
     id: Id
-    of: Annotated[str, StringConstraints(pattern=rf"^({'|'.join(RESOLVED)})/[A-Za-z0-9][^/]{{0,63}}$")]
+    of: Annotated[str, StringConstraints(pattern=r"^(notice|template|joint_use_terms|batch)/[A-Za-z0-9][^/]{0,63}$")]
     version: Annotated[int, Field(ge=1, lt=2**31)]
     by: TwoManagers
     evidence_ref: Id
@@ -55,12 +52,36 @@ class VersionResolution(Model):
         return two_managers(self.by)
 
 
+class PurposeResolution(Model):
+    """The statement of two managers that forms for a wider purpose told a purpose from the beginning (rule 8.2.45).
+
+    `id`: of the statement. `of`: purpose/id. `by`: the two managers. `evidence_ref`: where the form is kept.
+    `at`: when.
+    """
+
+    v: Version
+    kind: Literal["resolution"]
+    id: Id
+    of: Annotated[str, StringConstraints(pattern=rf"^{PURPOSE}[A-Za-z0-9][^/]{{0,63}}$")]
+    by: TwoManagers
+    evidence_ref: Id
+    at: ZonedTime
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the resolution."""
+        return two_managers(self.by)
+
+
 def _subject(value: Any) -> str:
-    """The form of a resolution: `of` names a version, and any other one an unreadable record."""
-    named = "of" in value if isinstance(value, dict) else isinstance(value, VersionResolution)
-    return "version" if named else "record"
+    """The form of a resolution: `of` names a purpose or a version, and any other one an unreadable record."""
+    of = value.get("of") if isinstance(value, dict) else getattr(value, "of", None)
+    return "record" if of is None else "purpose" if str(of).startswith(PURPOSE) else "version"
 
 
 AnyResolution = Annotated[
-    Annotated[Resolution, Tag("record")] | Annotated[VersionResolution, Tag("version")], Discriminator(_subject)
+    Annotated[Resolution, Tag("record")]
+    | Annotated[VersionResolution, Tag("version")]
+    | Annotated[PurposeResolution, Tag("purpose")],
+    Discriminator(_subject),
 ]

@@ -31,6 +31,7 @@ from schemas.events import (
     PersonEvent,
     ProviderCheck,
     Purpose,
+    PurposeResolution,
     Register,
     Scope,
     Send,
@@ -140,6 +141,11 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (Notice, "image_sha256"): "gatekeeper.index.act_log",
     (Template, "notice_id"): "gatekeeper.engine.asks",
     (Batch, "recorded_at"): "gatekeeper.knowledge.file_arrival.filed",
+    (PurposeResolution, "id"): "gatekeeper.deciding.reference.Reference",
+    (PurposeResolution, "of"): "gatekeeper.deciding.reference.Reference",
+    (PurposeResolution, "by"): "gatekeeper.deciding.reference.Reference",
+    (PurposeResolution, "evidence_ref"): "gatekeeper.index.act_log",
+    (PurposeResolution, "at"): "gatekeeper.index.act_log",
     (VersionResolution, "id"): "gatekeeper.deciding.reference.Reference",
     (VersionResolution, "of"): "gatekeeper.deciding.reference.Reference",
     (VersionResolution, "by"): "gatekeeper.deciding.reference.Reference",
@@ -159,7 +165,17 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "suppressions": (Suppression,),
     "confirmations": (Ask,),
     "acts": (HeldRelease,),
-    "reference": (Purpose, Controller, Notice, JointUseTerms, Batch, Template, Register, VersionResolution),
+    "reference": (
+        Purpose,
+        Controller,
+        Notice,
+        JointUseTerms,
+        Batch,
+        Template,
+        Register,
+        VersionResolution,
+        PurposeResolution,
+    ),
 }
 PARTS = (SendContactPoint, Match, SourceContactPoint, ProviderCheck, Succession, Entrustment, Scope, ShownPerson)
 EVERY = (Send, *(model for models in MODELS.values() for model in models), *PARTS)

@@ -345,8 +345,9 @@ def batch(**fields: Any) -> Event:
 
 
 def resolution(**fields: Any) -> Event:
-    value = {"v": 1, "kind": "resolution", "id": "Z-1", "version": 1, "by": MANAGERS, "evidence_ref": "minutes-1"}
-    return "reference", bare({**value, "at": "2026-11-20T10:00:00+09:00", **fields})
+    value = {"v": 1, "kind": "resolution", "id": "Z-1", "by": MANAGERS, "evidence_ref": "minutes-1"}
+    more = {} if str(fields.get("of")).startswith("purpose/") else {"version": 1}
+    return "reference", bare({**value, **more, "at": "2026-11-20T10:00:00+09:00", **fields})
 
 
 def gap(feed: str, *controllers: str, **fields: Any) -> Event:

@@ -19,6 +19,7 @@ OPTIONS: dict[Field, str] = {
     "reason": "--reason",
     "evidence": "--evidence",
     "since": "--from",
+    "suspends": "--class",
     "until": "--until",
     "and_by": "--and-by",
 }

@@ -33,7 +33,7 @@ def disagreeing(case: Case) -> tuple[Found, ...]:
     if case.marketing(send.purpose) != (class_ in ADVERTISING):
         return _invalid("class_differs", {"class": class_, "purpose": send.purpose})
     if class_ not in ADVERTISING and (channels := _advertises(case)):
-        return _invalid("template_differs", {**template, "channels": channels})
+        return _invalid("template_advertises", {**template, "channels": channels})
     if class_ != "marketing" and not shows(case, class_):
         return _invalid("class_not_registered", {**template, "channel": send.channel})
     if class_ in OWED and not _grounded(send):
