@@ -69,7 +69,7 @@ def main() -> None:
             list(zip(cases, standings, read, strict=True)),
         ),
         "channel and display": (
-            lambda one: [*channel.opted_in(*one), *channel.displayed(one[0]), *channel.unreleased(one[0])],
+            lambda one: [*channel.opted_in(*one, None), *channel.displayed(one[0]), *channel.unreleased(one[0])],
             both,
         ),
         "order": (lambda found: ordered(found.reasons), bases),
