@@ -42,7 +42,8 @@ class Since(NamedTuple):
 class Reference:
     """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
-    `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals.
+    `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals. Of notices
+    and terms it is always the latter, as a wide purpose covers what was registered by their arrival (rule 8.2.45).
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask.
@@ -160,13 +161,13 @@ class Reference:
                 had = self.companies.get(model.id, Since(arrived, by_two=False))
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
             case JointUseTerms():
-                content = _kept(self.terms, model, value, arrived)
+                content = _kept(self.terms, model, value, arrived).listed
             case Notice():
-                content = _kept(self._notices, model, value, arrived)
+                content = _kept(self._notices, model, value, arrived).listed
             case Batch():
-                content = _kept(self._batches, model, value, arrived)
+                content = _kept(self._batches, model, value, arrived).named
             case Template():
-                content = _kept(self._templates, model, value, arrived)
+                content = _kept(self._templates, model, value, arrived).named
         if key.startswith("template/"):
             asking = {id_: template for id_, template in self.templates.items() if template.ask_complete}
             self.ask = asking[min(asking)] if asking else None
@@ -185,7 +186,7 @@ class Reference:
         return versions[kind].get(id_)
 
 
-def _kept(into: dict[str, Versions[M]], model: M, value: bytes, arrived: int) -> bytes:
+def _kept(into: dict[str, Versions[M]], model: M, value: bytes, arrived: int) -> Versions[M]:
     versions = into.setdefault(model.id, Versions())
     versions.add(model.id, model, value, arrived)
-    return versions.named
+    return versions

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gatekeeper.audit.checks.by_hash import ByHash
+from gatekeeper.audit.checks.replay import replay
 from gatekeeper.cli.decide import command
 from gatekeeper.deciding.answer import answer, coded, rendered, sentence
 from gatekeeper.deciding.decide import decide
@@ -23,6 +25,7 @@ from schemas.decision import Decision
 from schemas.events import Send
 from tests.support import invented
 from tests.support.golden_cases import CASES, decided, events
+from tests.support.records import Named, of_case
 from tests.support.world import key_folder
 
 
@@ -65,6 +68,14 @@ def test_a_later_yes_that_does_not_count_then_the_refusals_sentence_names_it() -
     assert "R-1" in sentence(first, "ja")
     assert "no date or no evidence" in sentence(first, "en")
     assert "R-1" not in sentence(decided(CASES["G02"]).reasons[0], "en")
+
+
+def test_golden_cases_recorded_then_each_replays_from_what_its_record_names() -> None:
+    findings = {}
+    for name, case in CASES.items():
+        record, reference = of_case(case)
+        findings[name] = replay(record, ByHash(Named(reference))).finding
+    assert {name: finding for name, finding in findings.items() if finding not in ("same", "told")} == {}
 
 
 def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:
