@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple, cast
 
 import msgspec
@@ -13,7 +13,7 @@ from gatekeeper.ground import times
 from gatekeeper.ground.times import LONG_AGO, Span
 from gatekeeper.policy.policy import Policy
 from schemas.audit import Address
-from schemas.events import Batch, Consent, JointUseTerms, Notice, Purpose, Send, Source, Suppression, Template
+from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
 from schemas.plain_send import PlainSend
 
 UNREAD = ("not_an_address", "incomplete", "missing")
@@ -114,40 +114,32 @@ class Case(msgspec.Struct, frozen=True):
         registered = self.purpose(purpose)
         return registered is not None and registered.marketing
 
-    def covered_by(self, named: Collection[str], written: str | None) -> bool:
+    def covered_by(self, named: Collection[str], said: int | None) -> bool:
         """True if one of these purposes covers the send's.
 
-        So of a consent, and of purposes told, taken over or entrusted (rule 7.1.8). A purpose above the send's covers
-        it if the send's was registered by the end of that day (rule 8.2.45).
-        `written`: the time of the yes, or of the source; None if it is undated.
+        So of a consent, terms of joint use, and purposes told, taken over or entrusted (rule 7.1.8). A purpose above
+        the send's covers it if the send's was registered by the end of that day (rule 8.2.45).
+        `said`: the instant of the yes or the source, or of the terms' arrival (microseconds); None if undated.
         """
-        if self.send.purpose in named:
-            return True
-        if self.covering.above.isdisjoint(named):
-            return False
-        since = self.covering.since
-        return since is None or (written is not None and since <= self.span(self.day(written)).last)
-
-    def stated_by(self, notice: Notice | None, shown: int | None) -> bool:
-        """True if a notice covers the send's purpose, as `covered_by` for the day on which its version arrived.
-
-        `shown`: the instant (microseconds) at which it was in force; None = undated.
-        """
-        return notice is not None and self._covered_since(
-            notice.purposes, lambda: self.reference.notice_arrived(notice.id, shown)
-        )
-
-    def agreed_by(self, terms: JointUseTerms, arrived: int) -> bool:
-        """True if terms of joint use cover the send's purpose; `arrived`: that of their version (milliseconds)."""
-        return self._covered_since(terms.purposes, lambda: arrived)
-
-    def _covered_since(self, named: Collection[str], arrived: Callable[[], int]) -> bool:
         if self.send.purpose in named:
             return True
         if self.covering.above.isdisjoint(named):
             return False
         since, zone = self.covering.since, self.policy.timezone
-        return since is None or since <= times.span(times.day(arrived() * 1000, zone), zone).last
+        return since is None or (said is not None and since <= times.span(times.day(said, zone), zone).last)
+
+    def stated_by(self, notice: Notice | None, shown: int | None) -> bool:
+        """True if a notice covers the send's purpose, as `covered_by` for the arrival of its version.
+
+        `shown`: the instant (microseconds) at which it was in force; None = undated.
+        """
+        if notice is None:
+            return False
+        return self.covered_by(notice.purposes, self.reference.notice_arrived(notice.id, shown) * 1000)
+
+    def told_by(self, source: Source, purposes: Collection[str]) -> bool:
+        """True if purposes that came with a source cover the send's."""
+        return self.covered_by(purposes, self.span(source.acquired_at).first if source.acquired_at else None)
 
     @property
     def stops(self) -> tuple[Hit, ...]:

@@ -15,7 +15,7 @@ from gatekeeper.deciding.scope import READ_WIDE, is_known
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
-from schemas.events import Consent, Source
+from schemas.events import Source
 
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
 
@@ -150,7 +150,7 @@ class Consents:
         """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""
         givens = self._given_to.get(parties)
         if givens is None:
-            givens = [event for event in self.proof.yeses if not _differs(self.case, event, parties)]
+            givens = [event for event in self.proof.yeses if not _differs(self.proof, event, parties)]
             if len(givens) > 1:
                 givens.sort(
                     key=lambda event: (self.proof.when(event).last, EXPIRED in self.proof.faults(event)), reverse=True
@@ -212,8 +212,8 @@ class Consents:
         if not candidates:
             return ()
         candidates.sort(key=lambda event: self.proof.when(event).last, reverse=True)
-        nearest = min(candidates, key=lambda event: len(_differs(self.case, event, parties)))
-        return self._found(_differs(self.case, nearest, parties), nearest)
+        nearest = min(candidates, key=lambda event: len(_differs(self.proof, event, parties)))
+        return self._found(_differs(self.proof, nearest, parties), nearest)
 
     def _found(self, codes: Iterable[str], event: HeldConsent) -> tuple[Found, ...]:
         return tuple(Found(code, (event.record_id,), self._says(code, event)) for code in codes)
@@ -249,13 +249,13 @@ def handed_by(source: Source) -> Iterable[str]:
         yield source.entrustment.entruster
 
 
-def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str, ...]:
+def _differs(proof: Proof, event: HeldConsent, parties: tuple[str, ...]) -> tuple[str, ...]:
     """The differences between a consent and the send, each as its reason code; () = in scope."""
-    send = case.send
+    case, send = proof.case, proof.case.send
     differs = []
     if event.controller_id not in parties:
         differs.append("CONTROLLER_MISMATCH")
-    if not case.covered_by((str(event.purpose),), event.event_time):
+    if not case.covered_by((str(event.purpose),), proof.said(event)):
         differs.append("PURPOSE_NOT_COVERED")
     if send.channel not in event.channels:
         differs.append("CHANNEL_NOT_CONSENTED")

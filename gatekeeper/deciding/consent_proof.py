@@ -72,6 +72,10 @@ class Proof:
             span = self._when[id(event)] = self._spoken(event)
         return span
 
+    def said(self, event: HeldConsent) -> int | None:
+        """The instant of the earliest word of a consent, in microseconds; None if it is undated."""
+        return self.when(event).first if event.event_time else None
+
     def _spoken(self, event: HeldConsent) -> Span:
         span = self.case.span
         if event.state not in GIVEN_STATES:
@@ -197,7 +201,7 @@ class Proof:
         """True if a consent covers purpose, channel and contact point of the send."""
         case = self.case
         return (
-            case.covered_by((str(event.purpose),), event.event_time)
+            case.covered_by((str(event.purpose),), self.said(event))
             and case.send.channel in event.channels
             and case.was_here(event.contact_point_id, case.span(event.event_time) if event.event_time else LONG_AGO)
         )

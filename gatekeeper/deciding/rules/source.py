@@ -93,7 +93,7 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     by_consent = consent is not None and consent.notice_id is not None
     when = case.seen_at(consent) if consent and by_consent else source.acquired_at
     notice = case.notice(notice_id, when)
-    told = case.covered_by(source.purposes_told, source.acquired_at) or case.stated_by(notice, case.shown(when))
+    told = case.told_by(source, source.purposes_told) or case.stated_by(notice, case.shown(when))
     reasons: list[Found] = []
     facts = (source.source_id, f"notice/{notice_id}") if notice_id else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
@@ -133,7 +133,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
         outside = [party for party in (case.send.controller_id, source.collected_by) if party not in parties]
         if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
-        covered = case.agreed_by(current.terms, current.arrived) and (
+        covered = case.covered_by(current.terms.purposes, current.arrived * 1000) and (
             (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= current.since)
             or _told(case, source)
         )
@@ -155,7 +155,7 @@ def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[
         return
     closed = deal is not None and case.span(deal.closed_at).last <= case.at
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
-    covered = bool(deal and case.covered_by(deal.old_purposes, source.acquired_at))
+    covered = bool(deal and case.told_by(source, deal.old_purposes))
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
     if rule and not (closed and covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
@@ -169,7 +169,7 @@ def own_use(case: Case, source: Source) -> tuple[Found, ...]:
     trust = source.entrustment
     if not case.policy.asks_for("ENTRUSTED_OWN_USE"):
         return ()
-    if trust and trust.entruster == case.send.controller_id and case.covered_by(trust.purposes, source.acquired_at):
+    if trust and trust.entruster == case.send.controller_id and case.told_by(source, trust.purposes):
         return ()
     entruster = case.party(trust.entruster) if trust else "-"
     return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": entruster}),)
@@ -213,9 +213,7 @@ def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
 
 def _told(case: Case, source: Source) -> bool:
     notice = case.notice(source.notice_id, source.acquired_at)
-    return case.covered_by(source.purposes_told, source.acquired_at) or case.stated_by(
-        notice, case.shown(source.acquired_at)
-    )
+    return case.told_by(source, source.purposes_told) or case.stated_by(notice, case.shown(source.acquired_at))
 
 
 def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:
