@@ -43,7 +43,7 @@ class Reference:
     """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
     `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals. Of notices
-    and terms it is always the latter, as a wide purpose covers what was registered by their arrival (rule 8.2.45).
+    and terms it is always the latter: a wide purpose covers what was registered by then (rule 8.2.45).
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask.
