@@ -32,8 +32,10 @@ def record() -> dict[str, Any]:
 
 
 def value_of(record: dict[str, Any], name: str) -> bytes:
-    """The bytes of the record of `reference` that a decision names."""
-    return BYTES[record["facts"]["refs"][name]]
+    """The bytes of the record of `reference` that a decision names, alone or by the list of its one version."""
+    value = BYTES[record["facts"]["refs"][name]]
+    listed = orjson.loads(value)
+    return BYTES[listed[0][1]] if isinstance(listed, list) else value
 
 
 def signers(*lines: staff.Line, origin: str = staff.ORIGIN, arrived: int = invented.T) -> ReferenceSigners:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.deciding.reference import Reference
-from schemas.codec import decode
+from schemas.codec import canonical, decode
 from tests.support import invented
 from tests.support.invented import T
 from tests.support.records import Named
@@ -19,10 +21,16 @@ def put(reference: Reference, event: invented.Event, arrived: int) -> bytes:
     return reference.put(decode("reference", None, value), value, arrived)
 
 
-def test_one_record_then_its_own_bytes_are_named_and_a_copy_is_no_version() -> None:
+def test_one_form_then_it_is_named_with_its_arrival_and_a_copy_is_no_version() -> None:
     reference, event = Reference(), invented.notice()
-    assert put(reference, event, CAME) == orjson.dumps(event[1])
-    assert put(reference, event, T) == orjson.dumps(event[1])
+    named = canonical([[CAME, sha256(orjson.dumps(event[1])).hexdigest()]])
+    assert put(reference, event, CAME) == named
+    assert put(reference, event, T) == named
+
+
+def test_one_template_then_its_own_bytes_are_named() -> None:
+    reference, event = Reference(), invented.template()
+    assert put(reference, event, CAME) == put(reference, event, T) == orjson.dumps(event[1])
 
 
 def test_several_versions_then_the_one_that_had_arrived_is_in_force() -> None:
