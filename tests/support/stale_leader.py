@@ -99,11 +99,11 @@ def leads(exchange: Exchange, tp: TopicPartition) -> bool:
     return found.get((tp.topic, tp.partition)) in (0, UNKNOWN_LEADER_EPOCH)
 
 
-def trials(cluster: Cluster, prefix: str, folder: Path, script: Path | None = None, *, count: int = TRIALS) -> Trials:
-    """Returns what came of so many trials that count; `script` runs another worker than the product's own."""
+def trials(cluster: Cluster, prefix: str, folder: Path, *, count: int = TRIALS) -> Trials:
+    """Returns what came of so many trials that count."""
     world = World(cluster.bootstrap, prefix, partitions=1, max_lag=60.0).create()
     world.people(["r1"])
-    with world.process(folder / "worker.log", script, broker=cluster.proxy.bootstrap) as worker:
+    with world.process(folder / "worker.log", broker=cluster.proxy.bootstrap) as worker:
         stage = Stage(cluster, world)
         stage.decide(["r1"], "first")
         stage.place()
