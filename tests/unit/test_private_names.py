@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import tempfile
 from importlib.metadata import version
+from unittest.mock import AsyncMock
 
 import aiokafka
 import aiokafka.conn
@@ -27,6 +28,7 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
 from streams.client.batches import Batches
 from streams.worker.app import create_app
+from streams.worker.clients import Clients
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "kafka-python": "3.0.12", "mode-streaming": "0.7.1"}
 
@@ -131,6 +133,23 @@ def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names(
     assert "self.cluster = ClusterMetadata(" in inspect.getsource(aiokafka.AIOKafkaClient.__init__)
     assert "self._client = AIOKafkaClient(" in inspect.getsource(aiokafka.AIOKafkaConsumer.__init__)
     assert "self.cluster.update_metadata(" in inspect.getsource(aiokafka.AIOKafkaClient.bootstrap)
+
+
+def test_a_fetch_that_waits_to_be_tried_again_then_a_reader_stops_in_order(monkeypatch: pytest.MonkeyPatch):
+    class Waiting:
+        async def close(self):  # as aiokafka's fetcher does with each of its tasks
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+    async def stopped():
+        reader, closed = Clients(Settings(broker="127.0.0.1:1", prefix="t.")).reader(), []
+        reader._fetcher = Waiting()
+        monkeypatch.setattr(reader._client, "close", AsyncMock(side_effect=lambda: closed.append(True)))
+        await reader.stop()
+        return closed
+
+    assert asyncio.run(stopped()) == [True]
 
 
 def test_aiokafka_then_it_asks_about_the_topics_given_to_a_client_without_a_call():
