@@ -1,22 +1,24 @@
-"""Sessions in memory, identified by a cookie, with the rights of their users and the check of their forms."""
+"""Sessions in memory, identified by a cookie: the rights of their users, the limit of their acts, their forms."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
 from time import monotonic
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from gatekeeper.console.act_limits import ActsBarred
 from gatekeeper.http.connections import client
-from gatekeeper.index.access import Access, everything
+from gatekeeper.index.access import ROLES, Access, Grant, everything
+from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff.act_kinds import ACT_KINDS
 from gatekeeper.staff.roles import VIEWS
+from gatekeeper.staff.roster import Member, Roster
+from schemas.audit import Acts
 from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
@@ -27,6 +29,11 @@ PROVIDER_SECONDS = 3_600.0
 MAX_SESSIONS = 1_000
 FIELDS = 2_000
 """The largest number of fields in a form."""
+
+
+ActsBarred = Literal["no_staff", "not_staff", "no_key"]
+"""The bar to a user's acts: nobody is on record, the user is not, or the signer is not."""
+NO_ACTS = Grant(roles=("viewer",))
 
 
 class SignInNeeded(Exception):
@@ -219,3 +226,32 @@ async def posted(request: Request) -> FormData:
 
 Viewer = Annotated[Session, Depends(may("see"))]
 Form = Annotated[FormData, Depends(posted)]
+
+
+def permitted(
+    access: Access, user: str, roster: Roster, *, acts: Acts, at: int, console: PersonKey | None, own: PersonKey | None
+) -> tuple[Access, ActsBarred | None]:
+    """The access of a user, limited to acts that the worker does not refuse for the person, and any bar.
+
+    `at`: now, in milliseconds. `console`: the key with which the console vouches. `own`: the user's own key, where the
+    console runs for one person. Views are never limited.
+    """
+    if roster.began is None:
+        return (access, None) if acts == "unsigned" else (replace(access, within=NO_ACTS), "no_staff")
+    person = roster.member(user, at)
+    if person is None or not person.roles:
+        return replace(access, within=NO_ACTS), "not_staff"
+    if not _on_record(console or own, roster, at):
+        return replace(access, within=NO_ACTS), "no_key"
+    return replace(access, within=_limit(person)), None
+
+
+def _on_record(key: PersonKey | None, roster: Roster, at: int) -> bool:
+    holder = roster.member(key.by, at) if key else None
+    return key is not None and holder is not None and key.key in holder.keys
+
+
+def _limit(person: Member) -> Grant:
+    roles = tuple(role for role in ROLES if role in person.roles)
+    limits = None if person.controllers is None else tuple(sorted(person.controllers))
+    return Grant(roles=roles, controllers=limits) if roles else NO_ACTS

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
-from gatekeeper.console.act_limits import permitted
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, PartitionOffset
 from gatekeeper.console.limits import Attempts, Limit, Slots
 from gatekeeper.console.reference_view import Registrations
-from gatekeeper.console.session import Session, Sessions
+from gatekeeper.console.session import Session, Sessions, permitted
 from gatekeeper.console.signings import Signings
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
