@@ -27,8 +27,8 @@ WRITE_SECONDS = 20.0
 """Seconds for an acknowledgement; within that time a producer survives the restart of a broker."""
 
 
-class Consumer(AIOKafkaConsumer):
-    """A consumer that stops in order. aiokafka's own stop is cancelled by a fetch that waits to be tried again."""
+class AssignedConsumer(AIOKafkaConsumer):
+    """A consumer without a group that stops in order. aiokafka's own stop is cancelled by a fetch that waits to be tried again."""
 
     async def stop(self) -> None:
         """Disconnects; passes on no cancellation but the caller's."""
@@ -61,7 +61,7 @@ class Clients:
         `wait_ms`: milliseconds for which the broker keeps a fetch open while it has no records. `value`: applied to
         each record's value as soon as it is inflated; its result is kept.
         """
-        reader = Consumer(
+        reader = AssignedConsumer(
             **self._how(),
             enable_auto_commit=False,
             isolation_level="read_committed",
