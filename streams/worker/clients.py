@@ -28,7 +28,10 @@ WRITE_SECONDS = 20.0
 
 
 class AssignedConsumer(AIOKafkaConsumer):
-    """A consumer without a group that stops in order. aiokafka's own stop is cancelled by a fetch that waits to be tried again."""
+    """A consumer without a group that stops in order.
+
+    aiokafka's own stop is cancelled by a fetch that waits to be tried again.
+    """
 
     async def stop(self) -> None:
         """Disconnects; passes on no cancellation but the caller's."""
