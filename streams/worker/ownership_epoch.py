@@ -354,6 +354,8 @@ class OwnershipEpoch:
                     self.waits_for = "facts"
                     await self._commits.settled()
                     continue
+            if not (fresh or batch.empty):  # no answer of the brokers since the batch came; its log may be another one
+                await context.followers.ends.stable((self._sends, self._acts.tp))
             if await self._prove():
                 continue  # facts may have come meanwhile
             if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts

@@ -1,4 +1,4 @@
-"""Facts are gone, and something else goes wrong at the same time: their loss is noted all the same."""
+"""A log is put back to an older state, and something else happens at the same time: the loss is noted all the same."""
 
 from __future__ import annotations
 
@@ -45,6 +45,12 @@ class World:
             log = self.kafka.logs[tp]
             log.put_back(log.ends(0, log.end - 1)[-1])
         self.it.network.restarted()
+
+    def ask(self, kind: str, campaign: str) -> None:
+        """Has a log take an act about a campaign, at once."""
+        for tp, rows in self.company.campaign(kind, campaign):
+            self.kafka.produce(None, None, tp, rows)
+            self.it.network.appended(tp)
 
     def refused_for(self, key: str) -> bool:
         """Tells whether the partition is refused for this reason, by the note beside the group's offset."""
@@ -104,6 +110,28 @@ def test_a_transport_that_ends_by_the_put_back_itself_then_the_loss_is_noted_fir
         await until(lambda: world.worker.machine.dead)
         assert world.refused_for(GONE)
         assert [type(error) for error in world.worker.ended] == [RestartError]
+
+    with simulation.replaced(1):
+        run(work, Random(1))
+
+
+def test_a_cancellation_on_a_log_that_was_put_back_then_it_is_not_taken_before_the_log_is_known_again(
+    tmp_path: Path,
+) -> None:
+    """A cancellation needs no facts, so nothing else asks the brokers after it came."""
+
+    async def work() -> None:
+        world = World(tmp_path)
+        await world.decide()
+        acts = TopicPartition(world.settings.topic("acts"), 0)
+        world.ask("handoff", "K-1")
+        await until(lambda: not Left(world.kafka, world.settings).places())
+        end = world.kafka.logs[acts].end
+        world.put_back(acts)
+        world.ask("handoff", "K-2")
+        world.ask("cancel", "K-2")  # stands where the worker reads on
+        await until(lambda: world.refused_for(REPLACED))
+        assert world.it.heads()[0].acts == end
 
     with simulation.replaced(1):
         run(work, Random(1))
