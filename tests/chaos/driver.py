@@ -64,6 +64,7 @@ class Hand:
             {
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
+                "max.in.flight": 1,  # as of `tests.support.world.World.producer`
                 "partitioner": "murmur2_random",
                 "message.timeout.ms": 0,
                 "socket.timeout.ms": FOREIGN_SECONDS * 1000,

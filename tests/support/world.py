@@ -282,6 +282,7 @@ class World:
             {
                 "bootstrap.servers": self.bootstrap,
                 "enable.idempotence": True,  # or a batch that is sent again stands behind later ones
+                "max.in.flight": 1,  # or a batch is lost where a new partition refuses it and takes the next one
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 500_000,
                 "log_level": 0,
