@@ -115,7 +115,7 @@ def test_a_transport_that_ends_by_the_put_back_itself_then_the_loss_is_noted_fir
         run(work, Random(1))
 
 
-def test_a_cancellation_on_a_log_that_was_put_back_then_it_is_not_taken_before_the_log_is_known_again(
+def test_a_cancellation_on_a_log_that_was_put_back_then_it_waits_until_that_is_known(
     tmp_path: Path,
 ) -> None:
     """A cancellation needs no facts, so nothing else asks the brokers after it came."""
