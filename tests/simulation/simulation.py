@@ -208,6 +208,8 @@ class Simulation:
 
     def check(self) -> dict[str, int]:
         """Checks every promise; returns what there was."""
+        for name in self.kafka.transactions:  # what is decided becomes visible, however few of its markers are there
+            self.kafka.settle(name)
         return promises.check(self.kafka, self.settings, self.packs, self.company)
 
     def digest(self) -> str:
