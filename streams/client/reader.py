@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, Self
@@ -288,7 +289,8 @@ class Reader:
                 fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
                 if not fetched:
                     # a client that lost its broker waits for ever; this request tells a quiet topic from a lost broker
-                    self._consumer.end_offsets(partitions)
+                    with suppress(KeyError):  # kafka-python leaves out a partition whose leader changes meanwhile
+                        self._consumer.end_offsets(partitions)
             interruption.look()
             yield [record for records in fetched.values() for record in records]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from kafka import KafkaConsumer, TopicPartition
 
 from gatekeeper.ground.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings
@@ -128,6 +129,19 @@ def test_following_from_now_then_only_what_comes_is_seen(settings: Settings) -> 
         out.write([(b"a", b"new")])
         assert next(news).value == b"new"
         assert [next(everything).value, next(everything).value] == [b"old", b"new"]
+
+
+def test_an_answer_without_a_partition_then_the_topic_is_quiet(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kafka-python raises a KeyError where a leader changes during the question."""
+
+    def lacks_one(self: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        raise KeyError(partitions[0])
+
+    monkeypatch.setattr(KafkaConsumer, "end_offsets", lacks_one)
+    with Reader(settings) as reader:
+        assert next(reader.following({"consents": {0: 0, 1: 0}}, seconds=0.01)) == []
 
 
 def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
