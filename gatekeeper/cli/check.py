@@ -87,8 +87,9 @@ def command(
         first = next(lines, None)
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
-        ours = tokens.prints if tokens is not None else {}
-        store = FactStore(ours=ours) if paths else FactStore(settings.group, settings.founder, ours=ours)
+        whose = () if paths else (settings.group, settings.founder)
+        ours, pair_key = (tokens.prints, tokens.pair_key) if tokens is not None else ({}, b"")
+        store = FactStore(*whose, ours=ours, pair_key=pair_key)
         ledger = Ledger()
         unread_facts = (
             _from_files(paths, store, at=at, zone=loaded.home[0].timezone)

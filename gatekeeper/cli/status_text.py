@@ -70,6 +70,8 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
     for wide in (worker["answer"] or {}).get("read_wide", ()):
         click.echo(text("cli.status_read_wide", **wide))
+    if people := (worker["answer"] or {}).get("nos_without_token"):
+        click.echo(text("cli.status_nos_without_token", people=f"{people:,}"))
     for use in (worker["answer"] or {}).get("token_keys", ()):
         if use["held"]:
             click.echo(text("cli.status_token_key", **_counted(use)))

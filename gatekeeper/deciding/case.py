@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple, cast
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -29,6 +29,21 @@ class Covering(NamedTuple):
 
     above: frozenset[str]
     since: int | None
+
+
+class Known(Protocol):
+    """The facts of a person and the reference data, by which a refusal is read."""
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the person."""
+
+    @property
+    def reference(self) -> Reference:
+        """The reference data that counts."""
+
+    def span(self, text: str, /) -> Span:
+        """The time span that a written time denotes."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -143,26 +158,8 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def stops(self) -> tuple[Hit, ...]:
-        """The suppressions in force: not corrected, not rejected, and not replaced by a later version.
-
-        A version replaces another only if it was not received earlier and names the person at least as surely.
-        """
-        hits = self.facts.suppressions
-        settling = [hit for hit in hits if _withdraws(hit.stop) or hit.stop.state == "upheld"]
-        if not settling:
-            return hits
-        return tuple(
-            hit
-            for hit in hits
-            if not _withdraws(hit.stop) and not any(self._settles(by, hit) for by in settling if by is not hit)
-        )
-
-    def _settles(self, by: Hit, hit: Hit) -> bool:
-        if (by.stop.kind, by.stop.suppression_id) != (hit.stop.kind, hit.stop.suppression_id) or by.score < hit.score:
-            return False
-        settled, lifted = self.span(hit.stop.received_at), self.span(by.stop.received_at)
-        later = lifted == settled or lifted.first >= settled.last
-        return later and (_withdraws(by.stop) or is_open(hit.stop))
+        """The suppressions in force: not corrected, not rejected, and not replaced by a later version."""
+        return in_force(self.facts.suppressions, self.span)
 
     @property
     def sender(self) -> str:
@@ -276,6 +273,29 @@ def plain(send: Send) -> Send:
     point.__dict__ = vars(send.contact_point)
     copy.__dict__ = {**vars(send), "contact_point": point}
     return cast("Send", copy)
+
+
+def in_force(hits: Sequence[Hit], span: Callable[[str], Span]) -> tuple[Hit, ...]:
+    """The suppressions that are not corrected, not rejected, and not replaced by a later version.
+
+    A version replaces another only if it was not received earlier and names the person at least as surely.
+    """
+    settling = [hit for hit in hits if _withdraws(hit.stop) or hit.stop.state == "upheld"]
+    if not settling:
+        return tuple(hits)
+    return tuple(
+        hit
+        for hit in hits
+        if not _withdraws(hit.stop) and not any(_settles(by, hit, span) for by in settling if by is not hit)
+    )
+
+
+def _settles(by: Hit, hit: Hit, span: Callable[[str], Span]) -> bool:
+    if (by.stop.kind, by.stop.suppression_id) != (hit.stop.kind, hit.stop.suppression_id) or by.score < hit.score:
+        return False
+    settled, said = span(hit.stop.received_at), span(by.stop.received_at)
+    later = said == settled or said.first >= settled.last
+    return later and (_withdraws(by.stop) or is_open(hit.stop))
 
 
 def is_open(stop: Suppression) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.case import Case, Known
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.ground.times import Span, day, months_after
 from schemas.events import GIVEN_STATES, Source
@@ -30,7 +30,7 @@ def minor(case: Case, yes: HeldConsent, spoken: Span) -> bool:
     )
 
 
-def guarded(case: Case, speaker: str | None, spoken: Span) -> bool:
+def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
     """True if no minor's consent lifts a refusal: a guardian's, or one of an unknown speaker after a guardian's yes."""
     if speaker == GUARDIAN:
         return True
@@ -53,7 +53,7 @@ def _words(case: Case) -> Iterator[str | None]:
         if event.expressed_by == GUARDIAN:
             yield event.event_time or event.recorded_at
     for hit in case.stops:
-        if hit.stop.expressed_by == GUARDIAN:
+        if hit.stop.expressed_by == GUARDIAN and not hit.stop.of_another:
             yield hit.stop.received_at
     for source in case.facts.sources:
         if source.may_be_minor:

@@ -10,8 +10,9 @@ from gatekeeper.deciding.case import Case, is_open
 from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
+from gatekeeper.deciding.redacted import changed
 from gatekeeper.deciding.refusals import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
-from gatekeeper.deciding.scope import READ_WIDE, is_known
+from gatekeeper.deciding.scope import ANOTHER_ID, READ_WIDE, is_known
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
@@ -81,6 +82,7 @@ class Consents:
         if stop.kind not in WILL_KINDS or (parties := bound(self.case, stop)) is None:
             return None, frozenset()
         wide = frozenset((READ_WIDE,)) if reads_wide(self.case, stop) else frozenset[str]()
+        wide |= {ANOTHER_ID} if stop.of_another else frozenset[str]()
         no = stop_of(self.case, stop)
         if is_open(stop):
             return no, wide
@@ -102,11 +104,10 @@ class Consents:
             cause = "child" if no.guarded and minor(self.case, yes, proof.when(yes)) else "over"
         return {"yes": yes.record_id, "not_counted": cause}
 
-    def refused(self, nos: Sequence[HeldConsent]) -> list[HeldConsent]:
+    def refused(self, nos: Sequence[No]) -> tuple[No, ...]:
         """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
         parties = (self.case.send.controller_id,)
-        lifters = self._lifters(parties, self.standing(parties).after)
-        return [event for event in nos if unlifted(self.case, (no_of(self.case, event),), lifters)[0]]
+        return unlifted(self.case, nos, self._lifters(parties, self.standing(parties).after))[0]
 
     def agreed(self, request_id: str) -> bool:
         """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
@@ -143,8 +144,19 @@ class Consents:
         return ConsentState(left, stands, lacks, after, notes, guardian)
 
     def _nos(self, parties: tuple[str, ...]) -> list[No]:
-        """The withdrawals and refusals in scope, lifted or not."""
-        return [no_of(self.case, event) for event in self.proof.nos if covers_send(self.case, event, parties)]
+        """The withdrawals and refusals in scope, lifted or not.
+
+        Those of another id are stops; here are only the ones that name another party than the sender (rule 8.1.36).
+        """
+        case = self.case
+        nos = [no_of(case, event) for event in self.proof.nos if covers_send(case, event, parties)]
+        if len(parties) > 1:
+            for hit in case.stops:
+                stop = hit.stop
+                if stop.word and hit.score >= case.policy.match_floor and stop.scope.controller in parties[1:]:
+                    if bound(case, changed(stop, scope=changed(stop.scope, controller="*"))) is not None:
+                        nos.append(stop_of(case, stop))
+        return nos
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:
         """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""

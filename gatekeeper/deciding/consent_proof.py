@@ -37,7 +37,7 @@ class Proof:
         self._faults: dict[tuple[int, int], tuple[str, ...]] = {}
         self._when: dict[int, Span] = {}
         for written in case.facts.consents:
-            if _unsaid(written):
+            if unsaid(written):
                 continue
             event = scope.read(case, written)
             if event is not written:
@@ -253,7 +253,7 @@ def speaks(event: HeldConsent) -> bool:
     return event.expressed_by in SPEAKERS and not unauthorised(event)
 
 
-def _unsaid(event: HeldConsent) -> bool:
+def unsaid(event: HeldConsent) -> bool:
     """True if an implied event is not read: a consent, or a refusal that answers no ask (rule 7.1.6)."""
     if event.event_type != "implied":
         return False

@@ -15,6 +15,7 @@ from gatekeeper.deciding.plan import Plan
 from gatekeeper.deciding.rules import audience, channel, confirmation, objections, person, system
 from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.deciding.scope import ANOTHER_ID
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
 from schemas.decision import Verdict
@@ -175,8 +176,10 @@ def _owed(case: Case, reasons: list[Found], clearance: Cleared | None) -> Decisi
     withholding = {"CONTACT_UNDELIVERABLE", "DUPLICATE_SEND"} if again else {"CONTACT_UNDELIVERABLE"}
     reasons += person.reached(case)
     notes = {reason.code for reason in reasons if reason.code not in withholding}
-    if objections.erased(case, Consents(case)):
+    erasures = objections.erased(case, Consents(case))
+    if erasures:
         notes.add(ERASED)
+    notes |= _of_another(case, [*reasons, *erasures])
     bars = ordered([reason for reason in reasons if reason.code in withholding])
     return Decision(verdict(bars), bars, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
 
@@ -198,6 +201,7 @@ def _decided(
 ) -> Decision:
     """The decision on the reasons found, after releases and the conditions for asking (rule 6.5)."""
     reasons = ordered(found)
+    notes |= _of_another(case, reasons)
     if case.facts.releases:
         remaining, released = release.apply(case, reasons)
         reasons, notes = ordered(remaining), notes | released
@@ -223,6 +227,12 @@ def _decided(
         left_out,
         basis.consent.record_id if basis and basis.consent else None,
     )
+
+
+def _of_another(case: Case, reasons: Iterable[Found]) -> frozenset[str]:
+    """NO_OF_ANOTHER_ID if a no of another id is among the facts of the reasons (rule 8.1.36)."""
+    ids = {hit.stop.suppression_id for hit in case.facts.suppressions if hit.stop.of_another}
+    return frozenset((ANOTHER_ID,)) if ids and any(not ids.isdisjoint(one.facts) for one in reasons) else _NO_NOTES
 
 
 def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:

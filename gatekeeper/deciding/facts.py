@@ -31,9 +31,20 @@ class HeldConsent(Consent):
 
 
 class HeldSuppression(Suppression):
-    """A suppression as the store holds it; `arrived` as for a consent event."""
+    """A suppression as the store holds it; `arrived` as for a consent event.
+
+    `of_another`: a no of another id that meets the send, as the facts of its speaker read it (rule 8.1.36). Its id is
+    of this pair, and it has no contact point. `word`: the state of the consent event that said it, None for a stop.
+    `answers`: it answers an ask. `succeeded`: it names a predecessor of who said it, so it binds every sender.
+    `nameless`: it meets only by a mailbox or a number, which carries no name.
+    """
 
     arrived: int | None = None
+    of_another: bool | None = None
+    word: Literal["Withdrawn", "Refused"] | None = None
+    answers: bool | None = None
+    succeeded: bool | None = None
+    nameless: bool | None = None
 
 
 class HeldRelease(Model):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gatekeeper.deciding.case import Case, below
-from gatekeeper.deciding.children import guarded
+from gatekeeper.deciding.case import Case, Known, below
+from gatekeeper.deciding.children import GUARDIAN, guarded
 from gatekeeper.deciding.facts import CERTAIN, HeldSuppression
 from gatekeeper.deciding.scope import read_stop
 from gatekeeper.ground.times import Span
@@ -20,7 +20,7 @@ TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 class No(NamedTuple):
     """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one.
 
-    `guarded`: no consent of a minor lifts it.
+    `guarded`: no consent of a minor lifts it. `of_another`: another id said it (rule 8.1.36).
     """
 
     fact: str
@@ -28,6 +28,7 @@ class No(NamedTuple):
     said: Span
     controller: str | None
     guarded: bool = False
+    of_another: bool = False
 
 
 class Lifter(NamedTuple):
@@ -57,8 +58,15 @@ def stop_of(case: Case, stop: HeldSuppression) -> No:
     spoken = case.span(heard.received_at)
     if heard.effective_at:
         spoken = Span(min(spoken.first, case.span(heard.effective_at).first), spoken.last)
-    guard = guarded(case, stop.expressed_by, spoken)
-    return No(stop.suppression_id, stop.kind, spoken, None if stop.kind == REGISTER else stop.scope.controller, guard)
+    guard = stop.expressed_by == GUARDIAN if stop.of_another else guarded(case, stop.expressed_by, spoken)
+    return No(
+        stop.suppression_id,
+        stop.word or stop.kind,
+        spoken,
+        None if stop.kind == REGISTER else stop.scope.controller,
+        guard,
+        bool(stop.of_another),
+    )
 
 
 def first_word(case: Case, stop: HeldSuppression) -> HeldSuppression:
@@ -111,16 +119,23 @@ def _bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
         or _in_group(case, send.controller_id, stop)
     ):
         return (send.controller_id,)
+    if stop.of_another:
+        return (send.controller_id, *filter(None, (scope.controller,))) if stop.succeeded else None
+    predecessor = succeeded(case, stop)
+    return (send.controller_id, predecessor) if predecessor else None
+
+
+def succeeded(case: Known, stop: HeldSuppression) -> str | None:
+    """The company that a stop is meant for, if the person's data came from it by a succession."""
     for source in case.facts.sources:
-        if source.succession is None:
-            continue
-        predecessor = source.succession.predecessor
-        if predecessor == scope.controller or _in_group(case, predecessor, stop):
-            return send.controller_id, predecessor
+        if source.succession is not None:
+            predecessor = source.succession.predecessor
+            if predecessor == stop.scope.controller or _in_group(case, predecessor, stop):
+                return predecessor
     return None
 
 
-def _in_group(case: Case, company: str, stop: HeldSuppression) -> bool:
+def _in_group(case: Known, company: str, stop: HeldSuppression) -> bool:
     """True if a company is of the group of a stop, or left it by one manager's record since (7.1.5)."""
     group, controller = stop.scope.group, case.reference.controllers.get(company)
     if group is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gatekeeper.deciding.arrival import ENDS
-from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.case import Case, Known
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.purposes import Registered
 from gatekeeper.deciding.redacted import changed
@@ -16,10 +16,12 @@ from schemas.values import CHANNELS
 
 READ_WIDE = "NO_READ_WIDE"
 """The note of a decision on a send that a refusal covers only because it is read wide."""
+ANOTHER_ID = "NO_OF_ANOTHER_ID"
+"""The note of a decision on a send that a no of another id covers (rule 8.1.36)."""
 _CHANNELS = frozenset((*CHANNELS, "*"))
 
 
-def read(case: Case, event: HeldConsent) -> HeldConsent:
+def read(case: Known, event: HeldConsent) -> HeldConsent:
     """A refusal, or the end of consents, with `*` for each company, purpose, contact point and channel not known.
 
     Any other event is the same. `voids` that names no record of the person counts as absent, as does one that names
@@ -42,8 +44,13 @@ def read(case: Case, event: HeldConsent) -> HeldConsent:
     return changed(event, **wide) if wide else event
 
 
-def read_stop(case: Case, stop: HeldSuppression) -> HeldSuppression:
-    """A suppression of the will with `*` for each name in its scope that is not known."""
+def read_stop(case: Known, stop: HeldSuppression) -> HeldSuppression:
+    """A suppression of the will with `*` for each name in its scope that is not known.
+
+    A no of another id was read by the facts of its speaker, and is not read again (rule 8.1.36).
+    """
+    if stop.of_another:
+        return stop
     scope, spoken = stop.scope, case.span(stop.received_at)
     wide: dict[str, Any] = {}
     if not _company(case, scope.controller, stop.arrived, spoken):
@@ -80,16 +87,16 @@ def purpose_known(registered: Mapping[str, Registered], code: str, arrived: int 
     )
 
 
-def _purpose(case: Case, code: str | None, arrived: int | None) -> bool:
+def _purpose(case: Known, code: str | None, arrived: int | None) -> bool:
     return code in (None, "*") or purpose_known(case.reference.purposes.registered, str(code), arrived)
 
 
-def _company(case: Case, name: str | None, arrived: int | None, spoken: Span) -> bool:
+def _company(case: Known, name: str | None, arrived: int | None, spoken: Span) -> bool:
     """True if a company's record may narrow the refusal, or it is a party of a source acquired by then."""
     return name in (None, "*") or _in_time(case, str(name), arrived) or name in _parties(case, spoken)
 
 
-def _group(case: Case, name: str | None, arrived: int | None) -> bool:
+def _group(case: Known, name: str | None, arrived: int | None) -> bool:
     if name in (None, "*"):
         return True
     return any(
@@ -97,21 +104,21 @@ def _group(case: Case, name: str | None, arrived: int | None) -> bool:
     )
 
 
-def _in_time(case: Case, company: str, arrived: int | None) -> bool:
+def _in_time(case: Known, company: str, arrived: int | None) -> bool:
     if company not in case.reference.controllers:
         return False
     since = case.facts.late.get(company)
     return since is None or (arrived is not None and since <= arrived)
 
 
-def _point(case: Case, point: str | None, spoken: Span) -> bool:
+def _point(case: Known, point: str | None, spoken: Span) -> bool:
     """True if a source that was acquired by then gave the contact point. One that does not say when does not count."""
     if point in (None, "*"):
         return True
     return any(when and case.span(when).first <= spoken.last for when in case.facts.points.get(str(point), ()))
 
 
-def _parties(case: Case, spoken: Span | None) -> Iterable[str]:
+def _parties(case: Known, spoken: Span | None) -> Iterable[str]:
     """Yields the parties of the person's sources; with `spoken`, of those acquired by then."""
     for source in case.facts.sources:
         if spoken and not (source.acquired_at and case.span(source.acquired_at).first <= spoken.last):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
+from hmac import digest
 from itertools import chain
 from typing import NamedTuple, cast
 
@@ -222,6 +223,8 @@ class Tokens:
         """The fingerprint of each key, by its name as in `key_of`."""
         self.keys = frozenset(self.prints)
         """The keys, each as in `key_of`."""
+        self.pair_key = digest(keys[min(keys)], b"gate/pair/1", "sha256")
+        """The key for ids of nos of other ids. It is made from the first token key, so a new one changes none."""
 
         def read(written: Written) -> Spelling:
             channel, name, postcode, lines, contact = written

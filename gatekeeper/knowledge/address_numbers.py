@@ -12,12 +12,15 @@ from schemas.audit import Address
 from schemas.events import SendContactPoint
 
 _UNDATED = "-"
+UNNAMED = "?"
+"""The entruster of an entrusted source that names none."""
 
 
 class Given(NamedTuple):
     """A token that a source names for a contact point, or a reading of that token, with its score.
 
-    `acquired_at`: when the source was acquired, None if it does not say.
+    `acquired_at`: when the source was acquired, None if it does not say. `channel`: of the contact point, None if the
+    source does not say. `entruster`: of an entrusted source, UNNAMED if it does not say, None for any other source.
     """
 
     token: str
@@ -25,12 +28,16 @@ class Given(NamedTuple):
     source: str
     score: int
     acquired_at: str | None
+    channel: str | None = None
+    entruster: str | None = None
 
     @classmethod
     def read(cls, line: bytes) -> Given:
         """Reads it from its line in a person's facts."""
-        token, point, source, score, acquired_at = line.decode().split(" ", 4)
-        return cls(token, point, source, int(score), acquired_at if acquired_at != _UNDATED else None)
+        token, point, source, score, about, acquired_at = line.decode().split(" ", 5)
+        when = acquired_at if acquired_at != _UNDATED else None
+        channel, _, entruster = about.partition("/")
+        return cls(token, point, source, int(score), when, channel or None, entruster or None)
 
     @property
     def fact(self) -> tuple[str, str, str | None]:
@@ -40,7 +47,8 @@ class Given(NamedTuple):
     @property
     def written(self) -> bytes:
         """The line that `read` reads."""
-        return f"{self.token} {self.point} {self.source} {self.score} {self.acquired_at or _UNDATED}".encode()
+        about = f"{self.channel or ''}/{self.entruster or ''}"
+        return f"{self.token} {self.point} {self.source} {self.score} {about} {self.acquired_at or _UNDATED}".encode()
 
 
 def known_as(given: Iterable[Given]) -> Mapping[str, str] | None:

@@ -44,12 +44,13 @@ class NamedInRefusal(NamedTuple):
 
 
 class FactCounts(msgspec.Struct, frozen=True):
-    """Counts over all records so far, as of `TokenKeys` and `Copies`."""
+    """Counts over all records so far, as of `TokenKeys`, `Copies` and `FactStore`."""
 
     stops: list[tuple[Counts, StopScope, int]] = []
     since: list[tuple[StopScope, int]] = []
     sources: dict[str, int] = {}
     runs: list[tuple[Partition, CopiedRun]] = []
+    nos_without_token: int = 0
 
 
 class Journals:
@@ -85,11 +86,12 @@ class Journals:
         """Removes a copied record that waits no longer."""
         self._waiting.pop(_name(record), None)
 
-    def count(self, keys: TokenKeys, runs: dict[Partition, CopiedRun]) -> None:
+    def count(self, keys: TokenKeys, runs: dict[Partition, CopiedRun], nos_without_token: int) -> None:
         """Writes the counts so far."""
         stops = [(counts, scope, n) for (counts, scope), n in keys.alike.items()]
         copied = [(place, run) for place, run in runs.items() if place[0] != "reference"]
-        self._counted[_COUNTED] = _PACK.encode(FactCounts(stops, list(keys.since.items()), dict(keys.sources), copied))
+        counts = FactCounts(stops, list(keys.since.items()), dict(keys.sources), copied, nos_without_token)
+        self._counted[_COUNTED] = _PACK.encode(counts)
 
     @property
     def counted(self) -> FactCounts:

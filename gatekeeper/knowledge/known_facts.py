@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import partial
 from itertools import chain, islice
 
-from gatekeeper.deciding.facts import NO_AGES, WHOLE_BATCH, Facts
+import msgspec
+
+from gatekeeper.deciding.facts import NO_AGES, NO_FACTS, WHOLE_BATCH, Facts
+from gatekeeper.deciding.other_ids import Speaker
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
@@ -23,6 +27,7 @@ from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.gaps import Gaps
+from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.reverse_index import ReverseIndex
@@ -46,10 +51,12 @@ class KnownFacts:
     """The facts of everybody: `view` gives those that bear on a send.
 
     `origin`, `founder`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`:
-    hold what is known. `ours`: as of `TokenKeys`.
+    hold what is known. `ours`: as of `TokenKeys`. `pair_key`: as of `FactStore`.
     """
 
-    def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables, ours: Mapping[str, str]) -> None:
+    def __init__(
+        self, origin: str, founder: str, *, decoded: int, tables: Tables, ours: Mapping[str, str], pair_key: bytes
+    ) -> None:
         self.log = ReferenceLog(origin, founder)
         self.unresolved = Unresolved()
         self.gaps = Gaps(self.unresolved)
@@ -59,6 +66,8 @@ class KnownFacts:
         self.mentions = ReverseIndex(tables.table("mentions"))
         """The people by the names in their facts."""
         self._decoded = Cache(decoded, person_of, weight)
+        self.pair_key = pair_key
+        """The key of the ids of nos of other ids (rule 8.1.36)."""
         self._people = tables.table("people")
         self._suppressed = SuppressedTokens(self._decoded, tables.table("tokens"))
 
@@ -121,7 +130,14 @@ class KnownFacts:
         given_by, near = covering(person, send.contact_point, address) if identified or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, identified, near)
-        stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
+        stops, elsewhere, overfull, linked = self._suppressed.stops(person, tokens, readings, here, self.log)
+        if linked := linked - {send.recipient_id}:
+            met = Meeting.of(send, person, identified)
+            for other in sorted(linked):
+                crossing, faults = self._crossing(other, send, met, zone)
+                overfull += faults
+                for line, score in crossing:
+                    stops[line] = max(score, stops.get(line, 0))
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
@@ -175,6 +191,30 @@ class KnownFacts:
             erased=erased,
             ages=known_ages,
         )
+
+    def _crossing(
+        self, other: str, send: Send, met: Meeting, zone: str
+    ) -> tuple[list[tuple[bytes, int]], tuple[str, ...]]:
+        """The nos of another id that meet the send, with their scores, and the faults of its facts (rule 8.1.36)."""
+        person = self._decoded(self._people.get(other) or b"")
+        points = met.points(person.given, send.controller_id)
+        if not points:
+            return [], ()
+        stops = hits(self._suppressed.own(person, self.log))
+        companies = named_companies(self.reference, person.consents, stops)
+        facts = msgspec.structs.replace(
+            NO_FACTS,
+            sources=person.sources,
+            consents=person.consents,
+            suppressions=stops,
+            points=person.points,
+            late=late(self.reference, companies),
+            left=left(self.reference, stops, predecessors(person.sources)),
+        )
+        name = partial(pair_id, self.pair_key, send.recipient_id, other)
+        found = [met.line(no, points, name(no.fact)) for no in Speaker(facts, self.reference, zone).nos()]
+        faults = (*person.overfull, *self.unresolved.naming((other,)))
+        return [each for each in found if each], faults
 
     def _uncompared(self, lacking: Iterable[Lacking], send: Send, person: PersonFacts) -> list[str]:
         """The keys of stops that cannot be compared and may bind the send's company, as faults."""
@@ -240,7 +280,7 @@ class KnownFacts:
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = self._decoded(self._people.get(recipient_id) or b"")
-        stops, _, overfull = self._suppressed.stops(person, person.exact, person.less, (), self.log)
+        stops, _, overfull, _ = self._suppressed.stops(person, person.exact, person.less, (), self.log)
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)
         return snapshot(

@@ -6,7 +6,11 @@ A line is its kind and the redacted form of an event (gatekeeper.deciding.redact
 * `c`: a consent event, `e`: another event
 * `x`: a suppression, `a`: an ask, `r`: a reviewer's release
 
-The kinds of a token are `x`, a suppression that names it, and `w`, one of a more exact token.
+The kinds of a token are
+
+* `x`: a suppression that names it, `w`: one of a more exact token
+* `n`: a person whose source names it, and whose no may bind other ids
+
 A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when judged.
 """
 
@@ -34,12 +38,14 @@ from schemas.events import (
     Suppression,
 )
 
-CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
+CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"n": 256, b"a": 256, b"r": 256}
 """Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
-_AGAINST = re.compile(rb'(?m)^[xw]|"state":"(?!Given"|RenewedGiven"|active")')
+_NO_STATES = (b'"state":"Withdrawn"', b'"state":"Refused"')
+_TOKENLESS = re.compile(rb'(?m)^(?:x(?!.*"kind":"undeliverable")|c.*"state":"(?:Withdrawn|Refused)")')
+_AGAINST = re.compile(rb'(?m)^[xwn]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -50,6 +56,7 @@ _TOO_MANY = {
     "e": "consents",
     "x": "suppressions",
     "w": "suppressions",
+    "n": "suppressions",
     "a": "confirmations",
     "r": "acts",
 }
@@ -60,6 +67,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
+    `linked`: the people whose nos may bind whoever has the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
     points. `points`: as in `deciding.facts.KnownSources`.
@@ -74,6 +82,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     releases: tuple[HeldRelease, ...]
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
+    linked: tuple[str, ...]
     tokens: tuple[Given, ...]
     births: tuple[Birth, ...]
     given: tuple[Given, ...]
@@ -119,6 +128,7 @@ def person_of(lines: bytes) -> PersonFacts:
         releases=redacted.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
         near=tuple((int(score), line) for score, _, line in near),
+        linked=tuple(line.decode() for line in clean[b"n"].splitlines()),
         tokens=tokens,
         births=tuple(birth for birth in births if birth.source in read),
         given=tuple(given),
@@ -140,6 +150,18 @@ def person_of(lines: bytes) -> PersonFacts:
 def speaks_against(lines: bytes) -> bool:
     """Tells whether lines hold a suppression, a consent event that is no yes, or a source that is not active."""
     return _AGAINST.search(lines) is not None
+
+
+def says_no(lines: bytes) -> bool:
+    """Tells whether lines of a person hold a no that may bind other ids, or too many lines."""
+    if lines.startswith(b"x") or b"\nx" in lines or lines.endswith(b"!") or b"!\n" in lines:
+        return True
+    return any(state in lines for state in _NO_STATES)
+
+
+def is_tokenless(lines: bytes) -> bool:
+    """Tells whether lines of a person hold a no that may bind other ids, and no token of a source."""
+    return says_no(lines) and b"\nt" not in lines and _TOKENLESS.search(lines) is not None
 
 
 def weight(lines: bytes, _: PersonFacts) -> int:

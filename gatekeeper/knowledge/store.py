@@ -8,15 +8,15 @@ from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import BESIDE, Token, redacted
-from gatekeeper.ground.tables import MemoryTables, Tables
+from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
 from gatekeeper.identity import key_of
-from gatekeeper.knowledge.address_numbers import Given
+from gatekeeper.knowledge.address_numbers import UNNAMED, Given
 from gatekeeper.knowledge.copies import Copies
 from gatekeeper.knowledge.file_arrival import OWN_FORMS
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
-from gatekeeper.knowledge.person_facts import KINDS, add
+from gatekeeper.knowledge.person_facts import KINDS, add, is_tokenless, person_of, says_no
 from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named, names_a_feed
 from gatekeeper.knowledge.unregistered_names import NamedByRefusals
@@ -24,7 +24,7 @@ from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from schemas.codec import Parsed, Unreadable, parse
-from schemas.events import Copy, FeedGap, Resolution, Signature, Suppression
+from schemas.events import Copy, FeedGap, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -36,6 +36,7 @@ class FactStore(KnownFacts):
 
     A store over the tables of an earlier one knows the same, once it has `reference` again from its beginning.
     `ours`: the fingerprints of the token keys that this process holds, by name; without any, each name is believed.
+    `pair_key`: of the ids of nos of other ids (`Tokens.pair_key`).
     """
 
     def __init__(
@@ -46,21 +47,24 @@ class FactStore(KnownFacts):
         decoded: int = DECODED,
         tables: Tables | None = None,
         ours: Mapping[str, str] | None = None,
+        pair_key: bytes = b"",
     ) -> None:
         tables = tables or MemoryTables()
-        super().__init__(origin, founder, decoded=decoded, tables=tables, ours=ours or {})
+        super().__init__(origin, founder, decoded=decoded, tables=tables, ours=ours or {}, pair_key=pair_key)
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self.copies = Copies()
         """The copied beginnings of the partitions."""
+        self.nos_without_token = 0
+        """The people with a no, and no source with a token, so that the no cannot reach their other ids."""
         self._journals = Journals(tables)
         self._begin_again()
 
     def emptied(self) -> FactStore:
         """A store with the same reference data, and nothing known of people."""
-        store = FactStore(ours=self.token_keys.ours)
+        store = FactStore(ours=self.token_keys.ours, pair_key=self.pair_key)
         store.log, store.unresolved = self.log, self.unresolved.copy()
         store.gaps = self.gaps.over(store.unresolved)
         store.token_keys.passed = self.token_keys.passed
@@ -68,13 +72,14 @@ class FactStore(KnownFacts):
 
     def save(self) -> None:
         """Puts facts that only memory holds into the tables. Call it before these are written."""
-        self._journals.count(self.token_keys, self.copies.runs)
+        self._journals.count(self.token_keys, self.copies.runs, self.nos_without_token)
 
     def _begin_again(self) -> None:
         """Takes what the journals of an earlier store say."""
         counted = self._journals.counted
         self.token_keys.begin(counted.stops, dict(counted.since), counted.sources)
         self.copies.runs.update(counted.runs)
+        self.nos_without_token = counted.nos_without_token
         for unread in self._journals.unread_records():
             if unread.batch:
                 self.unresolved.add_batch(unread.place, unread.fault, unread.arrived)
@@ -129,6 +134,7 @@ class FactStore(KnownFacts):
         if fault is not None:
             names = [*named(topic, key, value or b"")]
             self._withhold(record, fault, self._concerned(record, frozenset(names)))
+            names += [token for name in names for token in self._linked(name)]
         for listener in self.listeners:
             for name in names:
                 listener(name)
@@ -165,8 +171,7 @@ class FactStore(KnownFacts):
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
             for token in tokens:
-                given = Given(token.token, token.point, model.source_id, token.score, model.acquired_at)
-                lines.append(b"t" + given.written)
+                lines.append(b"t" + _given(token, model).written)
             before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
             self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score != BESIDE], before)
@@ -176,7 +181,22 @@ class FactStore(KnownFacts):
         else:
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)
-        return (model.recipient_id,)
+        return (model.recipient_id, *self._linked(model.recipient_id, before))
+
+    def _linked(self, recipient_id: str, before: bytes | None = None) -> Collection[str]:
+        """Links a person's tokens to the person's nos, read or unreadable, if there are any (rule 8.1.36).
+
+        `before`: the person's lines before a fact, None if there was none. The result are these tokens.
+        """
+        lines = self._people.get(recipient_id) or b""
+        if lines == SPOILT or not (says_no(lines) or self.unresolved.is_named(recipient_id)):
+            return ()
+        if before is not None:
+            self.nos_without_token += is_tokenless(lines) - is_tokenless(before)
+        found = dict.fromkeys(given.token for given in person_of(lines).given if given.score != BESIDE)
+        for token in found:
+            self._suppressed.link(token, recipient_id)
+        return found
 
     def _gap(self, record: Record, model: FeedGap) -> Collection[str]:
         """Adds a gap; one whose list was entered already withholds nobody."""
@@ -253,6 +273,15 @@ class FactStore(KnownFacts):
         policies = frozenset(name.removeprefix(_POLICY) for name in names or () if name.startswith(_POLICY))
         if policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
+
+
+def _given(token: Token, source: Source) -> Given:
+    """A token as a source gives it."""
+    channel = next((point.channel for point in source.contact_points if point.id == token.point), None)
+    entruster = UNNAMED if source.method == "indirect.entrusted" else None
+    if source.entrustment is not None:
+        entruster = source.entrustment.entruster
+    return Given(token.token, token.point, source.source_id, token.score, source.acquired_at, channel, entruster)
 
 
 def _redacted(record: Record, fields: Mapping[str, Any]) -> tuple[bytes, list[Token]]:

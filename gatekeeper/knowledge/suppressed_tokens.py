@@ -39,6 +39,12 @@ class SuppressedTokens:
         add(self._by_token, token.token, [b"x" + line if whole else b"w%d %b" % (token.score, line)])
         return new
 
+    def link(self, token: str, recipient_id: str) -> None:
+        """Notes that a person whose nos may bind other ids has a token."""
+        line = b"n" + recipient_id.encode()
+        if line not in (self._by_token.get(token) or b"").split(b"\n"):
+            add(self._by_token, token, [line])
+
     def corrected(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
         """Notes the record of a suppression that takes an erasure back, and whose signature decides.
 
@@ -53,8 +59,10 @@ class SuppressedTokens:
         readings: Mapping[str, int],
         here: Collection[str],
         log: ReferenceLog,
-    ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
+    ) -> tuple[dict[bytes, int], set[bytes], list[str], set[str]]:
         """The person's stops with the certainty of each match, those only of another contact point, and faults.
+
+        Last come the people whose nos may bind whoever has one of the tokens.
 
         A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
         never match, because rooms 101 and 102 share one.
@@ -65,6 +73,7 @@ class SuppressedTokens:
         at_hand = set(person.stops)
         elsewhere: set[bytes] = set()
         overfull: list[str] = []
+        linked: set[str] = set()
 
         def match(token: str, line: bytes, score: int) -> None:
             stops[line] = max(score, stops.get(line, 0))
@@ -76,6 +85,7 @@ class SuppressedTokens:
                     continue
                 stopped = self._decoded(lines)
                 overfull += stopped.overfull
+                linked.update(stopped.linked)
                 for line in stopped.stops:
                     match(token, line, score)
                 for weaker, line in stopped.near if scores is tokens else ():
@@ -83,7 +93,11 @@ class SuppressedTokens:
         if self._taken_back:
             stops = {line: score for line, score in stops.items() if self._stands(line, log)}
             elsewhere &= stops.keys()
-        return stops, elsewhere - at_hand, overfull
+        return stops, elsewhere - at_hand, overfull, linked
+
+    def own(self, person: PersonFacts, log: ReferenceLog) -> dict[bytes, int]:
+        """The stops that name a person by id; `log` as for `stops`."""
+        return {line: CERTAIN for line in person.stops if self._stands(line, log)}
 
     def _stands(self, line: bytes, log: ReferenceLog) -> bool:
         """Tells whether a line of a stop counts: a correction of an erasure needs a manager's signature.

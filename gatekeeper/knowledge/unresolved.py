@@ -116,6 +116,10 @@ class Unresolved:
         by = self._resolved.get(place, ())
         return BY_TWO if UNSIGNED in by else min(len(by), BY_TWO)
 
+    def is_named(self, name: str) -> bool:
+        """True if a record names this person, token or record of reference."""
+        return name in self._by_name
+
     def naming(self, names: Iterable[str]) -> list[str]:
         """The places of the records that name one of these or may concern anybody, as TOPIC/PARTITION/OFFSET."""
         if not self._by_name and not self._of_everybody:

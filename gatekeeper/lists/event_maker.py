@@ -81,13 +81,13 @@ class EventMaker:
         return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
 
     def _of_any_key(self, node: Any) -> Any:
-        """A part of the event without readings and texts beside, with tokens that do not depend on the token keys."""
+        """A part of the event without what tokens add, and with tokens that do not depend on the token keys."""
         if isinstance(node, list):
             return [self._of_any_key(part) for part in node]
         if not isinstance(node, Mapping):
             return node
         made = node.get("token") in self._under_id_key
-        of_key = ("readings", "beside") if made else ()
+        of_key = ("readings", "beside", "channel") if made else ()
         parts = {name: self._of_any_key(part) for name, part in node.items() if name not in of_key}
         return {**parts, "token": self._under_id_key[node["token"]]} if made else parts
 
@@ -123,6 +123,8 @@ class EventMaker:
                 if contact is None and node is not self._map.root:
                     return {}
                 fields.update(contact or {})
+                if contact and node is not self._map.root:
+                    fields.setdefault("channel", child.channel)
                 if contact and node is not self._map.root and "id" not in node:
                     fields["id"] = self._point_id(contact["token"])
             elif (value := self._filled(child, cells)) is not _ABSENT:

@@ -26,6 +26,9 @@ class Guard:
     def __len__(self) -> int:
         return self._count
 
+    def __contains__(self, name: bytes) -> bool:
+        return self._mark(name) != _NOTHING
+
     def put(self, name: bytes, mac: bytes) -> None:
         """Demands a row under this name from now on. `mac`: the hash of the row, of which four bytes count."""
         self._set(name, int.from_bytes(mac[:4], "big") or 1)

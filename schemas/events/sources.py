@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas.events.sends import CARRIED, Match
 from schemas.values import (
     BirthDate,
+    Channel,
     Code,
     Id,
     Line,
@@ -49,7 +50,8 @@ Method = Literal[
 class SourceContactPoint(Model):
     """A contact point from a data source.
 
-    `id`: a random id. `token`: of the address or number. `derived_from`: the entrusted data whose matching gave or
+    `id`: a random id. `channel`: for which it is; absent = unknown. A no by `postal` also reaches the person's other
+    ids. `token`: of the address or number. `derived_from`: the entrusted data whose matching gave or
     corrected it.
 
     `readings`: the tokens of its less exact spellings, which a send may print. A score of 1000 is the same value under
@@ -61,6 +63,7 @@ class SourceContactPoint(Model):
 
     id: PointId
     token: Token
+    channel: Channel | None = None
     derived_from: Id | None = None
     readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
     beside: Annotated[Many[Token], Field(max_length=CARRIED)] = ()

@@ -56,7 +56,9 @@ class LiveState:
         self.settings = settings
         self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
         self.clock, clients = Clock(), Clients(settings)
-        store = None if kept else FactStore(settings.group, settings.founder, ours=tokens.prints)
+        store = None
+        if kept is None:
+            store = FactStore(settings.group, settings.founder, ours=tokens.prints, pair_key=tokens.pair_key)
         self.facts = Followers(settings, store, clients, self.clock, kept, measured)
         prints = {number: fingerprint(key, "token") for number, key in token_keys.items()}
         self.ledger = LedgerCopy(settings, clients, prints)

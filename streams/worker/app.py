@@ -135,7 +135,9 @@ def create_app(
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
     measured = Metrics()
-    store = None if kept else FactStore(settings.group, settings.founder, ours=tokens.prints)
+    store = None
+    if kept is None:
+        store = FactStore(settings.group, settings.founder, ours=tokens.prints, pair_key=tokens.pair_key)
     app.followers = followers(settings, store, clients, clock, kept, measured)
     sends = settings.topic("sends")
 

@@ -242,6 +242,7 @@ class Gate:
             "people": followers.store.people,
             "facts_spoilt": followers.kept.spoilt if followers.kept else [],
             "withholding": [withholding.told for withholding in followers.store.withholding(UNREADABLE)],
+            "nos_without_token": followers.store.nos_without_token,
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
             "signatures": signature_state(followers.store.log, self.context.settings.acts),

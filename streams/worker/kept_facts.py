@@ -31,7 +31,7 @@ from streams.client.read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 8
+FORMAT = 9
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
@@ -50,8 +50,8 @@ Positions = Mapping[TopicPartition, int]
 class KeptFacts:
     """A store of facts whose tables are on the disk.
 
-    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `ours`: as of `FactStore`.
-    `faults`: as of `DiskTables`, and it must not have a folder yet.
+    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `ours`, `pair_key`: as of
+    `FactStore`. `faults`: as of `DiskTables`, and it must not have a folder yet.
     It reads all of the disk, so call it in a thread. Raises as `DiskTables` does.
     """
 
@@ -65,8 +65,9 @@ class KeptFacts:
         key: bytes,
         faults: Faults | None = None,
         ours: Mapping[str, str] | None = None,
+        pair_key: bytes = b"",
     ) -> None:
-        self._origin, self._founder, self._ours = origin, founder, ours
+        self._origin, self._founder, self._ours, self._pair_key = origin, founder, ours, pair_key
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
         self.lost_at = 0
         """The last time (milliseconds) at which applied records were found gone from their log, 0 if never."""
@@ -84,7 +85,7 @@ class KeptFacts:
         """
         keys = Keys(settings.key_folder)
         masters, tokens = keys.masters(), open_tokens(keys.tokens())
-        ours = tokens.prints if tokens is not None else {}
+        ours, pair_key = (tokens.prints, tokens.pair_key) if tokens is not None else ({}, b"")
         key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/facts/key/1").digest()
         fields = {
             "format": FORMAT,
@@ -98,7 +99,7 @@ class KeptFacts:
         }
         home, identity = Path(settings.data), canonical(fields)
         whose = {"origin": settings.group, "founder": settings.founder}
-        return cls(home, **whose, identity=identity, key=key, faults=faults, ours=ours)
+        return cls(home, **whose, identity=identity, key=key, faults=faults, ours=ours, pair_key=pair_key)
 
     @property
     def spoilt(self) -> list[str]:
@@ -199,7 +200,8 @@ class KeptFacts:
         self._positions, self._lost = self._tables.table("positions"), self._tables.journal("lost")
         self.known()  # a spoilt row is met here, where all can be made anew
         self.lost_at = int(dict(self._lost.items()).get(_LOST, 0))
-        self.store = FactStore(self._origin, self._founder, tables=self._tables, ours=self._ours)
+        whose = self._origin, self._founder
+        self.store = FactStore(*whose, tables=self._tables, ours=self._ours, pair_key=self._pair_key)
 
 
 def name_of(tp: TopicPartition) -> str:

@@ -8,7 +8,9 @@ import pytest
 
 from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
-from tests.support.world import TOKEN, source_of
+from tests.support.world import source_of, token_of
+
+TOKEN = token_of("p-1")
 
 
 def test_erased_then_person_and_addresses_are_stopped_and_each_partition_has_the_act(run: Run, system: System) -> None:

@@ -14,17 +14,22 @@ from confluent_kafka import KafkaException
 from gatekeeper.ground.settings import load
 from tests.cli.conftest import Run, System, never, read_model
 from tests.support import staff
-from tests.support.world import Supervised, World, consent_of, send_to, until
+from tests.support.world import Supervised, World, consent_of, home_of, send_to, until
 
-HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 CANARIES = ("金糸雀", "青葉荘")
+
+
+def home(name: str) -> dict[str, Any]:
+    """Returns a person's name and address, with words that must not leak."""
+    return {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": [*home_of(name)["lines"], "青葉荘"]}
 
 
 def cleared(world: World, campaign: str, count: int) -> list[str]:
     """Publishes a piece to so many people, waits until all are cleared, and returns who they are."""
     names = [f"{campaign}-{number}" for number in range(count)]
-    world.people(names, home=HOME)
-    world.put("sends", ((name, send_to(name, name, campaign_id=campaign, delivery=HOME)) for name in names))
+    for name in names:
+        world.people([name], home=home(name))
+    world.put("sends", ((name, send_to(name, name, campaign_id=campaign, delivery=home(name))) for name in names))
     until(lambda: len(of(world, "cleared", campaign)) == count, "all cleared")
     return names
 
@@ -61,7 +66,7 @@ def test_some_withdrew_then_the_file_has_the_others_and_a_second_run_adds_nothin
     assert {row["recipient_id"]: row["inquiry_code"] for row in written} == {name: codes[name] for name in names[3:]}
     first = written[0]
     assert (first["name"], first["postcode"], first["line_1"], first["line_2"], first["line_3"]) == (
-        HOME["name"], "100-0000", "見本町1-2-3", "青葉荘", "",
+        "金糸雀 迦奈", "100-0000", *home(first["recipient_id"])["lines"], "",
     )  # fmt: skip
     assert (first["obligations"], first["again"]) == ("MUST_PRINT_STOP_CONTACT", "")
     assert stat.S_IMODE(out.stat().st_mode) == 0o600

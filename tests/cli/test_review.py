@@ -16,7 +16,7 @@ from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
 from tests.support.forked import Command
-from tests.support.world import TOKEN, Supervised, World, consent_of, send_to, source_of, until
+from tests.support.world import Supervised, World, consent_of, send_to, source_of, token_of, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -139,7 +139,7 @@ def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: Worl
 def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
     run: Run, world: World, campaign: str
 ) -> None:
-    points = {"contact_points": [{"id": f"cp-{campaign}", "token": TOKEN}]}
+    points = {"contact_points": [{"id": f"cp-{campaign}", "token": token_of(campaign)}]}
     own = source_of(campaign, **points)
     del own["acquired_at"]
     bought = {**source_of(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}

@@ -35,7 +35,7 @@ from gatekeeper.index.access import ROLES
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64_text
-from tests.support.world import TOKEN, World, consent_of, send_to, source_of, until
+from tests.support.world import World, consent_of, send_to, source_of, token_of, until
 
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
@@ -194,7 +194,7 @@ def send_number() -> int:
 def torn(site: Site) -> str:
     """Makes up somebody whose sources contradict each other; returns the recipient."""
     name = f"two{send_number()}"
-    point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
+    point = {"contact_points": [{"id": f"cp-{name}", "token": token_of(name)}]}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
     bought = source_of(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
                     check={**check, "basis": "consent"}, **point)  # fmt: skip

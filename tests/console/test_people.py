@@ -17,10 +17,10 @@ from gatekeeper.index.access import Access, Grant
 from streams.client import fact_with_act
 from streams.operations import erasures
 from tests.console.conftest import Site, cleared, field_of, known
-from tests.support.world import TOKEN, send_to, until
+from tests.support.world import send_to, until
 
 UNKNOWN = inquiry.make("A" * 26)
-PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")
+PRIVATE = ("例 花子", "見本町", "100-0000", "t1_")
 
 
 def stopped(client: httpx.Client, name: str, **more: str) -> httpx.Response:

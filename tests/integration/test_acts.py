@@ -11,7 +11,7 @@ from schemas.codec import encode
 from schemas.topics import subject_key
 from tests.support import roles, staff
 from tests.support.invented import item_act
-from tests.support.world import TOKEN, World, consent_of, eventually, send_to
+from tests.support.world import World, consent_of, eventually, send_to, token_of
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
@@ -98,7 +98,7 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
 def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(world):
     bought = {"method": "indirect.purchased_list", "provided_by": "broker-a", "notice_id": None}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
-    points = {"contact_points": [{"id": "cp-y0", "token": TOKEN}], "recipient_id": "y0"}
+    points = {"contact_points": [{"id": "cp-y0", "token": token_of("y0")}], "recipient_id": "y0"}
     own = {"v": 1, "source_id": "own", "method": "direct.point_card", "collected_by": "C1", "notice_id": "N1",
            "purposes_told": ["mkt.dm.own"], **points}  # fmt: skip
     other = {"v": 1, "source_id": "other", "collected_by": "C1", **bought, **points,

@@ -13,7 +13,7 @@ from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
 from tests.support import invented as facts
-from tests.support.world import TOKEN, World, eventually, send_to
+from tests.support.world import World, eventually, send_to, token_of
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
@@ -37,7 +37,7 @@ def bought(world: World, *names: str) -> None:
             "acquired_at": "2025-03-10",
             "collected_by": "broker-a",
             "batch_id": "B-1",
-            "contact_points": [{"id": f"cp-{name}", "token": TOKEN}],
+            "contact_points": [{"id": f"cp-{name}", "token": token_of(name)}],
         }
         world.put("sources", [(name, source)])
 

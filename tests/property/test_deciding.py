@@ -98,6 +98,20 @@ def test_no_added_then_nothing_becomes_clear(facts: Any, send: Any, no: Any) -> 
         assert decided([*facts, no], send).verdict != "clear"
 
 
+@given(people.people(), people.sends(), people.other_ids(), st.randoms(use_true_random=False))
+def test_facts_of_another_id_then_no_order_matters_and_nothing_becomes_clear(
+    facts: Any, send: Any, others: Any, rng: Any
+) -> None:
+    before, together = decided(facts, send), [*facts, *others]
+    first, store = judged(together, send)
+    assert before.verdict == "clear" or first.verdict != "clear"
+    rng.shuffle(together)
+    assert judged([*together, *others], send)[0].audit == first.audit
+    facts_seen = viewed(store, read(send))
+    assert read_snapshot(facts_seen.snapshot) == facts_seen
+    assert b"P-2" not in first.audit
+
+
 @given(people.people(), st.sampled_from(people.BESIDE))
 def test_text_beside_one_address_then_nothing_is_cleared_without_a_release(facts: Any, beside: Any) -> None:
     home = {"id": "cp-1", "written": people.HOME}

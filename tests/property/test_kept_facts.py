@@ -68,7 +68,7 @@ def streams(draw: st.DrawFn) -> Streams:
 
     for one in COPIED if draw(st.booleans()) else ():
         put("consents", 0, one)
-    events = [*draw(people.people()), *draw(people.people())]
+    events = [*draw(people.people()), *draw(people.people()), *draw(people.other_ids())]
     reference = [(topic, 0, None, orjson.dumps(value), None) for topic, value in invented.REFERENCE]
     wide = draw(st.lists(people.unknown_nos(), max_size=2))
     events += [*wide, *(ERASED if draw(st.booleans()) else ())]
@@ -105,6 +105,7 @@ def known(store: FactStore, sends: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "views": [store.view(send, printed(invented.TOKENS, send), **invented.NOW) for send in read],
         "person": store.person("P-1"),
         "people": store.people,
+        "nos_without_token": store.nos_without_token,
         "keys": sorted(store.token_keys.uses()),
         "wide": sorted((one.name, one.people) for one in store.named_by_refusals.unregistered(store.reference)),
         "unresolved": dict(sorted(store.unresolved.faults.items())),
@@ -149,7 +150,7 @@ def test_a_name_of_many_people_then_the_index_has_them_in_rows_that_stay_short(t
     kept = KeptFacts(tmp_path, origin="", identity=b"one", key=bytes(32))
     people = [f"P-{number}" for number in range(300)]
     for name in people:
-        topic, value = invented.source(recipient_id=name)
+        topic, value = invented.source(recipient_id=name, contact_points=[{"id": "cp-1", "token": "cp-1"}])
         kept.store.apply(fact(topic, 0, 0, None, orjson.dumps(value)))
     assert list(kept.store.mentions.people(f"notice/{value['notice_id']}")) == people
     assert sorted(kept.store.mentions.people(invented.token("cp-1"))) == sorted(people)

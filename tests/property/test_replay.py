@@ -48,11 +48,11 @@ class Kept:
         return False
 
 
-@given(people.people(), people.people(), people.sends())
+@given(people.people(), people.other_ids(), people.people(), people.sends())
 def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
-    facts: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]
+    facts: list[invented.Event], others: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]
 ) -> None:
-    archive = Archive()
+    archive, facts = Archive(), [*facts, *others]
     known = [*invented.REFERENCE, *(event for event in facts if event[0] in FACTS)]
     desk = Recorded(*(event for event in facts if event[0] in FACTS))
     for offset, (topic, value) in enumerate(known):

@@ -55,7 +55,8 @@ Event = tuple[str, dict[str, Any]]
 @cache
 def written(point: str) -> dict[str, Any]:
     """Returns the invented name, address, mailbox and number of a contact point: each point is somebody's home."""
-    a, b, c = (int(sha256(f"{point}/{part}".encode()).hexdigest()[:4], 16) % 90 + 1 for part in "abc")
+    most = 990 if "." in point else 90  # of many people no two have one home
+    a, b, c = (int(sha256(f"{point}/{part}".encode()).hexdigest()[:4], 16) % most + 1 for part in "abc")
     return {
         "name": "見本 花子",
         "postcode": "999-0001",
@@ -63,6 +64,11 @@ def written(point: str) -> dict[str, Any]:
         "email": f"{point.lower()}@mail.example",
         "phone": f"0999{a:02}{b:02}{c:02}",
     }
+
+
+def home(point: str, recipient_id: str = "P-1") -> str:
+    """Returns the home that a contact point names: each person but P-1 has homes of their own."""
+    return point if recipient_id == "P-1" else f"{recipient_id}.{point}"
 
 
 @cache
@@ -114,8 +120,9 @@ def send(
     """
     match = [{**one, "token": token(one["token"])} for one in fields.pop("match", ())]
     channel = fields.get("channel", "postal")
-    shown = fields.pop("delivery", written(point) if channel in ADDRESSED else None)
-    named = token(stated or point, channel, key) if stated or not shown else None
+    whose = fields.get("recipient_id", "P-1")
+    shown = fields.pop("delivery", written(home(point, whose)) if channel in ADDRESSED else None)
+    named = token(home(stated or point, whose), channel, key) if stated or not shown else None
     return bare(
         {
             "v": 1,
@@ -136,10 +143,12 @@ def send(
     )
 
 
-def _point(named: str | dict[str, Any], channel: Channel) -> dict[str, Any]:
+def _point(named: str | dict[str, Any], channel: Channel, recipient_id: str) -> dict[str, Any]:
     point = {"id": named} if isinstance(named, str) else dict(named)
-    channel, other = point.pop("channel", channel), point.pop("token", point["id"])
+    channel, other = point.pop("channel", channel), point.pop("token", home(point["id"], recipient_id))
     key = point.pop("key", 1)
+    if marked := point.pop("marked", None):
+        point["channel"] = marked
     if written := point.pop("written", None):
         return {**point, **known_by(written, channel)}
     return {**point, "token": token(other, channel, key)}
@@ -151,7 +160,10 @@ BOUGHT = ("indirect.purchased_list", "indirect.partner", "indirect.personal_rela
 def source(
     *, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), channel: Channel = "postal", **fields: Any
 ) -> Event:
-    """Returns a source; `channel`: of its contact points, as far as these do not say."""
+    """Returns a source; `channel`: of its contact points, as far as these do not say.
+
+    A contact point without `token` or `written` is a home of the source's person (`home`).
+    """
     value = {
         "v": 1,
         "source_id": "S-1",
@@ -160,7 +172,7 @@ def source(
         "collected_by": "C1",
         "acquired_at": "2025-03-01" if fields.get("method") in BOUGHT else "2018-04-01",
         "notice_id": "OK",
-        "contact_points": [_point(point, channel) for point in contact_points],
+        "contact_points": [_point(point, channel, fields.get("recipient_id", "P-1")) for point in contact_points],
         **fields,
     }
     for part in ("check", "succession"):

@@ -204,6 +204,20 @@ def others() -> st.SearchStrategy[invented.Event]:
     return consents | stops | corrections
 
 
+@st.composite
+def other_ids(draw: st.DrawFn) -> list[invented.Event]:
+    """Facts of another id, which may have a home of the person's, under any spelling and for any channel."""
+    at = st.sampled_from((*POINTS, "cp-9"))
+    made = []
+    for n in range(draw(st.integers(1, 2))):
+        point = {"id": draw(at), "marked": draw(st.sampled_from((None, "postal", "email")))}
+        point |= {"written": draw(st.sampled_from(WRITTEN))} if draw(st.booleans()) else {"token": draw(at)}
+        fields = {"state": draw(st.sampled_from((None, "deleted", "quarantined"))), "acquired_at": draw(times)}
+        made.append(invented.source(source_id=f"S-other-{n}", contact_points=[point], **fields))
+    said = draw(st.lists(nos() | givens(), max_size=3))
+    return [(topic, {**value, "recipient_id": "P-2"}) for topic, value in (*made, *said) if "token" not in value]
+
+
 def stopped(made: dict[str, Any]) -> invented.Event:
     """A stop; one that takes an erasure back is of now, as the managers who sign it are in force."""
     if (made["kind"], made["state"]) == ("erasure", "corrected"):

@@ -57,6 +57,14 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     )
 
 
+def test_people_who_said_no_without_an_address_then_they_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"state": "Withdrawn", "notice_id": None}
+    nos = [invented.consent(record_id=f"R-{n}", recipient_id=f"P-{n}", **said) for n in range(3)]
+    answer = readiness(invented.source(recipient_id="P-1"), *nos, invented.source(recipient_id="P-2"))
+    assert answer["nos_without_token"] == 1
+    assert text("cli.status_nos_without_token", people="1") in status_shown(answer, capsys)
+
+
 def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pytest.CaptureFixture[str]) -> None:
     said = status_shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
     assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said

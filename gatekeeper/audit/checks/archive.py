@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge import unreadable
 from gatekeeper.knowledge.copies import CopiedRun, Partition
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import names_token
@@ -28,11 +29,15 @@ _NAMED = 1_000
 class Archive:
     """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts.
 
-    `origin`: the name of the log, for which people signed. `ours`: as of `FactStore`.
+    `origin`: the name of the log, for which people signed. `ours`, `pair_key`: as of `FactStore`.
     """
 
-    def __init__(self, origin: str = "", founder: str = "", *, ours: Mapping[str, str] | None = None) -> None:
-        self._whose, self._ours = (origin, founder), ours
+    def __init__(
+        self, origin: str = "", founder: str = "", *, ours: Mapping[str, str] | None = None, pair_key: bytes = b""
+    ) -> None:
+        self._whose, self._ours, self._pair_key = (origin, founder), ours, pair_key
+        self._givers: dict[str, set[str]] = defaultdict(set)
+        """The people whose sources name a token."""
         self._about: dict[str, list[Record]] = defaultdict(list)
         self._reference: list[Record] = []
         self._special: list[Record] = []
@@ -64,12 +69,14 @@ class Archive:
             return
         for name in names:
             self._about[name].append(record)
+        for token in _tokens(record) if names else ():
+            self._givers[token].add(names[0])
 
     def depends_on_keys(self, place: str) -> bool:
         """Tells whether whom the unreadable stop at TOPIC/PARTITION/OFFSET concerns depends on the keys of then."""
         return place in self._keyed
 
-    def _concerned(self, record: Record) -> tuple[Iterable[str], bool]:
+    def _concerned(self, record: Record) -> tuple[Sequence[str], bool]:
         """The names that a record concerns, and whether it may concern anybody.
 
         The store that tells them is renewed, because it keeps what it is told.
@@ -81,18 +88,22 @@ class Archive:
         self._heard.clear()
         self._naming.apply(record)
         place = record.topic, record.partition, record.offset
-        if record.topic == "suppressions" and place in self._naming.unresolved.faults and names_token(self._heard):
+        if (
+            record.topic == "suppressions"
+            and place in self._naming.unresolved.faults
+            and names_token(unreadable.named(record.topic, record.key, record.value or b""))
+        ):
             self._keyed.add("/".join(map(str, place)))
         batch = record.refused is not None and record.refused.what == "batch"
         gap = not self._heard and any(gap.place == place for gap in self._naming.gaps)
-        return dict.fromkeys(self._heard), batch or gap or self._naming.unresolved.concerns_anybody(place)
+        return [*dict.fromkeys(self._heard)], batch or gap or self._naming.unresolved.concerns_anybody(place)
 
     def reference(self, at: Positions) -> FactStore:
         """The reference data and policies known at these positions, without facts about people."""
         key = tuple(at.get("reference", ()))
         store = self._stores.get(key)
         if store is None:
-            store = FactStore(*self._whose, ours=self._ours)
+            store = FactStore(*self._whose, ours=self._ours, pair_key=self._pair_key)
             for record in self._reference:
                 if _known(record, at):
                     store.apply(record)
@@ -127,6 +138,7 @@ class Archive:
             names |= _tokens(record)
         reference = self.reference(at)
         store = reference.emptied()
+        names |= {person for token in names for person in self._givers.get(token, ())}
         for name in names - {send.recipient_id}:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
         for record in (*ours, *(record for record in self._special if _known(record, at))):

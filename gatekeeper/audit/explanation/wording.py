@@ -218,9 +218,10 @@ class Wording:
         event = stop["event"]
         more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
+        more += [self.say("stop_of_another")] if event.get("of_another") else []
         if (state := event.get("state") or "active") != "active":
             more.append(self.say("source_state", value=self.known("stop_state", state)))
-        words = self._with(self.known("stop", event["kind"]), more)
+        words = self._with(self.known("stop", event.get("word") or event["kind"]), more)
         return FactLine("suppressions", event["received_at"], words, event["suppression_id"])
 
     def _with(self, said: str, more: Iterable[str | None]) -> str:

@@ -200,7 +200,8 @@ def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tupl
 
 
 def _archive(settings: Settings, reader: Reader, tokens: Tokens | None) -> Archive:
-    archive = Archive(settings.group, settings.founder, ours=tokens.prints if tokens else None)
+    ours, pair_key = (tokens.prints, tokens.pair_key) if tokens else (None, b"")
+    archive = Archive(settings.group, settings.founder, ours=ours, pair_key=pair_key)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):

@@ -7,7 +7,8 @@ from operator import attrgetter
 
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
-from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.deciding.refusals import No, no_of, stop_of
+from gatekeeper.deciding.rules import objections
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
 from gatekeeper.ground.times import months_after
 from gatekeeper.policy.methods import METHODS
@@ -74,31 +75,34 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
     return (Found("CONFIRMATION_LAPSED", facts, {"case": "form", **says} if form else says),)
 
 
-def refusals(case: Case, source: Source, consents: Consents) -> list[HeldConsent]:
-    """The refusals in answer to an ask that binds this source, whatever their scope (rule 7.1.11).
+def refusals(case: Case, source: Source, consents: Consents) -> tuple[No, ...]:
+    """The refusals in answer to an ask that binds this source, whatever their scope (rules 7.1.11, 8.1.36).
 
-    Only a later proven consent for the send ends one. An ask that is not on file counts as one of class other.
+    Only a later proven consent for the send ends one. An ask that is not on file counts as one of class other. So does
+    each ask to another id.
     """
     answers = [event for event in consents.proof.nos if event.answers]
-    if not answers:
-        return []
+    stops = [hit.stop for hit in case.stops if hit.stop.answers and hit.score >= case.policy.match_floor]
+    if not answers and not stops:
+        return ()
     asked_as = {ask.request_id for ask in _asks(case, source, consents)}
     on_file = {ask.request_id for ask in case.facts.asks}
-    companies = ("*", case.send.controller_id) if lane(source) in _ASKED_ONCE else ()
+    companies = (None, "*", case.send.controller_id) if lane(source) in _ASKED_ONCE else ()
     return consents.refused(
         [
-            event
-            for event in answers
-            if event.answers in asked_as or (event.answers not in on_file and event.controller_id in companies)
+            *(
+                no_of(case, event)
+                for event in answers
+                if event.answers in asked_as or (event.answers not in on_file and event.controller_id in companies)
+            ),
+            *(stop_of(case, stop) for stop in stops if stop.scope.controller in companies),
         ]
     )
 
 
-def refused(case: Case, nos: Sequence[Consent]) -> Found:
+def refused(case: Case, nos: Sequence[No]) -> Found:
     """CONSENT_REFUSED: a refusal in answer to the ask, whatever its scope."""
-    newest = max(nos, key=lambda no: case.span(no.event_time or no.recorded_at))
-    says = {"date": case.day(newest.event_time or newest.recorded_at)}
-    return Found("CONSENT_REFUSED", tuple(sorted({no.record_id for no in nos})), says)
+    return objections.reason(case, "CONSENT_REFUSED", nos)
 
 
 def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
@@ -17,26 +17,28 @@ CODES = {
     "erasure": "SUBJECT_ERASED",
     "refusal_returned": "POSTAL_REFUSAL_RETURNED",
     "external": "EXTERNAL_PREFERENCE_LISTED",
+    "Withdrawn": "CONSENT_WITHDRAWN",
+    "Refused": "CONSENT_REFUSED",
 }
-"""The reason of each kind of suppression that says the will."""
+"""The reason of each kind of suppression that says the will, and of the words of another id (rule 8.1.36)."""
 
 
 def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
     """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, EXTERNAL_PREFERENCE_LISTED.
 
-    With the notes of lifting.
+    CONSENT_WITHDRAWN and CONSENT_REFUSED of another id. With the notes of lifting.
 
     A stop that matches the person only below the policy's floor is NAME_NEAR_STOP instead (rules/person.py).
     """
     stops, notes = _unlifted(case, consents)
-    return [_said(case, CODES[kind], nos, consents) for kind, nos in stops.items()], notes
+    return [reason(case, CODES[kind], nos, consents) for kind, nos in stops.items()], notes
 
 
 def erased(case: Case, consents: Consents, *, lifted: Callable[[Span], bool] = lambda _: False) -> tuple[Found, ...]:
     """SUBJECT_ERASED: an erasure in scope of the send, except those whose time `lifted` accepts (rule 7.3.15)."""
     stops, _ = _unlifted(case, consents)
     nos = [no for no in stops.get("erasure", ()) if not lifted(no.said)]
-    return (_said(case, CODES["erasure"], nos, consents),) if nos else ()
+    return (reason(case, CODES["erasure"], nos, consents),) if nos else ()
 
 
 def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], frozenset[str]]:
@@ -61,7 +63,7 @@ def taken_back(case: Case, standing: ConsentState, consents: Consents) -> list[F
     if standing.nos:
         for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
             if nos := [no for no in standing.nos if no.kind == state]:
-                reasons.append(_said(case, code, nos, consents))
+                reasons.append(reason(case, code, nos, consents))
     return reasons
 
 
@@ -92,7 +94,14 @@ def _refused(case: Case) -> list[str]:
     )
 
 
-def _said(case: Case, code: str, nos: Iterable[No], consents: Consents) -> Found:
-    newest = max(nos, key=lambda no: no.said)
-    says = {"date": day(newest.said.first, case.policy.timezone), **consents.uncounted(newest)}
+def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None = None) -> Found:
+    """The reason that these nos mean. Its sentence is of the person's own ones, if there are any.
+
+    `consents`: for the later yes that the sentence names.
+    """
+    own = [no for no in nos if not no.of_another]
+    newest = max(own or nos, key=lambda no: no.said)
+    says = {} if own else {"case": "another"}
+    says |= {"date": day(newest.said.first, case.policy.timezone)}
+    says |= consents.uncounted(newest) if consents else {}
     return Found(code, tuple(sorted({no.fact for no in nos})), says)

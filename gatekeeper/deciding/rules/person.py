@@ -21,15 +21,19 @@ CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERAB
 def reached(case: Case) -> Iterator[Found]:
     """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address."""
     for hit in case.stops:
-        if hit.score >= case.policy.match_floor and (since := _unreached(case, hit)):
-            says = {"date": day(since.first, case.policy.timezone)}
+        if _sure(case, hit) and (since := _unreached(case, hit)):
+            another = {"case": "another"} if hit.stop.of_another else {}
+            says = {**another, "date": day(since.first, case.policy.timezone)}
             yield Found(CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
 
 
 def near(case: Case, consents: Consents) -> Iterator[Found]:
-    """NAME_NEAR_STOP: a stop that would withhold the send, but matches this person below the policy's floor."""
+    """NAME_NEAR_STOP: a stop that would withhold the send, but matches this person below the policy's floor.
+
+    Also the death of another id at a mailbox or number, which carries no name (rule 8.1.36).
+    """
     for hit in case.stops:
-        if hit.score < case.policy.match_floor:
+        if not _sure(case, hit):
             no, _ = consents.stop(hit.stop)
             since = no.said if no else _unreached(case, hit)
             if since and not _resolved(
@@ -58,6 +62,11 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
         says = {"case": "under", "age": str(minor_age), "method": young[0].method}
         return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), says),)
     return ()
+
+
+def _sure(case: Case, hit: Hit) -> bool:
+    """True if a stop names this person as surely as the policy asks; a mailbox never tells who died."""
+    return hit.score >= case.policy.match_floor and not (hit.stop.nameless and hit.stop.kind == "deceased")
 
 
 def _unreached(case: Case, hit: Hit) -> Span | None:

@@ -1,0 +1,100 @@
+"""A no that was said under one id, and the sends of another id at the same name and address (domain rule 8.1.36)."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.identity import Tokens, printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from schemas.events import Send
+from tests.support import invented
+from tests.support.facts import fact
+from tests.support.invented import decide
+
+POLICY = load("jp-pmark")
+HERE = {"recipient_id": "P-2", "source_id": "S-2", "contact_points": [{"id": "cp-2", "token": "cp-1"}]}
+OTHER = invented.source(**HERE)
+NO = invented.consent(record_id="N-2", recipient_id="P-2", state="Withdrawn", purpose="*", channels="*", notice_id=None)
+OWN = [invented.source(), invented.consent(event_time="2023-01-01")]
+
+
+def viewed(store: FactStore, **send: Any) -> Facts:
+    read = Send.model_validate_json(orjson.dumps(invented.send(**send)))
+    return store.view(read, printed(invented.TOKENS, read), **invented.NOW)
+
+
+def verdict(store: FactStore, **send: Any) -> tuple[str, ...]:
+    read = Send.model_validate_json(orjson.dumps(invented.send(**send)))
+    return decide(read, viewed(store, **send), store.reference, POLICY, invented.T).codes
+
+
+@pytest.mark.parametrize("order", tuple(permutations((*OWN, OTHER, NO))))
+def test_facts_of_two_ids_in_any_order_then_the_same_snapshot(order: tuple[invented.Event, ...]) -> None:
+    assert viewed(invented.store(*order)).snapshot == viewed(invented.store(*OWN, OTHER, NO)).snapshot
+    assert verdict(invented.store(*order)) == ("CONSENT_WITHDRAWN",)
+
+
+def test_a_no_of_another_id_then_the_snapshot_names_neither_that_id_nor_its_facts() -> None:
+    store = invented.store(*OWN, OTHER, NO)
+    facts = viewed(store)
+    (stop,) = orjson.loads(facts.snapshot)["suppressions"]
+    assert [name for name in (b"P-2", b"S-2", b"N-2", b"cp-2", b"t1_") if name in facts.snapshot] == []
+    said = {"v", "kind", "word", "of_another", "received_at", "arrived", "scope", "expressed_by", "suppression_id"}
+    assert stop["event"].keys() == said
+    assert stop["event"]["scope"] == {"controller": "C1", "channels": ["*"]}
+    assert read_snapshot(facts.snapshot) == facts
+    twin = invented.source(recipient_id="P-3", contact_points=[{"id": "cp-1", "token": "cp-1"}])
+    told = viewed(invented.store(*OWN, OTHER, NO, twin), recipient_id="P-3", delivery=invented.written("cp-1"))
+    (again,) = orjson.loads(told.snapshot)["suppressions"]
+    assert again["event"]["suppression_id"] != stop["event"]["suppression_id"]
+
+
+def test_a_second_token_key_then_the_ids_of_pairs_stay() -> None:
+    one, two = Tokens({1: invented.KEY}), Tokens({1: invented.KEY, 2: invented.KEYS[2]})
+    assert one.pair_key == two.pair_key != Tokens({2: invented.KEYS[2]}).pair_key
+
+
+def test_a_record_of_another_id_that_cannot_be_read_then_whoever_meets_it_waits() -> None:
+    store = invented.store(*OWN, OTHER)
+    assert verdict(store) == ()
+    heard: list[str] = []
+    store.listeners.append(heard.append)
+    assert store.apply(fact("consents", 0, 900, b"P-2", b"{")) is not None
+    assert {"P-2", invented.token("cp-1")} <= {*heard}
+    assert verdict(store) == ("FACTS_UNAVAILABLE",)
+    late = invented.store(*OWN)
+    assert late.apply(fact("consents", 0, 900, b"P-2", b"{")) is not None
+    assert verdict(late) == ()
+    late.apply(fact("sources", 0, 901, b"P-2", orjson.dumps(OTHER[1])))
+    assert verdict(late) == ("FACTS_UNAVAILABLE",)
+
+
+def test_a_no_then_whoever_has_a_token_of_that_id_is_judged_again() -> None:
+    store, heard = invented.store(*OWN, OTHER), list[str]()
+    store.listeners.append(heard.append)
+    store.apply(fact("consents", 0, 900, b"P-2", orjson.dumps(NO[1])))
+    assert heard == ["P-2", invented.token("cp-1")]
+    heard.clear()
+    more = invented.source(**HERE | {"source_id": "S-3", "contact_points": [{"id": "cp-3", "token": "cp-9"}]})
+    store.apply(fact("sources", 0, 901, b"P-2", orjson.dumps(more[1])))
+    assert invented.token("cp-9") in heard
+    heard.clear()
+    store.apply(fact("consents", 0, 902, b"P-1", orjson.dumps(OWN[1][1])))
+    assert heard == ["P-1"]
+
+
+def test_nos_without_a_token_then_counted_until_a_source_gives_one() -> None:
+    store = invented.store(NO, invented.suppression(recipient_id="P-3"), *OWN)
+    assert store.nos_without_token == 2
+    store.apply(fact("sources", 0, 900, b"P-2", orjson.dumps(OTHER[1])))
+    assert store.nos_without_token == 1
+    returned = invented.suppression(recipient_id="P-4", kind="undeliverable")
+    store.apply(fact("suppressions", 0, 901, b"P-4", orjson.dumps(returned[1])))
+    assert store.nos_without_token == 1
