@@ -158,8 +158,12 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def stops(self) -> tuple[Hit, ...]:
-        """The suppressions in force: not corrected, not rejected, and not replaced by a later version."""
-        return in_force(self.facts.suppressions, self.span)
+        """The suppressions in force: not corrected, rejected or ended, and not replaced by a later version."""
+        return tuple(hit for hit in in_force(self.facts.suppressions, self.span) if not self._is_over(hit.stop))
+
+    def _is_over(self, stop: HeldSuppression) -> bool:
+        """True for an objection past its last day, which binds and ends nothing (rule 8.1.38)."""
+        return stop.effective_until is not None and self.span(stop.effective_until).last < self.at
 
     @property
     def sender(self) -> str:

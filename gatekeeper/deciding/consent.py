@@ -152,10 +152,10 @@ class Consents:
         nos = [no_of(case, event) for event in self.proof.nos if covers_send(case, event, parties)]
         if len(parties) > 1:
             for hit in case.stops:
-                stop = hit.stop
-                if stop.word and hit.score >= case.policy.match_floor and stop.scope.controller in parties[1:]:
-                    if bound(case, changed(stop, scope=changed(stop.scope, controller="*"))) is not None:
-                        nos.append(stop_of(case, stop))
+                stop, sure = hit.stop, hit.score >= case.policy.match_floor
+                if stop.word and sure and stop.scope.controller in parties[1:]:
+                    wide = changed(stop, scope=changed(stop.scope, controller="*"))
+                    nos += [stop_of(case, stop)] if bound(case, wide) is not None else []
         return nos
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:

@@ -60,6 +60,7 @@ class Speaker(NamedTuple):
             "kind": stop.kind,
             "received_at": stop.received_at,
             "effective_at": stop.effective_at,
+            "effective_until": stop.effective_until,
             "state": stop.state,
             "arrived": stop.arrived,
             "scope": {} if status else {name: getattr(read.scope, name) for name in _SCOPE},

@@ -7,7 +7,7 @@ Every function depends only on its arguments and on tables shipped with the prod
 
 from gatekeeper.identity.address_segments import accounted, pieces
 from gatekeeper.identity.contact import normalise_email, normalise_phone
-from gatekeeper.identity.match import match, readings
+from gatekeeper.identity.match import NUMBER_MISSING, match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
 from gatekeeper.identity.send_address import Printed, printed
@@ -24,6 +24,7 @@ from gatekeeper.identity.token import (
 )
 
 __all__ = [
+    "NUMBER_MISSING",
     "SURE",
     "VERSION",
     "Identified",

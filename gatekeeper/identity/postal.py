@@ -8,6 +8,9 @@ from gatekeeper.identity import address_parser, places
 from gatekeeper.identity.normalised import Spelled
 from schemas.events import Delivery
 
+EVERYBODY = "*"
+"""In place of a name: everybody at an address. It is no name, as these have no marks."""
+
 
 class Postal(NamedTuple):
     """The parts of a normalised postal value, in order; no part holds a `|`."""
@@ -22,6 +25,11 @@ class Postal(NamedTuple):
 
     def __str__(self) -> str:
         return "|".join(self)
+
+    @property
+    def nameless(self) -> Postal:
+        """The address without name and host, for everybody there (domain rule 8.1.38)."""
+        return self._replace(name=EVERYBODY, care="")
 
     @classmethod
     def of(cls, value: str) -> Postal:

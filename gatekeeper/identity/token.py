@@ -37,6 +37,7 @@ SPELLINGS = 128 * MEGABYTE
 OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
 _READ = 4  # of these, the likeliest are also read less exactly
+_ANYBODY = "だれでも"  # in place of the name, for an address without one
 SURE = 1000
 """The score of a token that stands for the same value, under whichever key."""
 HOST = 800
@@ -105,6 +106,8 @@ class Identified(NamedTuple):
     """False if more is printed than one name and one address (domain rule 7.4.19), or than sources give (`by`)."""
     same: tuple[str, ...] = ()
     """Its tokens under the other keys."""
+    places: tuple[tuple[str, int], ...] = ()
+    """Pairs of token and score of the address without a name, and of its less exact readings (domain rule 8.1.38)."""
     beside: tuple[tuple[str, ...], ...] = ()
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
 
@@ -149,14 +152,31 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return _identified(keys, value, {}, {}, whole=True) if value else None
     spelled = Spelled.of(delivery)
     pieces = pieces_of(spelled)
-    meant = addressed(delivery, pieces)
-    whole = (postal(meant) if meant is not delivery else None) or postal_of(spelled)
+    whole = _whole(delivery, spelled, pieces)
     if whole is None:
         return None
     value, others, more = str(whole), _others(delivery, pieces), besides(whole, pieces)
     others.pop(value, None)
     less, complete = dict(list(others.items())[:OTHERS]), accounted(pieces) and len(more) <= MOST
-    return _identified(keys, value, readings(whole), less, more, whole=complete)
+    return _identified(keys, value, readings(whole), less, more, place=whole.nameless, whole=complete)
+
+
+def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:
+    """The tokens of the address of `delivery` without its name; None if it is missing or unreadable."""
+    written = cast("Delivery", PlainDelivery(_ANYBODY, delivery.postcode, delivery.lines, None, None))
+    spelled = Spelled.of(written)
+    pieces = pieces_of(spelled)
+    whole = _whole(written, spelled, pieces)
+    if whole is None:
+        return None
+    place = whole.nameless
+    return _identified(keys, str(place), readings(place), {}, whole=accounted(pieces))
+
+
+def _whole(delivery: Delivery, spelled: Spelled, pieces: Sequence[Piece]) -> Postal | None:
+    """The name and address of a delivery, without further text if that leaves an address. `pieces`: its own."""
+    meant = addressed(delivery, pieces)
+    return (postal(meant) if meant is not delivery else None) or postal_of(spelled)
 
 
 def _identified(
@@ -166,6 +186,7 @@ def _identified(
     others: Mapping[str, int],
     more: Sequence[str] = (),
     *,
+    place: Postal | None = None,
     whole: bool,
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
@@ -175,7 +196,8 @@ def _identified(
 
     same = tuple(token(keys[n], value, n) for n in former)
     beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
-    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same, beside)
+    places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
+    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same, places, beside)
 
 
 def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
@@ -204,8 +226,10 @@ class Spelling(NamedTuple):
     def weight(self) -> int:
         """The bytes that it takes in memory with its key, as an estimate."""
         tokens = self.identified
-        more = sum(map(len, (tokens.readings, tokens.others, tokens.same, *tokens.beside))) if tokens else 0
-        return 600 + 150 * more
+        if tokens is None:
+            return 600
+        more = (tokens.readings, tokens.others, tokens.same, tokens.places, *tokens.beside)
+        return 600 + 150 * sum(map(len, more))
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]
@@ -231,6 +255,7 @@ class Tokens:
             spelled = cast("Delivery", PlainDelivery(name, postcode, lines, contact, contact))
             return Spelling(identify(keys, channel, spelled), flaw(channel, spelled))
 
+        self._tokens = keys
         self._read = Cache(size, read, lambda _, spelling: spelling.weight)
 
     def spelling(self, channel: Channel, delivery: Delivery) -> Spelling:
@@ -238,6 +263,10 @@ class Tokens:
         if channel in WRITTEN:
             return self._read(("postal", delivery.name, delivery.postcode, delivery.lines, None))
         return self._read((channel, "", None, (), delivery.email if channel == "email" else delivery.phone))
+
+    def whole_address(self, delivery: Delivery) -> Identified | None:
+        """The result of `whole_address` for the keys and the delivery."""
+        return whole_address(self._tokens, delivery)
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
         """The result of `identify` for the keys, the channel and the delivery."""

@@ -29,6 +29,8 @@ from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
 _POLICY = "policy/"
+WHOLE_ADDRESS = "whole_address/*"
+"""The name that a stop of a whole address concerns: whoever lives there, and no index knows these people."""
 
 
 class FactStore(KnownFacts):
@@ -177,7 +179,8 @@ class FactStore(KnownFacts):
             self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score != BESIDE], before)
         elif topic == "suppressions" and tokens:
             self._stop(record, model, tokens, line)
-            return [token.token for token in tokens]
+            everybody = [WHOLE_ADDRESS] if model.whole_address else []
+            return [*(token.token for token in tokens), *everybody]
         else:
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)

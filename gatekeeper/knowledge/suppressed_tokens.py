@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
 from gatekeeper.ground.tables import Table
+from gatekeeper.identity import NUMBER_MISSING
 from gatekeeper.knowledge.person_facts import PersonFacts, add
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.staff.signed_acts import readmits
@@ -76,6 +79,7 @@ class SuppressedTokens:
         linked: set[str] = set()
 
         def match(token: str, line: bytes, score: int) -> None:
+            score = CERTAIN if score == NUMBER_MISSING and _of_rooms(line) else score
             stops[line] = max(score, stops.get(line, 0))
             (at_hand if token in here else elsewhere).add(line)
 
@@ -114,3 +118,8 @@ class SuppressedTokens:
         named = b'"suppression_id":"%b"' % suppression_id.encode()
         lines = (self._by_token.get(token) or b"").split(b"\n")
         return any(line[:1] == b"x" and named in line for line in lines)
+
+
+def _of_rooms(line: bytes) -> bool:
+    """True if a stop is of a whole address with its rooms, for which two managers stand (domain rule 8.1.38)."""
+    return b'"whole_address":true' in line and len({*msgspec.json.decode(line).get("by", ())}) > 1

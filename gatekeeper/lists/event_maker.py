@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.identity import SURE, Tokens
+from gatekeeper.identity import SURE, Identified, Tokens
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
 from schemas.codec import canonical
 from schemas.events import GIVEN_STATES, Delivery
-from schemas.values import Line
+from schemas.values import Channel, Line
 
 _DATE_OF = {"consents": "recorded_at", "suppressions": "received_at"}
 """The field of an event's recording time, by topic; it is filled in if no column feeds it."""
@@ -37,6 +37,7 @@ class EventMaker:
         self._under_id_key: dict[str, str] = {}
         """The row's tokens as the key of ids makes them, which never changes."""
         self._list_date = list_date
+        self._everybody = columns.root.get("whole_address") == Constant(True)
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
     def event(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
@@ -151,16 +152,22 @@ class EventMaker:
             email=parts.get(contact.email or "") or None,
             phone=parts.get(contact.phone or "") or None,
         )
-        tokens = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
+        tokens = self._identified(self._tokens, contact.channel, delivery)
         if tokens is None:
             raise UnfitRow("contact_unreadable", contact.places[0])
         same = [(token, SURE) for token in tokens.same]
         readings = [{"token": token, "score": score} for token, score in (*same, *tokens.readings)]
-        if self._id_tokens is not None and (named := self._id_tokens.of(contact.channel, delivery)):
+        if named := self._identified(self._id_tokens, contact.channel, delivery):
             self._under_id_key[tokens.token] = named.token
         beside = [*chain(*tokens.beside)] if self._map.topic == "sources" else []
         more = {"readings": readings, "beside": beside}
         return {"token": tokens.token, **{name: values for name, values in more.items() if values}}
+
+    def _identified(self, tokens: Tokens | None, channel: Channel, delivery: Delivery) -> Identified | None:
+        """The tokens of a contact value; of its address without the name if the list stops whole addresses."""
+        if tokens is None:
+            return None
+        return tokens.whole_address(delivery) if self._everybody else tokens.of(channel, delivery)
 
 
 def _cell(node: Cell, text: str) -> Any:

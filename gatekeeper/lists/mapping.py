@@ -92,7 +92,7 @@ class _ContactTable(_Strict):
     phone: str | None = None
 
 
-_ADDRESS, _NUMBER = frozenset({"name", "lines"}), frozenset({"phone"})
+_ADDRESS, _PLACE, _NUMBER = frozenset({"name", "lines"}), frozenset({"lines"}), frozenset({"phone"})
 _FORMS: Mapping[str, frozenset[str]] = {
     "postal": _ADDRESS,
     "visit": _ADDRESS,
@@ -111,11 +111,13 @@ class _Reading:
         self.file = file
         self.topic = topic
         self.shape: Hint = SHAPES[topic]
+        self._everybody: Any = False
 
     def map(self, table: dict[str, Any]) -> ColumnMap:
         """The column map of a table."""
         kinds = [kind for kind in alternatives(self.shape) if table.get("kind") in _kinds(kind)]
         self.shape = kinds[0] if kinds else self.shape
+        self._everybody = table.get("whole_address", False)
         root = self._table(table, self.shape, ())
         fed = list(leaves(root))
         needs: list[tuple[str, str]] = []
@@ -183,8 +185,12 @@ class _Reading:
     def _contact(self, value: dict[str, Any], path: tuple[str, ...]) -> Contact:
         table = self._checked(_ContactTable, value, path)
         needed = _FORMS.get(table.channel, frozenset())
+        if self._everybody is True and needed == _ADDRESS:
+            needed = _PLACE
+        elif self._everybody is not False:  # a token is made of a name or without it, for all rows
+            raise self._wrong(("whole_address",), "wrong.value")
         given = table.model_fields_set - {"channel"}
-        if not needed or given - {"postcode"} != needed or ("postcode" in given and needed != _ADDRESS):
+        if not needed or given - {"postcode"} != needed or ("postcode" in given and needed not in (_ADDRESS, _PLACE)):
             parts = ", ".join(sorted(needed)) or "-"
             raise self._wrong(path, "map.contact_needs", channel=table.channel, parts=parts)
         return Contact(**table.model_dump())

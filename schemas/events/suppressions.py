@@ -11,12 +11,14 @@ from schemas.values import (
     Any_,
     Channels,
     Code,
+    Day,
     Id,
     Many,
     Model,
     PointId,
     RecipientId,
     Speaker,
+    Surrogate,
     Time,
     Token,
     Version,
@@ -54,6 +56,9 @@ class Suppression(Model):
     `register_id`: the register in which it was found.
     `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
+    `whole_address`: the token is of an address without a name, and stops everybody there. `by`: the managers who stand
+    for it; two of them stop the rooms behind it as surely. `evidence_ref`: where the proof is kept. `effective_until`:
+    the last day on which an objection counts.
     """
 
     model_config = ConfigDict(
@@ -64,6 +69,13 @@ class Suppression(Model):
                 **given("recipient_id"),
                 "not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}},
             },
+            "allOf": [
+                {
+                    "if": {"required": ["whole_address"], "properties": {"whole_address": {"const": True}}},
+                    "then": given("token"),
+                },
+                {"if": given("effective_until"), "then": {"properties": {"kind": {"const": "objection"}}}},
+            ],
         }
     )
 
@@ -79,6 +91,10 @@ class Suppression(Model):
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None
     register_id: Id | None = None
     expressed_by: Speaker | None = None
+    whole_address: bool | None = None
+    effective_until: Day | None = None
+    by: Annotated[Many[Surrogate], Field(max_length=4)] = ()
+    evidence_ref: Surrogate | None = None
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:
@@ -86,4 +102,16 @@ class Suppression(Model):
             raise ValueError("a suppression names exactly one of token and recipient_id")
         if self.readings and self.token is None:
             raise ValueError("readings are of a token, and a person has none")
+        if self.whole_address and self.token is None:
+            raise ValueError("a whole address has a token, and is no person")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_after_it_came_in(self) -> Suppression:
+        if self.effective_until is None:
+            return self
+        if self.kind != "objection":
+            raise ValueError("only an objection takes effective_until")
+        if self.effective_until < self.received_at[:10]:
+            raise ValueError("effective_until is not before received_at")
         return self

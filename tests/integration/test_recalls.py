@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from streams.worker.transaction import Transaction
+from tests.support.invented import known_by
 from tests.support.world import World, consent_of, controller_record, eventually, home_of, send_to, source_of, token_of
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}
@@ -151,6 +152,7 @@ def test_given_a_withdrawal_under_another_id_then_a_recall_and_no_more_mail(worl
 
 
 TOKEN = token_of("r1")
+EVERYBODY = known_by(home_of("r1"), stop=True, whole=True)["token"]
 TOUCHING = {
     "an objection by a token": ("suppressions", TOKEN, {
         "v": 1, "kind": "objection", "suppression_id": "x1", "token": TOKEN, "received_at": "2026-01-01T10:00:00+09:00",
@@ -158,6 +160,10 @@ TOUCHING = {
     "an objection that is one less exactly": ("suppressions", "t1_" + "B" * 43, {
         "v": 1, "kind": "objection", "suppression_id": "x1", "token": "t1_" + "B" * 43,
         "readings": [{"token": TOKEN, "score": 950}], "received_at": "2026-01-01T10:00:00+09:00",
+    }),
+    "an objection of everybody at the address": ("suppressions", EVERYBODY, {
+        "v": 1, "kind": "objection", "suppression_id": "x1", "token": EVERYBODY, "whole_address": True,
+        "received_at": "2026-01-01T10:00:00+09:00",
     }),
     "a controller suspended": ("reference", *controller_record(suspended_since="2026-01-01")),
     "a notice found void": ("reference", "notice/N1", {

@@ -84,12 +84,15 @@ def token(point: str, channel: Channel = "postal", key: int = 1) -> str:
     return found.token if found else "t1_" + sha256(point.encode()).hexdigest()[:43]
 
 
-def known_by(written: dict[str, Any], channel: Channel = "postal", *, stop: bool = False) -> dict[str, Any]:
+def known_by(
+    written: dict[str, Any], channel: Channel = "postal", *, stop: bool = False, whole: bool = False
+) -> dict[str, Any]:
     """Returns token and readings of a contact value as it is written, as an import puts them on file.
 
-    Those of a source have what is beside them too; a stop has not.
+    Those of a source have what is beside them too; a stop has not. `whole`: those of the address without the name.
     """
-    found = TOKENS.of(channel, Delivery.model_validate_json(orjson.dumps(written)))
+    delivery = Delivery.model_validate_json(orjson.dumps({"name": "-", **written}))
+    found = TOKENS.whole_address(delivery) if whole else TOKENS.of(channel, delivery)
     assert found, written
     readings = [{"token": one, "score": score} for one, score in found.readings]
     beside = [token for each in found.beside for token in each]
@@ -218,7 +221,10 @@ def withdrawn(name: str) -> Event:
 
 
 def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
-    """Returns a stop; `channel`: of the contact point that its `token` names."""
+    """Returns a stop; `channel`: of the contact point that its `token` names.
+
+    With `whole_address`, `written` is the address of everybody there.
+    """
     token_of, written, key = fields.pop("token", None), fields.pop("written", None), fields.pop("key", 1)
     named = {"token": token(token_of, channel, key)} if token_of else {"recipient_id": "P-1"}
     value = {
@@ -226,7 +232,7 @@ def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
         "kind": "objection",
         "suppression_id": "X-1",
         "received_at": "2026-01-01T10:00:00+09:00",
-        **(known_by(written, stop=True) if written else named),
+        **(known_by(written, stop=True, whole=bool(fields.get("whole_address"))) if written else named),
         **fields,
     }
     return "suppressions", bare(value)

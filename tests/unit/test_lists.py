@@ -199,6 +199,20 @@ def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else(
     assert not any(part.encode() in found.value + found.key for part in ("橋", "渋谷", "150", "みどり"))
 
 
+def test_a_list_of_whole_addresses_then_tokens_of_addresses_without_a_name() -> None:
+    columns = 'kind = "objection"\nwhole_address = true\n[suppression_id]\ncolumn = "番号"\n'
+    columns += '[token]\nchannel = "postal"\npostcode = "〒"\nlines = ["住所", "建物"]\n'
+    (found,) = read("番号,〒,住所,建物\nX1,,渋谷区神宮前1-2-3,みどりハイツ101\n", columns, topic="suppressions")
+    value = orjson.loads(found.value)
+    printed = TOKENS.of("postal", Delivery(name="林 誠", lines=("東京都渋谷区神宮前1-2-3-101",)))
+    assert printed is not None
+    assert (value["token"], 1000) in printed.places
+    assert [reading["token"] for reading in value["readings"]] == [token for token, score in printed.places[1:]]
+    named = columns.replace("lines =", 'name = "氏名"\nlines =')
+    with pytest.raises(UsageError):
+        read("番号,氏名,〒,住所,建物\n", named, topic="suppressions")
+
+
 def test_contact_points_that_are_empty_or_unreadable_then_left_out_or_rejected() -> None:
     columns = SOURCE + (
         f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'

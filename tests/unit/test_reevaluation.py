@@ -43,7 +43,9 @@ def watched() -> tuple[ReevaluationQueue, invented.FactStore]:
     """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
     remembered, store = (
         Counted(),
-        invented.store(invented.source(recipient_id="P-7", batch_id="B-1", contact_points=["own"])),
+        invented.store(
+            invented.source(recipient_id="P-7", batch_id="B-1", contact_points=[{"id": "own", "token": "own"}])
+        ),
     )
     for name in PEOPLE:
         remembered.put(clearance(name))
