@@ -17,6 +17,7 @@ from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
 from gatekeeper.identity.match import readings
+from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
 from schemas.audit import Printing
@@ -108,8 +109,15 @@ class Identified(NamedTuple):
     """Its tokens under the other keys."""
     places: tuple[tuple[str, int], ...] = ()
     """Pairs of token and score of the address without a name, and of its less exact readings (domain rule 8.1.38)."""
+    further: tuple[tuple[str, int], ...] = ()
+    """Pairs of token and score of further names, which find stops alone (rule 8.1.37). No ledger has them."""
     beside: tuple[tuple[str, ...], ...] = ()
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
+
+    @property
+    def remembered(self) -> Identified:
+        """The same as a clearance keeps it, without further names."""
+        return self._replace(further=())
 
     @property
     def exact(self) -> frozenset[str]:
@@ -158,7 +166,9 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     value, others, more = str(whole), _others(delivery, pieces), besides(whole, pieces)
     others.pop(value, None)
     less, complete = dict(list(others.items())[:OTHERS]), accounted(pieces) and len(more) <= MOST
-    return _identified(keys, value, readings(whole), less, more, place=whole.nameless, whole=complete)
+    at = value.removeprefix(whole.name)
+    names = {f"{name}{at}": score for name, score in name_forms(whole.name, spelled.name).items()}
+    return _identified(keys, value, readings(whole), less, more, place=whole.nameless, names=names, whole=complete)
 
 
 def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:
@@ -187,6 +197,7 @@ def _identified(
     more: Sequence[str] = (),
     *,
     place: Postal | None = None,
+    names: Mapping[str, int] | None = None,
     whole: bool,
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
@@ -197,7 +208,8 @@ def _identified(
     same = tuple(token(keys[n], value, n) for n in former)
     beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
     places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
-    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same, places, beside)
+    newest_token, further = token(keys[newest], value, newest), tokens(names or {})
+    return Identified(newest_token, tokens(less), tokens(others), whole, same, places, further, beside)
 
 
 def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
@@ -228,7 +240,7 @@ class Spelling(NamedTuple):
         tokens = self.identified
         if tokens is None:
             return 600
-        more = (tokens.readings, tokens.others, tokens.same, tokens.places, *tokens.beside)
+        more = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, *tokens.beside)
         return 600 + 150 * sum(map(len, more))
 
 

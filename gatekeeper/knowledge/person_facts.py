@@ -202,7 +202,7 @@ def spellings(
     if at:
         tokens.update(dict.fromkeys(at.exact, CERTAIN))
         here.update(at.exact)
-        for token, score in (*at.readings, *at.others, *at.places):
+        for token, score in (*at.readings, *at.others, *at.places, *at.further):
             scores = tokens if score == CERTAIN else readings
             scores[token] = max(score, scores.get(token, 0))
             here.add(token)

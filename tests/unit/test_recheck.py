@@ -161,6 +161,24 @@ def test_acts_of_people_then_their_records_follow(desk: Told) -> None:
     assert [one.replayed.stage for one in found if one.replayed.finding == "same"][-2:] == ["handoff", "recall"]
 
 
+def test_a_stop_by_a_further_name_since_the_clearance_then_the_handoff_follows() -> None:
+    """No ledger keeps further names, so a later check does not read them (rule 8.1.37)."""
+    facts = (invented.source(), invented.consent())
+    surname = invented.suppression(written=invented.written("cp-1") | {"name": "見本"}, suppression_id="X-9")
+    desk = Told(*facts)
+    desk.send(SENT)
+    desk.learn(surname)
+    assert desk.campaign("handoff")[-1][0] == "done"
+    check = recheck(*desk.kept, facts=(*facts, surname))
+    before = {**AT, "suppressions": [0]}
+    assert [check.replay(value, before).replayed.finding for value in desk.values[:1]] == ["same"]
+    handed = [check.replay(value, AT).replayed.finding for value in desk.values[1:]]
+    assert {*handed} <= {"same", "silent"}
+    again = Told(*facts, surname)
+    again.send(SENT)
+    assert orjson.loads(again.values[0])["verdict"] == "review"
+
+
 def test_records_of_other_rules_then_later_ones_stand_on_them_all_the_same(desk: Told) -> None:
     check, at = recheck(*desk.kept), AT | {"suppressions": [1000]}
     handed = next(n for n, one in enumerate(desk.records) if one.stage == "handoff")

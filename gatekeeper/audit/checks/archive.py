@@ -133,7 +133,10 @@ class Archive:
         if send.contact_point.token:
             names.add(send.contact_point.token)
         if isinstance(printed, Identified):
-            names |= {*printed.exact, *(token for token, _ in (*printed.readings, *printed.others, *printed.places))}
+            names |= {
+                *printed.exact,
+                *(token for token, _ in (*printed.readings, *printed.others, *printed.places, *printed.further)),
+            }
         for record in ours:
             names |= _tokens(record)
         reference = self.reference(at)

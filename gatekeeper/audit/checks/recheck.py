@@ -21,7 +21,7 @@ from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import redacted_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import Identified, Tokens, printed
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
@@ -181,11 +181,14 @@ class Recheck:
             return
         if send.delivery is not None and (self._tokens is None or facts.get("printed") == "no_key"):
             raise _Unseen("no_key")
+        at_point = printed(self._tokens, send)
+        if remembered and isinstance(at_point, Identified):
+            at_point = at_point.remembered
         asks, releases = (b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases"))
         instant = milliseconds(content["at"])
         view = self._archive.view(
             send,
-            printed(self._tokens, send),
+            at_point,
             at,
             instant=instant,
             zone=packs.zone(send.contact_point.country, instant),
