@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
+from schemas.events.resolutions import NoName
 from schemas.events.staff import TablePlace, TreePlace
 from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Version
 
@@ -87,6 +88,7 @@ class Snapshot(Model):
     `addresses`: the addresses behind the contact points of sources, deleted ones too. None if each contact point is one
     address, and the send's is the one on file.
     `late`: companies registered after a refusal that names them, with the arrival of the record in milliseconds.
+    `confirmed`: the nos for whose date two managers stand, as suppression/ID and event/ID.
     `left`: by company the groups that refusals name and that it left by one manager's record, with its arrival.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
     comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
@@ -109,6 +111,7 @@ class Snapshot(Model):
     addresses: Many[Address] = ()
     late: dict[Id, int] = Field(default_factory=dict)
     left: dict[Id, dict[Id, int]] = Field(default_factory=dict)
+    confirmed: Many[NoName] = ()
     printed: Printing | None = None
     erased: Count | None = None
     age: Age | None = None

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import IO, Any, Literal
 
 import click
@@ -18,6 +18,7 @@ from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
+from gatekeeper.deciding.recording import BACK
 from gatekeeper.ground.errors import UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text
@@ -25,7 +26,20 @@ from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.ledger.entries import asked
-from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
+from gatekeeper.lists import (
+    OF_NOS,
+    Encoding,
+    Event,
+    Outcome,
+    Recorded,
+    Recordings,
+    Rejected,
+    dates,
+    events,
+    json_events,
+    read_map,
+    survey,
+)
 from gatekeeper.management.files import reading
 from gatekeeper.policy import packs
 from schemas.codec import Unreadable, decode
@@ -63,6 +77,7 @@ def _verb(topic: str) -> None:
     @click.option("--map", "map_file", type=click.Path(path_type=Path), help=text("cli.import_map"))
     @_encoding
     @click.option("--list-date", help=text("cli.import_list_date"))
+    @click.option("--recorded", type=click.Choice(("now", "dated")), help=text("cli.import_recorded"))
     @click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
     @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
     @click.option("--dry-run", is_flag=True, help=text("cli.import_dry_run"))
@@ -82,10 +97,13 @@ def _run(
         handle = file.open("rb")
     with handle:
         imported = kind(settings, topic, file, handle, **given)
-        if dry_run or topic in WHOLE:
+        first = topic in WHOLE or imported.asks
+        if dry_run or first:
             right = imported.check()
-        if not dry_run and not imported.causes:
-            if topic in WHOLE:
+        if imported.asks and imported.recordings.count and not dry_run:
+            raise UsageError("error.recording_unknown", count=f"{imported.recordings.count:,}", file=file)
+        if not dry_run and not (topic in WHOLE and imported.causes):
+            if first:
                 imported = kind(settings, topic, file, handle, **given)
             right = imported.publish()
     written = 0 if dry_run or (topic in WHOLE and imported.causes) else right
@@ -96,6 +114,7 @@ def _run(
         "right": right,
         "silent": imported.silent,
         "rejected": imported.causes.total(),
+        "dated_back": imported.recordings.count,
         "causes": dict(imported.causes),
         "rejects": str(imported.rejects.path) if imported.causes else None,
         "encoding": imported.encoding,
@@ -108,6 +127,8 @@ def _run(
         shown = {name: f"{result[name]:,}" for name in ("right", "silent", "rejected")}
         key = "cli.import_checked" if dry_run or not written else "cli.import_done"
         click.echo(text(key, file=file, topic=result["topic"], seconds=f"{result['seconds']:.1f}", **shown))
+    if imported.asks and imported.recordings.count:
+        note("cli.import_dated_back", count=f"{imported.recordings.count:,}")
     if imported.causes:
         note("cli.import_rejected", path=imported.rejects.path)
     if imported.causes and topic in WHOLE:
@@ -132,7 +153,7 @@ for _topic in FACT_TOPICS:
 @click.pass_context
 def answers(context: click.Context, /, file: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Imports answers; each is the consent or the refusal of the person who was asked."""
-    more = {**given, "map_file": None, "list_date": None}
+    more = {**given, "map_file": None, "list_date": None, "recorded": "now"}
     _run(context, _Answers, "consents", file, dry_run=dry_run, as_json=as_json, **more)
 
 
@@ -153,6 +174,7 @@ class _List:
         list_date: str | None,
         rejects: Path | None,
         from_line: int,
+        recorded: Recorded | None = None,
     ) -> None:
         self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
         is_json = file.suffix.lower() in self.lines_of_json
@@ -170,6 +192,10 @@ class _List:
         self.silent = 0
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
         self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
+        now = int(time() * 1000)
+        zone = packs.load(settings.policy).at(now).timezone
+        self.recordings = Recordings(topic, recorded, list_date=self.date, old=now * 1000 - BACK, zone=zone)
+        self.asks = topic in OF_NOS and recorded is None
         self._lines = form.lines
         self._headers: Headers = ()
         if is_json and map_file:
@@ -234,7 +260,7 @@ class _List:
         with reading(self._file):
             for outcome in self._outcomes:
                 if isinstance(outcome, Event):
-                    yield outcome.line, outcome.key, outcome.value
+                    yield outcome.line, outcome.key, self.recordings.stated(outcome.value)
                 elif isinstance(outcome, Rejected):
                     self.causes[outcome.cause.partition(".")[2]] += 1
                     self.rejects.add(outcome)

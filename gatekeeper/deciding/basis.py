@@ -131,7 +131,7 @@ def _lane(
                 asking = bool(unconfirmed or lacks)
                 if unconfirmed and not confirmation.asked(case, source, consents):
                     reasons.append(unconfirmed)
-            if not asking and (nos := confirmation.refusals(case, source, consents)):
+            if not asking and (nos := confirmation.refusals(case, source, consents).left):
                 reasons.append(confirmation.refused(case, nos))
         case _:
             assert condition == "origin", condition

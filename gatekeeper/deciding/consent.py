@@ -11,7 +11,7 @@ from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.redacted import changed
-from gatekeeper.deciding.refusals import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
+from gatekeeper.deciding.refusals import Lifter, Lifting, No, bound, covers_send, lifting, no_of, reads_wide, stop_of
 from gatekeeper.deciding.scope import ANOTHER_ID, READ_WIDE, is_known
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS
@@ -38,7 +38,8 @@ class ConsentState(NamedTuple):
     `nos`: withdrawals and refusals that are not lifted; if there is one, no consent applies. `stands`: the proven
     consents that are later than every refusal in scope, the latest first. `lacks`: why there is none: faults, near
     misses, or CONSENT_MISSING. `after`: the end of the latest refusal in scope, lifted or not, in microseconds. A
-    consent counts only if it is later (rule 7.1.1). `guardian`: a guardian's consent stands.
+    consent counts only if it is later (rule 7.1.1). `guardian`: a guardian's consent stands. `dated_back`: as of
+    `Lifting`.
     """
 
     nos: tuple[No, ...]
@@ -47,6 +48,7 @@ class ConsentState(NamedTuple):
     after: int
     notes: frozenset[str]
     guardian: bool
+    dated_back: tuple[tuple[No, int], ...] = ()
 
 
 class Consents:
@@ -58,7 +60,7 @@ class Consents:
         self._standing: dict[tuple[str, ...], ConsentState] = {}
         self._given_to: dict[tuple[str, ...], list[HeldConsent]] = {}
         self._lifting: dict[tuple[tuple[str, ...], int], list[Lifter]] = {}
-        self._stopped: dict[int, tuple[No | None, frozenset[str]]] = {}
+        self._stopped: dict[int, Lifting] = {}
         self._of_will: list[tuple[HeldSuppression, No]] | None = None
 
     def standing(self, parties: tuple[str, ...]) -> ConsentState:
@@ -68,8 +70,8 @@ class Consents:
             state = self._standing[parties] = self._stands(parties)
         return state
 
-    def stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
-        """The refusal that a suppression of the will means for the send, with notes. None if out of scope or lifted.
+    def stop(self, stop: HeldSuppression) -> Lifting:
+        """The refusal that a suppression of the will means for the send. Nothing is left out of scope, or once lifted.
 
         A cessation that nobody has decided is not lifted.
         """
@@ -78,17 +80,17 @@ class Consents:
             reading = self._stopped[id(stop)] = self._read_stop(stop)
         return reading
 
-    def _read_stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
+    def _read_stop(self, stop: HeldSuppression) -> Lifting:
         if stop.kind not in WILL_KINDS or (parties := bound(self.case, stop)) is None:
-            return None, frozenset()
+            return Lifting(())
         wide = frozenset((READ_WIDE,)) if reads_wide(self.case, stop) else frozenset[str]()
         wide |= {ANOTHER_ID} if stop.of_another else frozenset[str]()
         no = stop_of(self.case, stop)
         if is_open(stop):
-            return no, wide
+            return Lifting((no,), wide)
         nos = [*self._nos(parties), *(refusal for _, refusal in self._stops()), no]
-        still, notes = unlifted(self.case, (no,), self._lifters(parties, _end(nos)))
-        return no if still else None, notes | wide
+        lifted = lifting(self.case, (no,), self._lifters(parties, _end(nos)))
+        return lifted._replace(notes=lifted.notes | wide)
 
     def uncounted(self, no: No) -> dict[str, str]:
         """The latest yes after a refusal that does not lift it, with the cause, for its sentence; {} without one.
@@ -104,10 +106,10 @@ class Consents:
             cause = "child" if no.guarded and minor(self.case, yes, proof.when(yes)) else "over"
         return {"yes": yes.record_id, "not_counted": cause}
 
-    def refused(self, nos: Sequence[No]) -> tuple[No, ...]:
+    def refused(self, nos: Sequence[No]) -> Lifting:
         """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
         parties = (self.case.send.controller_id,)
-        return unlifted(self.case, nos, self._lifters(parties, self.standing(parties).after))[0]
+        return lifting(self.case, nos, self._lifters(parties, self.standing(parties).after))
 
     def agreed(self, request_id: str) -> bool:
         """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
@@ -125,7 +127,7 @@ class Consents:
         nos = self._nos(parties)
         after = _end([*nos, *self._lifted()])
         givens = self._givens(parties)
-        left, notes = unlifted(case, nos, self._lifters(parties, after)) if nos else ((), frozenset())
+        left, notes, back = lifting(case, nos, self._lifters(parties, after)) if nos else Lifting(())
         stands: tuple[HeldConsent, ...] = ()
         if not left:
             unended = self._unended(givens)
@@ -141,7 +143,7 @@ class Consents:
         if proof.reads_wide(parties):
             notes |= {READ_WIDE}
         guardian = any(event.expressed_by == "guardian" for event in stands)
-        return ConsentState(left, stands, lacks, after, notes, guardian)
+        return ConsentState(left, stands, lacks, after, notes, guardian, back)
 
     def _nos(self, parties: tuple[str, ...]) -> list[No]:
         """The withdrawals and refusals in scope, lifted or not.
@@ -190,7 +192,7 @@ class Consents:
 
     def _lifted(self) -> list[No]:
         """The suppressions of the will in scope that a consent lifted; others are reported by their own reasons."""
-        return [no for stop, no in self._stops() if self.stop(stop)[0] is None]
+        return [no for stop, no in self._stops() if not self.stop(stop).left]
 
     def _unended(self, givens: Sequence[HeldConsent]) -> Sequence[HeldConsent]:
         """The consents that no expired one among them ended (rule 7.1.9).

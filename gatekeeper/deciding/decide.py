@@ -105,6 +105,7 @@ def _marketing(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     reasons += plan.suspended
     reasons += stops
     reasons += basis.reasons
+    reasons += _dated_back(case, basis, consents)
     reasons += _status(case, basis, consents)
     if case.send.audience or case.send.flags:
         reasons += audience.selected(case, consents)
@@ -140,8 +141,9 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
             None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing, consents)), standing
         )
     source = basis.source
-    if source is not None and (nos := confirmation.refusals(case, source, consents)):
+    if source is not None and (nos := confirmation.refusals(case, source, consents).left):
         reasons.append(confirmation.refused(case, nos))
+    reasons += _dated_back(case, basis, consents)
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             reasons.append(reason)
@@ -182,6 +184,14 @@ def _owed(case: Case, reasons: list[Found], clearance: Cleared | None) -> Decisi
     notes |= _of_another(case, [*reasons, *erasures])
     bars = ordered([reason for reason in reasons if reason.code in withholding])
     return Decision(verdict(bars), bars, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
+
+
+def _dated_back(case: Case, basis: Basis, consents: Consents) -> list[Found]:
+    """The withdrawals and refusals that bear on the basis, were lifted, and were dated long before their recording."""
+    nos = basis.standing.dated_back
+    if basis.source is not None:
+        nos += confirmation.refusals(case, basis.source, consents).dated_back
+    return objections.dated_back(case, nos)
 
 
 def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:

@@ -36,7 +36,8 @@ class HeldSuppression(Suppression):
     `of_another`: a no of another id that meets the send, as the facts of its speaker read it (rule 8.1.36). Its id is
     of this pair, and it has no contact point. `word`: the state of the consent event that said it, None for a stop.
     `answers`: it answers an ask. `succeeded`: it names a predecessor of who said it, so it binds every sender.
-    `nameless`: it meets only by a mailbox or a number, which carries no name.
+    `nameless`: it meets only by a mailbox or a number, which carries no name. `confirmed`: two managers stand for its
+    date, among the facts of who said it (rule 8.1.41).
     """
 
     arrived: int | None = None
@@ -45,6 +46,7 @@ class HeldSuppression(Suppression):
     answers: bool | None = None
     succeeded: bool | None = None
     nameless: bool | None = None
+    confirmed: bool | None = None
 
 
 class HeldRelease(Model):
@@ -117,6 +119,7 @@ class Facts(msgspec.Struct, frozen=True):
     `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
     `left`: by company the groups that refusals name and that it has left, with the arrival of the record.
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
+    `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
@@ -140,6 +143,7 @@ class Facts(msgspec.Struct, frozen=True):
     addresses: tuple[Address, ...] = ()
     late: Mapping[str, int] = msgspec.field(default_factory=dict)
     left: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
+    confirmed: frozenset[str] = frozenset()
     printed: Printing | None = None
     erased: int | None = None
     ages: Ages = NO_AGES

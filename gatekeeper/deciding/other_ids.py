@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gatekeeper.deciding import scope
+from gatekeeper.deciding import recording, scope
 from gatekeeper.deciding.arrival import STATUS_KINDS
 from gatekeeper.deciding.case import in_force
 from gatekeeper.deciding.children import GUARDIAN, guarded
@@ -63,6 +63,8 @@ class Speaker(NamedTuple):
             "effective_until": stop.effective_until,
             "state": stop.state,
             "arrived": stop.arrived,
+            "recorded_at": stop.recorded_at,
+            "confirmed": recording.name(stop) in self.facts.confirmed,
             "scope": {} if status else {name: getattr(read.scope, name) for name in _SCOPE},
             "expressed_by": self._speaker(stop.expressed_by, stop.received_at),
             "succeeded": succeeded(self, stop) is not None,
@@ -77,6 +79,8 @@ class Speaker(NamedTuple):
             "word": no.state,
             "received_at": said,
             "arrived": no.arrived,
+            "recorded_at": no.recorded_at,
+            "confirmed": recording.name(no) in self.facts.confirmed,
             "answers": no.state == "Refused" and no.answers is not None,
             "scope": {"controller": no.controller_id, "purpose": no.purpose, "channels": list(no.channels)},
             "expressed_by": self._speaker(no.expressed_by, said),

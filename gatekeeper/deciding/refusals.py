@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, Known, below
 from gatekeeper.deciding.children import GUARDIAN, guarded
-from gatekeeper.deciding.facts import CERTAIN, HeldSuppression
+from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldSuppression
+from gatekeeper.deciding.recording import dated_back
 from gatekeeper.deciding.scope import read_stop
 from gatekeeper.ground.times import Span
 from schemas.events import Consent
@@ -20,7 +21,8 @@ TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 class No(NamedTuple):
     """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one.
 
-    `guarded`: no consent of a minor lifts it. `of_another`: another id said it (rule 8.1.36).
+    `guarded`: no consent of a minor lifts it. `of_another`: another id said it (rule 8.1.36). `event`: it as it is on
+    file, None for an erasure of the ledger.
     """
 
     fact: str
@@ -29,6 +31,7 @@ class No(NamedTuple):
     controller: str | None
     guarded: bool = False
     of_another: bool = False
+    event: HeldConsent | HeldSuppression | None = None
 
 
 class Lifter(NamedTuple):
@@ -42,10 +45,22 @@ class Lifter(NamedTuple):
     minor: bool
 
 
-def no_of(case: Case, event: Consent) -> No:
+class Lifting(NamedTuple):
+    """The refusals that no consent lifts, the notes, and the lifted ones that were dated long before their recording.
+
+    `dated_back`: each with the end of its recording, in microseconds. A consent after that is no cause for doubt.
+    """
+
+    left: tuple[No, ...]
+    notes: frozenset[str] = frozenset()
+    dated_back: tuple[tuple[No, int], ...] = ()
+
+
+def no_of(case: Case, event: HeldConsent) -> No:
     """The refusal that a withdrawal or refusal event expresses."""
     spoken = case.span(event.event_time or event.recorded_at)
-    return No(event.record_id, event.state, spoken, event.controller_id, guarded(case, event.expressed_by, spoken))
+    guard = guarded(case, event.expressed_by, spoken)
+    return No(event.record_id, event.state, spoken, event.controller_id, guard, event=event)
 
 
 def stop_of(case: Case, stop: HeldSuppression) -> No:
@@ -66,6 +81,7 @@ def stop_of(case: Case, stop: HeldSuppression) -> No:
         None if stop.kind == REGISTER else stop.scope.controller,
         guard,
         bool(stop.of_another),
+        heard,
     )
 
 
@@ -146,15 +162,15 @@ def _in_group(case: Known, company: str, stop: HeldSuppression) -> bool:
     return since is not None and (stop.arrived is None or since > stop.arrived)
 
 
-def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[tuple[No, ...], frozenset[str]]:
-    """The refusals that no later consent lifts, and the notes. If times overlap, the refusal wins.
+def lifting(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> Lifting:
+    """The refusals that no later consent lifts, and those that one lifts. If times overlap, the refusal wins.
 
     A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4). A minor's
     consent does not lift a guarded refusal (rule 7.1.3).
     """
     if not lifters:
-        return tuple(nos), frozenset()
-    left, notes = [], set()
+        return Lifting(tuple(nos))
+    left, notes, back = [], set(), []
     for no in nos:
         able = [
             yes.said
@@ -163,11 +179,14 @@ def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[
         ]
         if any(span.first > no.said.last for span in able):
             notes.add(SUPERSEDED)
+            entered = dated_back(case, no.event) if no.event else None
+            if entered is not None and all(span.first <= entered for span in able):
+                back.append((no, entered))
             continue
         left.append(no)
         if any(span.last >= no.said.first for span in able):
             notes.add(TIE)
-    return tuple(left), frozenset(notes)
+    return Lifting(tuple(left), frozenset(notes), tuple(back))
 
 
 def covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:

@@ -27,6 +27,7 @@ def snapshot(
     addresses: Iterable[Address] = (),
     late: Mapping[str, int] | None = None,
     left: Mapping[str, Mapping[str, int]] | None = None,
+    confirmed: Collection[str] = (),
     printed: Printing | None = None,
     erased: int | None = None,
     ages: Ages = NO_AGES,
@@ -46,6 +47,8 @@ def snapshot(
         parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *encoded))
     if ask_lines:
         parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))
+    if confirmed:
+        parts.append(b'"confirmed":%b,' % canonical(sorted(confirmed)))
     parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
     parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
     if contact_point_near:
@@ -80,6 +83,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         addresses=parsed.addresses,
         late=parsed.late,
         left=parsed.left,
+        confirmed=frozenset(parsed.confirmed),
         consents=redacted.consents(_lines(parsed.consents)),
         suppressions=redacted.hits(stops, elsewhere),
         contact_point_from=frozenset(parsed.contact_point_from),

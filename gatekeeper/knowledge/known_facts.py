@@ -26,6 +26,7 @@ from gatekeeper.knowledge.address_numbers import addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
+from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
@@ -61,6 +62,8 @@ class KnownFacts:
         self.unresolved = Unresolved()
         self.gaps = Gaps(self.unresolved)
         """The feeds that owe withdrawals since a loss."""
+        self.confirmed_nos = ConfirmedNos()
+        """The nos for whose dates two managers stand."""
         self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
         """The keys of the tokens that suppressions and sources name."""
         self.mentions = ReverseIndex(tables.table("mentions"))
@@ -148,6 +151,7 @@ class KnownFacts:
         companies = named_companies(self.reference, person.consents, stopped)
         registered_late = late(self.reference, companies)
         groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
+        confirmed = self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stopped)), zone)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
         how: Printing | None = printed.by(person.beside).printing if isinstance(printed, Identified) else printed
@@ -160,6 +164,7 @@ class KnownFacts:
             addresses=where,
             late=registered_late,
             left=groups_left,
+            confirmed=confirmed,
             printed=how,
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
@@ -182,6 +187,7 @@ class KnownFacts:
             addresses=where,
             late=registered_late,
             left=groups_left,
+            confirmed=confirmed,
             printed=how,
             unreadable=unreadable,
             snapshot=recorded,

@@ -17,12 +17,12 @@ from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
 from gatekeeper.staff.roster import Roster
 from schemas.codec import canonical
-from schemas.events import Campaign, Copy, PolicyVersion, Resolution, Send, Signature, Staff
+from schemas.events import Campaign, Copy, NosResolution, PolicyVersion, Resolution, Send, Signature, Staff
 from schemas.record import Record
 
 DIGESTS = 4096
 """Combinations of reference data whose digests are kept: a campaign and the companies of its people make few."""
-OtherRecord = Resolution | Staff | Copy | Campaign
+OtherRecord = Resolution | NosResolution | Staff | Copy | Campaign
 """Records of the topic that are no reference data of a decision."""
 
 

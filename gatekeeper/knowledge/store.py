@@ -24,7 +24,7 @@ from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from schemas.codec import Parsed, Unreadable, parse
-from schemas.events import Copy, FeedGap, Resolution, Signature, Source, Suppression
+from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -68,6 +68,7 @@ class FactStore(KnownFacts):
         """A store with the same reference data, and nothing known of people."""
         store = FactStore(ours=self.token_keys.ours, pair_key=self.pair_key)
         store.log, store.unresolved = self.log, self.unresolved.copy()
+        store.confirmed_nos = self.confirmed_nos
         store.gaps = self.gaps.over(store.unresolved)
         store.token_keys.passed = self.token_keys.passed
         return store
@@ -231,6 +232,8 @@ class FactStore(KnownFacts):
             self.copies.sign(counted.model)
         if isinstance(counted.model, Resolution):
             self._resolve(counted.model, person(counted.model.by) if counted.signed else UNSIGNED)
+        if isinstance(counted.model, NosResolution):
+            self.confirmed_nos.take(counted.model)
         return (subject_key("reference", counted.model),)
 
     def _withhold_everybody(self, record: Record, fault: str, offset: int) -> bool:

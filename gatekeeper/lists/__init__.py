@@ -8,14 +8,18 @@ from gatekeeper.lists import dates
 from gatekeeper.lists.columns import ColumnMap
 from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events, json_events
 from gatekeeper.lists.mapping import read_map
+from gatekeeper.lists.recording import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
 
 __all__ = [
+    "OF_NOS",
     "ColumnMap",
     "Encoding",
     "Event",
     "Form",
     "Outcome",
+    "Recorded",
+    "Recordings",
     "Rejected",
     "SkippedRow",
     "dates",

@@ -18,6 +18,7 @@ from schemas.values import Channel, Line
 
 _DATE_OF = {"consents": "recorded_at", "suppressions": "received_at"}
 """The field of an event's recording time, by topic; it is filled in if no column feeds it."""
+_ADDED = ("suppressions", "recorded_at")
 _ABSENT = object()
 _TEXT = TypeAdapter(Line)
 
@@ -67,7 +68,8 @@ class EventMaker:
                 event["method"] = "import"
         name, date = ID_OF.get(topic, ""), _DATE_OF.get(topic, "")
         if name and name not in event:
-            event[name] = self._id(event)
+            # a list that is imported again with the time of its recording has the same ids
+            event[name] = self._id({key: said for key, said in event.items() if (topic, key) != _ADDED})
         if date and date not in event:
             event[date] = self._list_date
         return event

@@ -18,6 +18,7 @@ CLAUSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "jp-appi": "APPI 35(5)(6)",
             "strictest": "APPI 35(5)(6); J.10",
         },
+        "NO_DATED_BACK": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
         "SOURCE_NOT_YET": dict.fromkeys(
             ("jp-pmark", "jp-appi", "strictest"), "policy: nothing is cleared by an absence"
         ),

@@ -70,6 +70,7 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
             ReasonKind("SUBJECT_ERASED", "will", "HARD", ("N",)),
             ReasonKind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",)),
             ReasonKind("EXTERNAL_PREFERENCE_LISTED", "will", "HARD", ("N",), since=7),
+            ReasonKind("NO_DATED_BACK", "person", "SOFT", ("R", "F"), since=7),
             ReasonKind("SOURCE_UNKNOWN", "source", "HARD", ("F",)),
             ReasonKind("SOURCE_ILLICIT", "source", "HARD", ("-",)),
             ReasonKind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",)),

@@ -33,7 +33,7 @@ from schemas.events.reference import (
     ShownPerson,
     Template,
 )
-from schemas.events.resolutions import PurposeResolution, Resolution, VersionResolution
+from schemas.events.resolutions import NoName, NosResolution, PurposeResolution, Resolution, VersionResolution
 from schemas.events.results import Fate, Replaced, Result
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
@@ -64,6 +64,8 @@ __all__ = [
     "JointUseTerms",
     "Match",
     "Method",
+    "NoName",
+    "NosResolution",
     "Notice",
     "NoticeItems",
     "OnConsents",

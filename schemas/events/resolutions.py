@@ -7,8 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from schemas.events.staff import TwoManagers, two_managers
-from schemas.values import Id, Line, Model, Offset, Version, ZonedTime
+from schemas.values import Id, Line, Many, Model, Offset, Version, ZonedTime
 
+NoName = Annotated[str, StringConstraints(pattern=r"^(suppression|event)/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+"""A suppression by its id, or an event of `consents` by its record id."""
+MAX_NOS = 10_000
+"""Nos that one resolution names, at most."""
 PURPOSE = "purpose/"
 
 
@@ -73,8 +77,36 @@ class PurposeResolution(Model):
         return two_managers(self.by)
 
 
+class NosResolution(Model):
+    """The statement of two managers about many nos at once, as an old stop list (rule 8.1.41).
+
+    It holds for what was recorded before `at`, and for no later version of the same id. A suppression that does not say
+    when it was recorded was recorded when it arrived.
+
+    `id`: of the statement. `confirms`: the dates of these nos are right. `of`: the nos. `before`: also all that were
+    recorded before this time. `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
+    """
+
+    v: Version
+    kind: Literal["resolution"]
+    id: Id
+    confirms: Literal["dates"]
+    of: Annotated[Many[NoName], Field(max_length=MAX_NOS)] = ()
+    before: ZonedTime | None = None
+    by: TwoManagers
+    evidence_ref: Id
+    at: ZonedTime
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the resolution."""
+        return two_managers(self.by)
+
+
 def _subject(value: Any) -> str:
-    """The form of a resolution: `of` names a purpose or a version, and any other one an unreadable record."""
+    """The form of a resolution: `confirms` is of nos, `of` of a purpose or version; without both it is of a record."""
+    if "confirms" in value if isinstance(value, dict) else isinstance(value, NosResolution):
+        return "nos"
     of = value.get("of") if isinstance(value, dict) else getattr(value, "of", None)
     return "record" if of is None else "purpose" if str(of).startswith(PURPOSE) else "version"
 
@@ -82,6 +114,7 @@ def _subject(value: Any) -> str:
 AnyResolution = Annotated[
     Annotated[Resolution, Tag("record")]
     | Annotated[VersionResolution, Tag("version")]
-    | Annotated[PurposeResolution, Tag("purpose")],
+    | Annotated[PurposeResolution, Tag("purpose")]
+    | Annotated[NosResolution, Tag("nos")],
     Discriminator(_subject),
 ]

@@ -58,7 +58,8 @@ class Suppression(Model):
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
     `whole_address`: the token is of an address without a name, and stops everybody there. `by`: the managers who stand
     for it; two of them stop the rooms behind it as surely. `evidence_ref`: where the proof is kept. `effective_until`:
-    the last day on which an objection counts.
+    the last day on which an objection counts. `recorded_at`: when it was entered; absent = at its arrival. A date of
+    more than 31 days before needs a look where a yes lies between.
     """
 
     model_config = ConfigDict(
@@ -95,6 +96,7 @@ class Suppression(Model):
     effective_until: Day | None = None
     by: Annotated[Many[Surrogate], Field(max_length=4)] = ()
     evidence_ref: Surrogate | None = None
+    recorded_at: Time | None = None
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:

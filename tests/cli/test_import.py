@@ -137,6 +137,24 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
     assert yes[b"R100002"]["event_time"] == "2019-05-02T00:00:00"
 
 
+def test_old_stops_then_asks_when_they_were_entered_and_writes_nothing_before(run, system, tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text(
+        'recipient_id = { column = "番号" }\nkind = "objection"\nsuppression_id = { column = "受付" }\n'
+        'received_at = { column = "日" }\n',
+        "utf-8",
+    )
+    (tmp_path / "stops.csv").write_text("番号,受付,日\nR1,x1,2019-05-01\nR2,x2,2020-05-01\n", "utf-8")
+    list_ = (str(tmp_path / "stops.csv"), "--map", str(tmp_path / "map.toml"))
+    asked = run("import", "suppressions", *list_)
+    assert (asked.code, system.records("suppressions")) == (2, [])
+    assert all(part in asked.err for part in ("2 rows", "--recorded dated", "--recorded now"))
+    assert run("import", "suppressions", *list_, "--dry-run", "--json").json["dated_back"] == 2
+    assert run("import", "suppressions", *list_, "--recorded", "dated", "--json").json["published"] == 2
+    assert run("import", "suppressions", *list_, "--recorded", "now", "--json").json["published"] == 2
+    said = [json.loads(record.value).get("recorded_at") for record in system.records("suppressions")]
+    assert sorted(map(str, said)) == ["2019-05-01", "2020-05-01", "None", "None"]
+
+
 def test_the_example_of_reference_then_it_has_what_the_example_of_a_campaign_names(run, system) -> None:
     done = run("import", "reference", str(EXAMPLES / "reference.jsonl"), "--json")
     assert (done.code, done.json["published"]) == (0, 5)

@@ -27,6 +27,7 @@ from schemas.events import (
     Entrustment,
     JointUseTerms,
     Match,
+    NosResolution,
     Notice,
     PersonEvent,
     ProviderCheck,
@@ -151,6 +152,9 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (VersionResolution, "by"): "gatekeeper.deciding.reference.Reference",
     (VersionResolution, "evidence_ref"): "gatekeeper.index.act_log",
     (VersionResolution, "at"): "gatekeeper.index.act_log",
+    (NosResolution, "id"): "gatekeeper.knowledge.reference_log",
+    (NosResolution, "by"): "gatekeeper.knowledge.confirmed_nos",
+    (NosResolution, "evidence_ref"): "gatekeeper.index.act_log",
     (Register, "id"): "gatekeeper.knowledge.reference_log",
     (Register, "file_date"): "gatekeeper.knowledge.reference_log",
 }
@@ -175,6 +179,7 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
         Register,
         VersionResolution,
         PurposeResolution,
+        NosResolution,
     ),
 }
 PARTS = (SendContactPoint, Match, SourceContactPoint, ProviderCheck, Succession, Entrustment, Scope, ShownPerson)
@@ -226,6 +231,8 @@ def said(
 
 def model_of(topic: str, value: dict[str, Any]) -> type[BaseModel]:
     """Returns the model of an event."""
+    if topic == "reference" and "confirms" in value:
+        return NosResolution
     *_, last = models = MODELS[topic]
     return next((one for one in models[:-1] if value["kind"] in values(one.model_fields["kind"].annotation)), last)
 
@@ -374,4 +381,4 @@ def weighed(decision: Decision) -> tuple[Any, ...]:
 
 
 def is_discriminator(model: type[BaseModel], name: str) -> bool:
-    return name == "kind" and len(values(model.model_fields[name].annotation)) == 1
+    return name in ("kind", "confirms") and len(values(model.model_fields[name].annotation)) == 1

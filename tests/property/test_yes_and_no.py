@@ -1,4 +1,4 @@
-"""A send is clear only on a consent after every refusal: 10,000 people in one store (rules 7.1.1, 2, 4, 6, 10)."""
+"""A send is clear only on a consent after every refusal: 10,000 people in one store (rules 7.1, 8.1.41)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An oracle of consent to a send by post, read from raw events without the code that decides (rules 7.1).
+"""An oracle of consent to a send by post, read from raw events without the code that decides (rules 7.1, 8.1.41).
 
 It reads people of one kind: an own source; the complete form OK and an incomplete one; registered companies and
 purposes; each contact point one id; no children, and no end of consents.
@@ -25,12 +25,19 @@ class Heard(NamedTuple):
 
 
 def agreed(events: Iterable[Heard], at: datetime) -> bool:
-    """Returns whether a proven yes on a complete form stands after every no, and whether each no was lifted."""
+    """Returns whether a proven yes on a complete form stands after every no, and whether each no was lifted.
+
+    A no that was entered more than 31 days after its date needs a yes after that, or somebody who looks at its date.
+    """
     events = list(events)
-    nos = [_end(one.value) for one in events if _is_no(one.value) and _no_in_scope(one.value)]
+    said_no = [one for one in events if _is_no(one.value) and _no_in_scope(one.value)]
+    nos = [_end(one.value) for one in said_no]
     yeses = [one for one in events if _is_yes(one.value) and _proven(one.value, at)]
     standing = [one for one in yeses if all(_spoken(one) > no for no in nos)]
     lifted = not nos or any(_may_lift(one.value, at) for one in standing)
+    lifters = [_spoken(one) for one in yeses if _may_lift(one.value, at)]
+    doubted = [_entered(one) for one in said_no if _begin(one.value) + timedelta(days=31) < _entered(one)]
+    lifted = lifted and all(any(said > entered for said in lifters) for entered in doubted)
     return lifted and any(one.value["notice_id"] == "OK" for one in standing)
 
 
@@ -83,6 +90,14 @@ def _may_lift(value: dict[str, Any], at: datetime) -> bool:
 
 def _spoken(one: Heard) -> datetime:
     return min(_span(one.value["event_time"])[0], _span(one.value["recorded_at"])[1], one.arrived)
+
+
+def _entered(one: Heard) -> datetime:
+    return _span(one.value["recorded_at"])[1] if "recorded_at" in one.value else one.arrived
+
+
+def _begin(value: dict[str, Any]) -> datetime:
+    return _span(value.get("received_at") or value.get("event_time") or value["recorded_at"])[0]
 
 
 def _end(value: dict[str, Any]) -> datetime:

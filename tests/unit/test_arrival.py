@@ -12,6 +12,7 @@ import pytest
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.file_arrival import filed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
 from schemas.events import Send
 from tests.support import invented
 from tests.support.facts import fact
@@ -49,6 +50,20 @@ def arrivals(*events: tuple[invented.Event, int]) -> list[int | None]:
 )
 def test_an_event_then_its_arrival_is_kept_only_where_a_rule_may_read_it(event: invented.Event, kept: bool) -> None:
     assert arrivals((event, invented.T)) == [invented.T if kept else None]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "codes"),
+    [(invented.T - DAY, ("NO_DATED_BACK",)), (invented.T, ()), (1_551_400_000_000, ())],
+    ids=["yesterday", "of a file", "at its time"],
+)
+def test_an_old_stop_without_recording_then_it_was_recorded_when_it_arrived(arrived: int, codes: tuple[str]) -> None:
+    store = invented.store(invented.source(), invented.consent(event_time="2022-05-01", recorded_at="2022-05-01"))
+    _, stop = invented.suppression(received_at="2019-03-01T10:00:00+09:00")
+    for offset, at in enumerate((arrived + DAY, arrived)):
+        assert store.apply(replace(fact("suppressions", 0, offset, None, orjson.dumps(stop)), timestamp=at)) is None
+    found = invented.decide(SEND, invented.view(store, SEND), store.reference, load("jp-pmark"), invented.T)
+    assert found.codes == codes
 
 
 @pytest.mark.parametrize("order", list(permutations((0, 1, 2))))

@@ -17,7 +17,19 @@ from gatekeeper.cli.cores import TOGETHER, mapped
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import catalogue
 from gatekeeper.identity import Tokens
-from gatekeeper.lists import Event, Outcome, Rejected, SkippedRow, dates, events, json_events, read_map, survey
+from gatekeeper.lists import (
+    Event,
+    Outcome,
+    Recorded,
+    Recordings,
+    Rejected,
+    SkippedRow,
+    dates,
+    events,
+    json_events,
+    read_map,
+    survey,
+)
 from gatekeeper.lists.rows import LINE_BYTES, ROW_LINES, rows
 from schemas.codec import canonical
 from schemas.events import Delivery
@@ -245,6 +257,42 @@ def test_stop_of_an_address_then_it_is_filed_under_its_token_and_dated() -> None
     stop = orjson.loads(found[0].value)
     assert (found[0].key.decode(), stop["received_at"]) == (stop["token"], "2026-11-01")
     assert rejected(found) == [(3, "住所", "row.contact_missing")]
+
+
+STOPS = MEMBER + 'kind = "objection"\nreceived_at = { column = "日" }\n'
+
+
+@pytest.mark.parametrize(("recorded", "stated"), [(None, [None, None]), ("dated", ["2026-10-02", "2026-10-03"])])
+def test_old_stops_without_recording_then_counted_and_dated_where_the_caller_says_so(
+    recorded: Recorded | None, stated: list[str | None]
+) -> None:
+    list_ = read("番号,日\nR1,2026-10-02\nR2,2026-10-03\n", STOPS, "suppressions")
+    old = 1_791_039_600_000_000  # 2026-10-04T00:00:00+09:00
+    recordings = Recordings("suppressions", recorded, list_date="2026-11-01", old=old, zone="Asia/Tokyo")
+    made = [orjson.loads(recordings.stated(one.value)) for one in list_ if isinstance(one, Event)]
+    assert recordings.count == 2
+    assert [one.get("recorded_at") for one in made] == stated
+
+
+def test_a_recorded_stop_or_a_yes_then_nothing_is_asked() -> None:
+    state = '[state]\ncolumn = "可否"\nvalues = { "1" = "Given", "0" = "Withdrawn" }\n'
+    of_consents = 'event_time = { column = "日" }\n' + state
+    list_ = read("番号,可否,日\nR1,1,2019-05-01\nR2,0,2019-05-01\n", CONSENT + of_consents, "consents")
+    recordings = Recordings("consents", "dated", list_date="2026-11-01", old=1_791_039_600_000_000, zone="Asia/Tokyo")
+    made = [orjson.loads(recordings.stated(one.value)) for one in list_ if isinstance(one, Event)]
+    assert (recordings.count, [one["recorded_at"] for one in made]) == (1, ["2026-11-01", "2019-05-01"])
+    stop = b'{"received_at":"2019-05-01","recorded_at":"2019-05-02"}'
+    stops = Recordings("suppressions", None, list_date="2026-11-01", old=1_791_039_600_000_000, zone="Asia/Tokyo")
+    assert (stops.stated(stop), stops.count) == (stop, 0)
+
+
+def test_stops_again_with_their_recording_then_the_ids_stay() -> None:
+    recorded = STOPS + 'recorded_at = { column = "日" }\n'
+    ids = [
+        [one["suppression_id"] for one in values(read("番号,日\nR1,2026-10-02\n", columns, "suppressions"))]
+        for columns in (STOPS, recorded)
+    ]
+    assert ids[0] == ids[1]
 
 
 def test_columns_named_as_fields_then_no_map_is_needed() -> None:

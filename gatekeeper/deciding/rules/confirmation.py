@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
-from gatekeeper.deciding.refusals import No, no_of, stop_of
+from gatekeeper.deciding.refusals import Lifting, No, no_of, stop_of
 from gatekeeper.deciding.rules import objections
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
 from gatekeeper.ground.times import months_after
@@ -55,7 +55,7 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
 
     A refusal outlives later asks. A yes that was taken back, or is about another source, leaves the person asked.
     """
-    if nos := refusals(case, source, consents):
+    if nos := refusals(case, source, consents).left:
         return (refused(case, nos),)
     asks = _asks(case, source, consents)
     if not asks:
@@ -75,7 +75,7 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
     return (Found("CONFIRMATION_LAPSED", facts, {"case": "form", **says} if form else says),)
 
 
-def refusals(case: Case, source: Source, consents: Consents) -> tuple[No, ...]:
+def refusals(case: Case, source: Source, consents: Consents) -> Lifting:
     """The refusals in answer to an ask that binds this source, whatever their scope (rules 7.1.11, 8.1.36).
 
     Only a later proven consent for the send ends one. An ask that is not on file counts as one of class other. So does
@@ -84,7 +84,7 @@ def refusals(case: Case, source: Source, consents: Consents) -> tuple[No, ...]:
     answers = [event for event in consents.proof.nos if event.answers]
     stops = [hit.stop for hit in case.stops if hit.stop.answers and hit.score >= case.policy.match_floor]
     if not answers and not stops:
-        return ()
+        return Lifting(())
     asked_as = {ask.request_id for ask in _asks(case, source, consents)}
     on_file = {ask.request_id for ask in case.facts.asks}
     companies = (None, "*", case.send.controller_id) if lane(source) in _ASKED_ONCE else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
@@ -28,10 +28,13 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
     CONSENT_WITHDRAWN and CONSENT_REFUSED of another id. With the notes of lifting.
 
+    NO_DATED_BACK beside a lifted stop that was dated long before its recording.
     A stop that matches the person only below the policy's floor is NAME_NEAR_STOP instead (rules/person.py).
     """
     stops, notes = _unlifted(case, consents)
-    return [reason(case, CODES[kind], nos, consents) for kind, nos in stops.items()], notes
+    reasons = [reason(case, CODES[kind], nos, consents) for kind, nos in stops.items()]
+    hits = (hit for hit in case.stops if hit.score >= case.policy.match_floor)
+    return [*reasons, *dated_back(case, [one for hit in hits for one in consents.stop(hit.stop).dated_back])], notes
 
 
 def erased(case: Case, consents: Consents, *, lifted: Callable[[Span], bool] = lambda _: False) -> tuple[Found, ...]:
@@ -50,11 +53,24 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
             continue
-        no, noted = consents.stop(hit.stop)
-        notes |= noted
-        if no:
+        lifted = consents.stop(hit.stop)
+        notes |= lifted.notes
+        for no in lifted.left:
             stops.setdefault(no.kind, []).append(no)
     return stops, frozenset(notes)
+
+
+def dated_back(case: Case, nos: Sequence[tuple[No, int]]) -> list[Found]:
+    """NO_DATED_BACK: a consent lifts a no that was entered long after its date, and after the consent (rule 8.1.41).
+
+    `nos`: each with the end of its recording, in microseconds.
+    """
+    if not nos:
+        return []
+    zone = case.policy.timezone
+    no, entered = max(nos, key=lambda one: one[1])
+    says = {"date": day(no.said.last, zone), "recorded": day(entered, zone)}
+    return [Found("NO_DATED_BACK", tuple(sorted({one.fact for one, _ in nos})), says)]
 
 
 def taken_back(case: Case, standing: ConsentState, consents: Consents) -> list[Found]:
@@ -77,7 +93,8 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
         other = case.for_purpose(purpose)
         consents = Consents(other)
         stops, _ = stopped(other, consents)
-        for reason in (*stops, *taken_back(other, consents.standing((case.send.controller_id,)), consents)):
+        standing = consents.standing((case.send.controller_id,))
+        for reason in (*stops, *taken_back(other, standing, consents), *dated_back(other, standing.dated_back)):
             reasons.setdefault(reason.code, reason)
     return [reason for code, reason in reasons.items() if code not in told]
 

@@ -9,6 +9,7 @@ from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.refusals import first_word, stop_of
+from gatekeeper.deciding.rules.objections import dated_back
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
@@ -30,15 +31,21 @@ def reached(case: Case) -> Iterator[Found]:
 def near(case: Case, consents: Consents) -> Iterator[Found]:
     """NAME_NEAR_STOP: a stop that would withhold the send, but matches this person below the policy's floor.
 
-    Also the death of another id at a mailbox or number, which carries no name (rule 8.1.36).
+    Also the death of another id at a mailbox or number, which carries no name (rule 8.1.36). NO_DATED_BACK if only a
+    consent keeps it from that, and it was dated long before its recording.
     """
     for hit in case.stops:
         if not _sure(case, hit):
-            no, _ = consents.stop(hit.stop)
-            since = no.said if no else _unreached(case, hit)
-            if since and not _resolved(
+            lifted = consents.stop(hit.stop)
+            nos = [*lifted.left, *(no for no, _ in lifted.dated_back)]
+            since = nos[0].said if nos else _unreached(case, hit)
+            if since is None or _resolved(
                 case, Span(since.first, max(since.last, case.known_since(first_word(case, hit.stop))))
             ):
+                continue
+            if lifted.dated_back:
+                yield from dated_back(case, lifted.dated_back)
+            else:
                 yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
