@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
 from schemas.events.resolutions import NoName
 from schemas.events.staff import TablePlace, TreePlace
-from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Version
+from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Token, Version
 
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
@@ -91,7 +91,8 @@ class Snapshot(Model):
     `confirmed`: the nos for whose date two managers stand, as suppression/ID and event/ID.
     `left`: by company the groups that refusals name and that it left by one manager's record, with its arrival.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
-    comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
+    comparing the delivery; None if the send had none and the token in it was taken. `printed_text`: the
+    keyed hash of what is printed, if it is unaccounted for. `unreadable`: the records that
     could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
     that was read (None: named but unknown). `age`: completed years at the decision, at most 25, None without a birth
@@ -113,6 +114,7 @@ class Snapshot(Model):
     left: dict[Id, dict[Id, int]] = Field(default_factory=dict)
     confirmed: Many[NoName] = ()
     printed: Printing | None = None
+    printed_text: Token | None = None
     erased: Count | None = None
     age: Age | None = None
     age_from: Many[Id] = ()

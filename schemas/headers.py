@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, Json, StringConstraints
 
 from schemas.decision import CodedDecision, DecisionId, Verdict
+from schemas.events.acts import Seen
 from schemas.events.staff import ActSignature
 from schemas.values import Code, Digest, Id, Instant, Model
 
@@ -100,10 +101,12 @@ class ClearedHeaders(DecidedHeaders):
 class ReviewHeaders(DecidedHeaders):
     """The headers of a withheld send.
 
-    `gate-decision`: the whole decision in codes and values, as JSON.
+    `gate-decision`: the whole decision in codes and values, as JSON. `gate-seen`: by each reason that a reviewer may
+    release, the digests of the facts that it points to, as JSON. A release repeats them. Older items have none.
     """
 
     decision: Annotated[Json[CodedDecision], Field(alias="gate-decision")]
+    seen: Annotated[Json[Seen] | None, Field(alias="gate-seen")] = None
 
 
 class CausedHeaders(Model):

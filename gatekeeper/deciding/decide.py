@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gatekeeper.deciding import basis as bases
@@ -12,6 +13,7 @@ from gatekeeper.deciding.case import Case, plain
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.plan import Plan
+from gatekeeper.deciding.pointed import all_digests
 from gatekeeper.deciding.rules import audience, channel, confirmation, objections, person, system
 from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.system import Cleared
@@ -32,7 +34,8 @@ class Decision(NamedTuple):
     """The decision on one send. `basis`: the id of its source. `at`: milliseconds since the epoch.
 
     `left_out`: absence reasons that a stronger reason replaces, and that would come back without it (rule 6.4.2).
-    `consent`: the id of the consent that the basis stands on.
+    `consent`: the id of the consent that the basis stands on. `seen`: of each reason that a reviewer may release, the
+    digests of the facts that it points to.
     """
 
     verdict: Verdict
@@ -44,6 +47,7 @@ class Decision(NamedTuple):
     policy: Policy
     left_out: tuple[str, ...] = ()
     consent: str | None = None
+    seen: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def primary(self) -> str | None:
@@ -236,6 +240,7 @@ def _decided(
         case.policy,
         left_out,
         basis.consent.record_id if basis and basis.consent else None,
+        _seen(case, reasons) if worst == "review" else MappingProxyType({}),
     )
 
 
@@ -243,6 +248,10 @@ def _of_another(case: Case, reasons: Iterable[Found]) -> frozenset[str]:
     """NO_OF_ANOTHER_ID if a no of another id is among the facts of the reasons (rule 8.1.36)."""
     ids = {hit.stop.suppression_id for hit in case.facts.suppressions if hit.stop.of_another}
     return frozenset((ANOTHER_ID,)) if ids and any(not ids.isdisjoint(one.facts) for one in reasons) else _NO_NOTES
+
+
+def _seen(case: Case, reasons: Iterable[Found]) -> Mapping[str, tuple[str, ...]]:
+    return {reason.code: all_digests(case, reason) for reason in reasons if release.releasable(reason.code)}
 
 
 def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import Field
 
 from schemas.audit import Address, Printing
-from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Source, Suppression
+from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Seen, Source, Suppression
 from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version
 
 WHOLE_BATCH = "*"
@@ -52,7 +52,8 @@ class HeldSuppression(Suppression):
 class HeldRelease(Model):
     """A release as the ledger and files hold it; a file may also take one back.
 
-    On `acts` each is a release of one person. `by`: all who gave it. `act_id`, `review`: of the act, if known.
+    `filed`: it stands in a file. On `acts` each is a release of one person. `by`: all who gave it. `act_id`, `review`:
+    of the act, if known.
     The others as in `schemas.events.Release`.
     """
 
@@ -69,6 +70,8 @@ class HeldRelease(Model):
     had: Annotated[Many[Code], Field(max_length=64)] = ()
     evidence_ref: Surrogate | None = None
     bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    seen: Seen | None = None
+    filed: bool = False
     act_id: Id | None = None
     review: ReviewPlace | None = None
 
@@ -121,6 +124,7 @@ class Facts(msgspec.Struct, frozen=True):
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
     `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
+    `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
@@ -145,6 +149,7 @@ class Facts(msgspec.Struct, frozen=True):
     left: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
     confirmed: frozenset[str] = frozenset()
     printed: Printing | None = None
+    printed_text: str | None = None
     erased: int | None = None
     ages: Ages = NO_AGES
 

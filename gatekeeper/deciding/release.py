@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldRelease
+from gatekeeper.deciding.pointed import digests
 from gatekeeper.deciding.refusals import first_word
 from gatekeeper.policy.policy import Policy
-from gatekeeper.policy.reasons import CATALOGUE, Found
+from gatekeeper.policy.reasons import CATALOGUE, FORMER, Found
 from schemas.events import Release
 
 RELEASED, EXPIRED = "RELEASED_BY_REVIEWER", "RELEASE_EXPIRED"
@@ -69,10 +70,9 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
     """The reasons that remain after the releases of the send key, and the note of a release.
 
-    A valid release removes the reasons that it names, and no others. It does not remove a named reason that stands
-    on a stop of which nobody knew then. A HARD reason ends the release and adds
-    RELEASE_SUPERSEDED. DUPLICATE_SEND does not, because it only says that the release has had its effect.
-    An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
+    A valid release removes the reasons that it names, as far as they point to facts that were seen. A HARD reason ends
+    the release and adds RELEASE_SUPERSEDED. DUPLICATE_SEND does not, because it only says that the release has had its
+    effect. An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
     reasons = list(found)
     releases = _given(case)
@@ -81,27 +81,47 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     ttl, codes = case.policy.release_ttl_ms * 1000, {reason.code for reason in reasons}
     alive = [release for release in releases if case.at < case.span(release.at).first + ttl]
     over = [release for release in releases if release not in alive and _heard(release, codes)]
-    lapsed = _named(over, case.policy) & codes
+    lapsed = {reason.code for reason in reasons if _rest(case, over, reason) != reason}
     alive = [release for release in alive if _heard(release, {*codes, EXPIRED} if lapsed else codes)]
-    taken = _named(alive, case.policy)
-    rest = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
-    released = len(rest) < len(reasons)
-    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in rest):
-        rest.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+    left = [rest for reason in reasons if (rest := _rest(case, alive, reason))]
+    released = len(left) < len(reasons)
+    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
+        left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
-    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in rest}):
+    if covered := lapsed & {reason.code for reason in left}:
         facts = tuple(sorted({release.decision_id for release in over}))
-        rest.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
-    return rest, frozenset((RELEASED,)) if released else frozenset()
+        expired = _rest(case, alive, Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
+        left += [expired] if expired else []
+    return left, frozenset((RELEASED,)) if released else frozenset()
 
 
-def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
-    """True if a reason stands on a stop of which too few of its releases can have known."""
-    stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
-    if reason.code != "NAME_NEAR_STOP" or not stops:
-        return False
-    since = max(case.known_since(first_word(case, stop)) for stop in stops)
-    return reason.code not in _named([release for release in alive if case.span(release.at).first > since], case.policy)
+def _rest(case: Case, releases: Sequence[HeldRelease], reason: Found) -> Found | None:
+    """The part of a reason that these releases do not remove, None if nothing is left.
+
+    A reason that points to no fact goes or stays as a whole.
+    """
+    naming = [release for release in releases if reason.code in release.reasons]
+    if not naming or reason.code not in _named(naming, case.policy):
+        return reason
+    left = {
+        name
+        for name, stood in digests(case, reason).items()
+        if reason.code not in _named([one for one in naming if _saw(case, one, reason.code, name, stood)], case.policy)
+    }
+    return reason._replace(facts=tuple(id_ for id_ in reason.facts if id_ in left)) if left else None
+
+
+def _saw(case: Case, release: HeldRelease, code: str, name: str, stood: Set[str]) -> bool:
+    """True if a release was given by somebody who was shown a fact as it stands. `stood`: the digests of the fact.
+
+    In a file what is found now stands for what was seen, without stops of which nobody knew then. So it does for a
+    release of before `seen`, to its end. SOURCE_CONFLICT alone is decided anew.
+    """
+    if release.seen is not None:
+        return stood <= {*release.seen.get(code, ())}
+    stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id == name]
+    known = all(case.span(release.at).first > case.known_since(first_word(case, stop)) for stop in stops)
+    return known and (release.filed or code != "SOURCE_CONFLICT")
 
 
 def _given(case: Case) -> list[HeldRelease]:
@@ -121,12 +141,14 @@ def _heard(release: HeldRelease, codes: Collection[str]) -> bool:
     """True if a release names only releasable reasons of the decision that it is about, with the evidence they need.
 
     Without `had`, the reasons found now count as those of that decision. Nobody can release a decision with a HARD
-    reason, so a release that says it had one is not heard.
+    reason, so a release that says it had one is not heard. One of before `seen` may name a former reason beside others.
     """
     had = release.had or codes
+    former = FORMER if release.seen is None and not release.filed else ()
+    named = [code for code in release.reasons if code not in former]
     return (
-        bool(release.reasons)
-        and all(releasable(code) and code in had for code in release.reasons)
+        bool(named)
+        and all(releasable(code) and code in had for code in named)
         and not any(CATALOGUE[code].severity == "HARD" for code in release.had if code in CATALOGUE)
         and _evidenced(release)
     )

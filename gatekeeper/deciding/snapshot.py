@@ -29,6 +29,7 @@ def snapshot(
     left: Mapping[str, Mapping[str, int]] | None = None,
     confirmed: Collection[str] = (),
     printed: Printing | None = None,
+    printed_text: str | None = None,
     erased: int | None = None,
     ages: Ages = NO_AGES,
 ) -> bytes:
@@ -63,6 +64,8 @@ def snapshot(
         parts.append(b'"left":%b,' % canonical(left))
     if printed:
         parts.append(b'"printed":"%b",' % printed.encode())
+    if printed_text:
+        parts.append(b'"printed_text":"%b",' % printed_text.encode())
     parts.append(b'"refs":%b,' % refs)
     if release_lines:
         parts.append(b'"releases":[%b],' % release_lines.replace(b"\n", b","))
@@ -89,6 +92,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         contact_point_from=frozenset(parsed.contact_point_from),
         contact_point_near=parsed.contact_point_near,
         printed=parsed.printed,
+        printed_text=parsed.printed_text,
         unreadable=parsed.unreadable,
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),

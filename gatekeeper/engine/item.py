@@ -6,15 +6,17 @@ afterwards, if the step needs a decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
 from pydantic import ValidationError
 
 from gatekeeper.deciding import release as releases
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.deciding.rules.system import mailed_before
+from gatekeeper.engine.outputs import SEEN
 from gatekeeper.ground import times
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
@@ -50,12 +52,16 @@ Step = Literal["propose", "release", "redecide", "ask", "uphold", "reopen", "und
 
 @dataclass(frozen=True, slots=True)
 class ReviewRecord:
-    """A withheld send, read from its record on `review`; `at` in milliseconds."""
+    """A withheld send, read from its record on `review`; `at` in milliseconds.
+
+    `seen`: of each releasable reason the digests of its facts, None for an item of before there were any.
+    """
 
     did: str
     at: int
     reasons: tuple[Found, ...]
     sent: Parsed[Send]
+    seen: Mapping[str, Sequence[str]] | None = None
 
     @property
     def send(self) -> Send:
@@ -88,7 +94,17 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
     except (ValidationError, Unreadable):
         return None
     reasons = tuple(Found(reason.code, reason.facts) for reason in decision.reasons)
-    return ReviewRecord(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)
+    at = times.span(decision.at, "UTC").first // 1000
+    return ReviewRecord(decision.id, at, reasons, sent, seen_in(headers.get(SEEN)))
+
+
+def seen_in(header: bytes | None) -> dict[str, tuple[str, ...]] | None:
+    """The digests in the header of an item, by reason; None for an item of before there were any."""
+    try:
+        said: dict[str, list[str]] = orjson.loads(header or b"")
+        return {code: tuple(digests) for code, digests in said.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def refusal_in_state(kind: str, state: str) -> str | None:
@@ -121,6 +137,7 @@ def weigh(
     * item_unknown, item_differs, item_expired, mail_date_past
     * repeated (this very act was done), closed (another act was), nothing_to_approve, nothing_to_undo
     * same_person, no_reason, dated_ahead, release_expired, had_differs (the item has other reasons)
+    * seen_differs (its reasons point to other facts, or it is of before they were named)
     * those of gatekeeper.deciding.release.refusal
     """
     if withheld is None:
@@ -160,8 +177,14 @@ def _release(act: Release, withheld: ReviewRecord, at: int, policy: Policy, coun
         return Consequence(None, "had_differs")
     if refused := releases.refusal(act, withheld.reasons):
         return Consequence(None, refused)
+    if act.seen is None or withheld.seen is None or _of(act.seen, act.reasons) != _of(withheld.seen, act.reasons):
+        return Consequence(None, "seen_differs")
     act = _numbered(act, counted)
     return Consequence("propose" if releases.two_persons(act, policy) else "release", said=redacted_form(act, counted))
+
+
+def _of(seen: Mapping[str, Sequence[str]], codes: Sequence[str]) -> dict[str, list[str]]:
+    return {code: sorted(seen.get(code, ())) for code in codes}
 
 
 def _approval(act: ItemAct, standing: ItemState, form: Mapping[str, Any], at: int, policy: Policy) -> Consequence:

@@ -18,6 +18,8 @@ from schemas.topics import logical_name
 
 _OURS = ("ce_", "gate-")
 TRACE = "traceparent"
+SEEN = "gate-seen"
+"""The header of a withheld send with the digests of the facts that its reasons point to."""
 _TRACED = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 REMEDIES = {"partition_wrong": b"partitioner=murmur2_random"}
 """By fault, the producer setting in librdkafka's terms that prevents the fault."""
@@ -54,6 +56,8 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
         headers.append(("gate-inquiry", inquiry.make(id_).encode()))
     else:
         headers.append(("gate-decision", canonical(coded(decision, send.channel, id_))))
+        if decision.seen:
+            headers.append((SEEN, canonical(dict(decision.seen))))
     return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
 

@@ -113,6 +113,8 @@ class Identified(NamedTuple):
     """Pairs of token and score of further names, which find stops alone (rule 8.1.37). No ledger has them."""
     beside: tuple[tuple[str, ...], ...] = ()
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
+    text: str = ""
+    """Keyed hash of all that is printed, under the key in use, as a token. It stands for no address."""
 
     @property
     def remembered(self) -> Identified:
@@ -133,6 +135,11 @@ class Identified(NamedTuple):
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
         return self if given else self._replace(accounted=False)
+
+    @property
+    def unaccounted(self) -> str | None:
+        """The keyed hash of what is printed, if it is unaccounted for."""
+        return None if self.accounted or not self.text else self.text
 
     def is_like(self, other: Identified) -> bool:
         """True if the same was printed, as far as the keys of both tell."""
@@ -168,7 +175,14 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     less, complete = dict(list(others.items())[:OTHERS]), accounted(pieces) and len(more) <= MOST
     at = value.removeprefix(whole.name)
     names = {f"{name}{at}": score for name, score in name_forms(whole.name, spelled.name).items()}
-    return _identified(keys, value, readings(whole), less, more, place=whole.nameless, names=names, whole=complete)
+    identified = _identified(
+        keys, value, readings(whole), less, more, place=whole.nameless, names=names, whole=complete
+    )
+    if complete and not more:
+        return identified
+    newest = max(keys)
+    text = "\n".join(("printed", delivery.name or "", delivery.postcode or "", *delivery.lines))
+    return identified._replace(text=token(keys[newest], text, newest))
 
 
 def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:

@@ -25,7 +25,7 @@ CREATE TABLE item (
     id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient INTEGER, campaign TEXT, channel TEXT, purpose TEXT,
     controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
     mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, coded TEXT,
-    arrived INTEGER, changed INTEGER, withheld INTEGER
+    digests TEXT, arrived INTEGER, changed INTEGER, withheld INTEGER
 );
 CREATE INDEX item_by_cause ON item (
     "primary", origin, campaign, verdict, informational, state, seen, due, changed, id, controller
@@ -75,12 +75,13 @@ def _review(writing: Writing, record: Incoming) -> None:
     mailed = times.span(item.mail_date, writing.zone).first if item.mail_date else None
     number = writing.tick()
     db.execute(
-        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 26)})",
+        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 27)})",
         (
             *(item.id, item.place.partition, item.place.offset, recipient, item.campaign, item.channel),
             *(item.purpose, item.controller, item.source, kept[0] if kept else None, item.verdict, item.primary),
             *(orjson.dumps(item.codes).decode(), item.informational, item.mail_date, mailed, item.due(writing.zone)),
-            *(item.seen, item.state, item.by, item.at, item.run, record.header("gate-decision"), number, number),
+            *(item.seen, item.state, item.by, item.at, item.run, record.header("gate-decision")),
+            *(orjson.dumps(item.digests).decode() if item.digests is not None else None, number, number),
             record.timestamp,
         ),
     )
@@ -171,6 +172,7 @@ def item_of(row: sqlite3.Row) -> Item:
         at=row["at"],
         run=row["run"],
         origin=row["origin"],
+        digests=orjson.loads(row["digests"]) if row["digests"] else None,
     )
 
 

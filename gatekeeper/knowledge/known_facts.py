@@ -154,7 +154,8 @@ class KnownFacts:
         confirmed = self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stopped)), zone)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
-        how: Printing | None = printed.by(person.beside).printing if isinstance(printed, Identified) else printed
+        given = printed.by(person.beside) if isinstance(printed, Identified) else None
+        how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
         recorded = snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
@@ -166,6 +167,7 @@ class KnownFacts:
             left=groups_left,
             confirmed=confirmed,
             printed=how,
+            printed_text=given.unaccounted if given else None,
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
@@ -189,6 +191,7 @@ class KnownFacts:
             left=groups_left,
             confirmed=confirmed,
             printed=how,
+            printed_text=given.unaccounted if given else None,
             unreadable=unreadable,
             snapshot=recorded,
             events=person.events,
@@ -216,6 +219,7 @@ class KnownFacts:
             points=person.points,
             late=late(self.reference, companies),
             left=left(self.reference, stops, predecessors(person.sources)),
+            confirmed=self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stops)), zone),
         )
         name = partial(pair_id, self.pair_key, send.recipient_id, other)
         found = [met.line(no, points, name(no.fact)) for no in Speaker(facts, self.reference, zone).nos()]

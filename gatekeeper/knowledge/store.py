@@ -291,4 +291,6 @@ def _given(token: Token, source: Source) -> Given:
 
 
 def _redacted(record: Record, fields: Mapping[str, Any]) -> tuple[bytes, list[Token]]:
+    if record.topic == "acts":  # only a file has releases among its facts
+        fields = {**fields, "filed": True}
     return redacted(record.topic, fields, record.timestamp, value=record.value)

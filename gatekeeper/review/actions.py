@@ -73,7 +73,9 @@ class ActRequest:
             "evidence_ref": self.evidence,
         }
         if self.kind == "release":
-            return valid(Release, {**fields, "reasons": item.releasable, "had": item.codes, "bulk": self.bulk})
+            seen = {code: item.digests.get(code, ()) for code in item.releasable} if item.digests is not None else None
+            named = {"reasons": item.releasable, "had": item.codes, "seen": seen}
+            return valid(Release, {**fields, **named, "bulk": self.bulk})
         return valid(ItemAct, fields)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
@@ -93,7 +95,9 @@ class ActRequest:
             return "template_missing"
         if self.kind == "approve" and item.by is not None and person(item.by) == person(self.by):
             return "same_person"
-        return releases.refusal(act, item.reasons) if isinstance(act, Release) else None
+        if not isinstance(act, Release):
+            return None
+        return releases.refusal(act, item.reasons) or ("seen_differs" if act.seen is None else None)
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
-from gatekeeper.engine.item import after
-from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.engine.item import after, seen_in
+from gatekeeper.engine.outputs import INFORMATIONAL, SEEN
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.ground import times
 from gatekeeper.ground.texts import Language
@@ -34,6 +34,7 @@ class Item:
     `seen`: the time when it was withheld, in milliseconds. `source`: the id of the source that is its basis.
     `by`, `at` and `run`: the actor, time and run of the request that led to its state.
     `origin`: the list or form of its data (gatekeeper.review.data_origin), None = not read.
+    `digests`: those of the facts that its releasable reasons point to, None for an item of before there were any.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Item:
     at: str | None = None
     run: str | None = None
     origin: str | None = None
+    digests: Mapping[str, Sequence[str]] | None = None
 
     @property
     def primary(self) -> str:
@@ -192,6 +194,7 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
         codes=tuple(reason.code for reason in decision.reasons),
         mail_date=send.mail_date,
         seen=times.span(decision.at, "UTC").first // 1000,
+        digests=seen_in(by_name.get(SEEN)),
     )
 
 

@@ -12,6 +12,7 @@ from schemas.events.acts import (
     Reemission,
     Release,
     ReviewPlace,
+    Seen,
     TopicAct,
 )
 from schemas.events.asks import Ask
@@ -87,6 +88,7 @@ __all__ = [
     "Result",
     "ReviewPlace",
     "Scope",
+    "Seen",
     "Send",
     "SendContactPoint",
     "ShownPerson",

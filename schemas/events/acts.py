@@ -23,6 +23,11 @@ from schemas.values import (
     given,
 )
 
+FactDigest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32}|t[1-9][0-9k]{0,9}_[A-Za-z0-9_-]{43})$")]
+"""Digest of a fact as it stood: a part of its SHA-256, or the keyed hash of what was printed."""
+Seen = dict[Code, Annotated[Many[FactDigest], Field(max_length=256)]]
+"""The digests of the facts that each reason pointed to."""
+
 
 class ReviewPlace(Model):
     """The place of an item on `review`.
@@ -39,9 +44,10 @@ class Release(Model):
 
     It holds for the send key: recipient, campaign and channel. `act_id`: of the act. `at`: when. `by`: who releases.
     `decision_id`: the decision. `review`: the place of the item. `reason`: in words. `evidence_ref`: where the proof is
-    kept. `reasons`: the reasons that no longer withhold the piece. `had`: all reasons of the decision. `bulk`: the
-    number of items that the person confirmed together, 1 for one alone. If the policy has a limit, a release without
-    `bulk` is over it.
+    kept. `reasons`: the reasons that no longer withhold the piece. `had`: all reasons of the decision. `seen`: by named
+    reason the digests of its facts, as in the header `gate-seen` of the item. A fact that is not among them withholds
+    the piece on. `bulk`: the number of items that the person confirmed together, 1 for
+    one alone. If the policy has a limit, a release without `bulk` is over it.
     """
 
     v: Version
@@ -57,6 +63,7 @@ class Release(Model):
     reason: Line
     reasons: Annotated[Many[Code], Field(max_length=64)] = ()
     had: Annotated[Many[Code], Field(max_length=64)]
+    seen: Seen | None = None
     evidence_ref: Surrogate | None = None
     bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
 

@@ -297,6 +297,7 @@ class Attacker:
         sent, codes = json.loads(message.value()), [one["code"] for one in decision["reasons"]]
         item = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
         item |= {"decision_id": decision["id"], "had": codes, "reasons": codes}
+        item |= {"seen": json.loads(dict(message.headers()).get("gate-seen", b"{}"))}
         item |= {"review": {"partition": message.partition(), "offset": message.offset()}}
         return invented.item_act(kind, item, act_id=self._id("stolen"), at=now(), **more)
 

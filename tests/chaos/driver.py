@@ -187,7 +187,9 @@ class Driver:
     def _act(self, kind: str, by: str, item: dict[str, Any]) -> Entry:
         with self._lock:
             id_ = f"act-{next(self._ids)}"
-        named = {name: value for name, value in item.items() if name not in ("reasons", "had") or kind == "release"}
+        named = {
+            name: value for name, value in item.items() if name not in ("reasons", "had", "seen") or kind == "release"
+        }
         value = {"v": 1, "kind": kind, "act_id": id_, "by": by, "reason": "looked at it", "at": now(), **named}
         value |= {"bulk": 1, "evidence_ref": "memo-1"} if kind == "release" else {}
         return Entry("act", id_, item["recipient_id"], "acts", value, partition=item["review"]["partition"])
@@ -210,10 +212,12 @@ class Driver:
             for message in consumer.consume(500, 0.05):
                 if message.error() or not message.key().startswith((b"young", b"silent")):
                     continue
-                sent, decision = json.loads(message.value()), json.loads(dict(message.headers())["gate-decision"])
+                headers = dict(message.headers())
+                sent, decision = json.loads(message.value()), json.loads(headers["gate-decision"])
                 found.append(
                     {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
                     | {"decision_id": decision["id"], "had": [one["code"] for one in decision["reasons"]]}
+                    | {"seen": json.loads(headers.get("gate-seen", b"{}"))}
                     | {"reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])]}
                     | {"review": {"partition": message.partition(), "offset": message.offset()}}
                 )

@@ -110,7 +110,9 @@ NEUTRAL: dict[Word, str] = {
 }
 """The listed values that speak neither for nor against a send beside their field's others, with the cause."""
 
-VOCABULARIES = ((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (Source, "method"))
+VOCABULARIES = (
+    *((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (HeldRelease, "filed"), (Source, "method")),
+)
 """Fields of many values, of which the golden cases need not say each: `tests/unit/test_methods.py` has the methods."""
 
 READERS: dict[tuple[type[BaseModel], str], str] = {
@@ -136,6 +138,7 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (Ask, "answer_code"): "gatekeeper.confirmation.answers.Questions",
     (Ask, "text"): "gatekeeper.letters.asking",
     (HeldRelease, "reason"): "gatekeeper.review.review_item",
+    (HeldRelease, "filed"): "gatekeeper.knowledge.store",
     (HeldRelease, "act_id"): "gatekeeper.engine.item_acts",
     (HeldRelease, "review"): "gatekeeper.engine.item_acts",
     (Controller, "notice_items"): "gatekeeper.confirmation.notice",

@@ -247,12 +247,14 @@ class Company:
 
     def act(self, item: ConsumerRecord, kind: str, **more: Any) -> tuple[TopicPartition, Row]:
         """Returns an act about an item of `review`."""
-        decision = orjson.loads(dict(item.headers)["gate-decision"])
+        headers = dict(item.headers)
+        decision = orjson.loads(headers["gate-decision"])
         said = orjson.loads(item.value or b"")
         named = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
         named |= {"decision_id": decision["id"], "review": {"partition": item.partition, "offset": item.offset}}
         named["had"] = [reason["code"] for reason in decision["reasons"]]
         named["reasons"] = [code for code in named["had"] if releasable(code)]
+        named["seen"] = orjson.loads(headers.get("gate-seen", b"{}"))
         value = invented.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
         tp = TopicPartition(self.settings.topic("acts"), item.partition)
         return tp, self._signed(said["recipient_id"], value)

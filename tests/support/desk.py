@@ -177,7 +177,8 @@ class Desk:
         sent = orjson.loads(record.value or b"")
         names = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
         had = [reason["code"] for reason in decision["reasons"]]
-        said = {"reasons": [code for code in had if releasable(code)], "had": had}
+        seen = orjson.loads(dict(record.headers).get("gate-seen", b"{}"))
+        said = {"reasons": [code for code in had if releasable(code)], "had": had, "seen": seen}
         return {**names, "decision_id": decision["id"], "review": {"partition": 3, "offset": place}, **said}
 
     def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:

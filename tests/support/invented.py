@@ -326,7 +326,7 @@ def escaped(value: Any) -> bytes:
 
 def item_act(kind: str, item: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Returns an act about an item of the review queue, as `told` of a desk or a reader names it."""
-    named = {name: item[name] for name in item if name not in ("reasons", "had") or kind == "release"}
+    named = {name: item[name] for name in item if name not in ("reasons", "had", "seen") or kind == "release"}
     if kind == "release":
         named |= {"bulk": 1, "evidence_ref": "memo-1"}
     value = {

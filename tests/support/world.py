@@ -422,13 +422,15 @@ class World:
         """Returns how an act names each item of the review queue, by the send's event id; the newest of each."""
         found = {}
         for message in self.read("review"):
-            sent, decision = json.loads(message.value()), json.loads(dict(message.headers())["gate-decision"])
+            headers = dict(message.headers())
+            sent, decision = json.loads(message.value()), json.loads(headers["gate-decision"])
             found[sent["event_id"]] = {
                 **{name: sent[name] for name in ("recipient_id", "campaign_id", "channel")},
                 "decision_id": decision["id"],
                 "review": {"partition": message.partition(), "offset": message.offset()},
                 "reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])],
                 "had": [one["code"] for one in decision["reasons"]],
+                "seen": json.loads(headers.get("gate-seen", b"{}")),
             }
         return found
 

@@ -131,6 +131,8 @@ REFUSED = [
     ({"reasons": ["SOURCE_CONFLICT"]}, "surplus"),
     ({"evidence_ref": None}, "evidence"),
     ({"had": ["SOURCE_CONFLICT"]}, "had_differs"),
+    ({"seen": None}, "seen_differs"),
+    ({"seen": {"AGE_UNCERTAIN": ["0" * 32]}}, "seen_differs"),
     ({"had": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"], "reasons": ["SOURCE_CONFLICT"]}, "had_differs"),
     ({"kind": "approve"}, "nothing_to_approve"),
     ({"kind": "undo"}, "nothing_to_undo"),
@@ -143,7 +145,7 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
 ) -> None:
     value = invented.bare(invented.item_act("release", desk.told()) | wrong)
     if value["kind"] in ("approve", "undo"):
-        value = {name: field for name, field in value.items() if name not in ("reasons", "had", "bulk")}
+        value = {name: field for name, field in value.items() if name not in ("reasons", "had", "seen", "bulk")}
     before = dict(desk.state._people)
     assert desk.judged(value) == ("refused", code)
     assert desk.records[-1].verdict is None

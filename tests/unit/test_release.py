@@ -14,6 +14,7 @@ from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import Found
+from schemas.codec import canonical
 from schemas.events import Send
 from tests.support import invented, policies
 from tests.support.facts import fact
@@ -90,3 +91,25 @@ def test_a_weak_stop_dated_before_a_look_then_only_one_that_had_arrived_is_gone(
     send = Send.model_validate_json(orjson.dumps(invented.send(match=[{"token": "cp-9", "score": 899}])))
     view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
     assert decide(send, view, store.reference, load("jp-pmark"), invented.T).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("sources", "consent", "reasons", "left"),
+    [
+        ([{"may_be_minor": True}], {}, [AGE], ()),
+        ([{"may_be_minor": True}], {}, [AGE, "IDENTITY_AMBIGUOUS"], ()),
+        ([{"may_be_minor": True}], {}, ["IDENTITY_AMBIGUOUS"], (AGE,)),
+        ([{"acquired_at": None}, {"source_id": "S-2", "state": "illicit"}], {}, [CONFLICT], (CONFLICT,)),
+    ],
+    ids=["named", "beside a former reason", "a former reason alone", "a conflict"],
+)
+def test_release_of_before_seen_then_heard_for_all_but_a_conflict(
+    sources: list[dict[str, Any]], consent: dict[str, Any], reasons: list[str], left: tuple[str, ...]
+) -> None:
+    """The ledger keeps it to its end; two people gave it, as a conflict needs."""
+    store = invented.store(*(invented.source(**fields) for fields in sources), invented.consent(**consent))
+    _, given = invented.act(reasons=reasons, had=reasons, by=["hanako", "taro"])
+    lines = canonical({name: field for name, field in given.items() if name not in ("recipient_id", "reason")})
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
+    of_ledger = store.view(send, printed(invented.TOKENS, send), **invented.NOW, releases=lines)
+    assert decide(send, of_ledger, store.reference, load("jp-pmark"), invented.T).codes == left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
