@@ -148,6 +148,8 @@ Surrogate = Annotated[
     form("surrogate", "An id that does not look like a telephone number.", **{"not": {"pattern": _DIALLED_PATTERN}}),
 ]
 """An id, but no telephone number: people write such numbers as ids, and logs would then hold them."""
+Authors = Annotated[Many[Id], Field(min_length=1, max_length=2)] | Id
+"""The one or two who stand for a statement."""
 RecipientId = Surrogate
 PointId = Surrogate
 Code = Annotated[

@@ -36,6 +36,7 @@ HEADINGS = {
     },
     "cli.heading_stop": {
         "withdraw": "withdraw",
+        "correct": "correct",
         "suspend": "suspend",
         "resume": "resume",
         "source": "source",

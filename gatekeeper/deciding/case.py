@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
 from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.stops import Stops, known_since
 from gatekeeper.ground import times
 from gatekeeper.ground.times import LONG_AGO, Span
 from gatekeeper.policy.policy import Policy
 from schemas.audit import Address
-from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
+from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Template
 from schemas.plain_send import PlainSend
 
 UNREAD = ("not_an_address", "incomplete", "missing")
@@ -99,12 +100,8 @@ class Case(msgspec.Struct, frozen=True):
         return consent.event_time
 
     def known_since(self, stop: HeldSuppression) -> int:
-        """The instant from which a suppression was known: the end of its receipt, or its arrival if that is later.
-
-        In microseconds. An arrival at the instant of the decision is that of a record in a file, and says nothing.
-        """
-        arrived = (stop.arrived or 0) * 1000
-        return max(self.span(stop.received_at).last, arrived if arrived < self.at else 0)
+        """The instant from which a suppression was known, in microseconds (`stops.known_since`)."""
+        return known_since(stop, self.span, self.at)
 
     def for_purpose(self, purpose: str) -> Case:
         """The same case with a send of another purpose."""
@@ -158,8 +155,17 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def stops(self) -> tuple[Hit, ...]:
-        """The suppressions in force: not corrected, rejected or ended, and not replaced by a later version."""
-        return tuple(hit for hit in in_force(self.facts.suppressions, self.span) if not self._is_over(hit.stop))
+        """The suppressions in force: not taken away or ended, and not replaced by a later version."""
+        return tuple(hit for hit in self._said.in_force() if not self._is_over(hit.stop))
+
+    @property
+    def unproven(self) -> bool:
+        """True if a stop in force would be taken away, if enough people stood for it."""
+        return self._said.unproven()
+
+    @property
+    def _said(self) -> Stops:
+        return Stops.of(self.facts, self.span, self.at, self.policy.match_floor, self.policy.skew_ms)
 
     def _is_over(self, stop: HeldSuppression) -> bool:
         """True for an objection past its last day, which binds and ends nothing (rule 8.1.38)."""
@@ -277,38 +283,6 @@ def plain(send: Send) -> Send:
     point.__dict__ = vars(send.contact_point)
     copy.__dict__ = {**vars(send), "contact_point": point}
     return cast("Send", copy)
-
-
-def in_force(hits: Sequence[Hit], span: Callable[[str], Span]) -> tuple[Hit, ...]:
-    """The suppressions that are not corrected, not rejected, and not replaced by a later version.
-
-    A version replaces another only if it was not received earlier and names the person at least as surely.
-    """
-    settling = [hit for hit in hits if _withdraws(hit.stop) or hit.stop.state == "upheld"]
-    if not settling:
-        return tuple(hits)
-    return tuple(
-        hit
-        for hit in hits
-        if not _withdraws(hit.stop) and not any(_settles(by, hit, span) for by in settling if by is not hit)
-    )
-
-
-def _settles(by: Hit, hit: Hit, span: Callable[[str], Span]) -> bool:
-    if (by.stop.kind, by.stop.suppression_id) != (hit.stop.kind, hit.stop.suppression_id) or by.score < hit.score:
-        return False
-    settled, said = span(hit.stop.received_at), span(by.stop.received_at)
-    later = said == settled or said.first >= settled.last
-    return later and (_withdraws(by.stop) or is_open(hit.stop))
-
-
-def is_open(stop: Suppression) -> bool:
-    """True if a stop is a request for cessation that nobody has decided yet."""
-    return stop.kind == "cessation" and stop.state in (None, "open", "active")
-
-
-def _withdraws(stop: Suppression) -> bool:
-    return stop.state == ("rejected" if stop.kind == "cessation" else "corrected")
 
 
 def _same_origin(one: Source, other: Source) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.arrival import WILL_KINDS
-from gatekeeper.deciding.case import Case, is_open
+from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.redacted import changed
 from gatekeeper.deciding.refusals import Lifter, Lifting, No, bound, covers_send, lifting, no_of, reads_wide, stop_of
 from gatekeeper.deciding.scope import ANOTHER_ID, READ_WIDE, is_known
+from gatekeeper.deciding.stops import is_open
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found

@@ -26,7 +26,7 @@ from schemas.values import OWED, MessageClass
 
 STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
 STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
-ERASED = "ERASED_BUT_OWED"
+ERASED, CORRECTION_UNPROVEN = "ERASED_BUT_OWED", "CORRECTION_UNPROVEN"
 _NO_NOTES: frozenset[str] = frozenset()
 
 
@@ -186,6 +186,8 @@ def _owed(case: Case, reasons: list[Found], clearance: Cleared | None) -> Decisi
     if erasures:
         notes.add(ERASED)
     notes |= _of_another(case, [*reasons, *erasures])
+    if case.unproven or person.unproven(case):
+        notes.add(CORRECTION_UNPROVEN)
     bars = ordered([reason for reason in reasons if reason.code in withholding])
     return Decision(verdict(bars), bars, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
 
@@ -223,6 +225,8 @@ def _decided(
         notes |= basis.standing.notes
     if case.facts.printed == "not_checked":
         notes |= {system.TOKEN_NOT_CHECKED}
+    if case.unproven or person.unproven(case):
+        notes |= {CORRECTION_UNPROVEN}
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
         barred = confirmation.barred(case, basis.source, consents)

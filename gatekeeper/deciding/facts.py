@@ -37,7 +37,8 @@ class HeldSuppression(Suppression):
     of this pair, and it has no contact point. `word`: the state of the consent event that said it, None for a stop.
     `answers`: it answers an ask. `succeeded`: it names a predecessor of who said it, so it binds every sender.
     `nameless`: it meets only by a mailbox or a number, which carries no name. `confirmed`: two managers stand for its
-    date, among the facts of who said it (rule 8.1.41).
+    date, among the facts of who said it (rule 8.1.41). `staff`, `managers`: those who stand for its correction;
+    managers are staff, too.
     """
 
     arrived: int | None = None
@@ -47,6 +48,18 @@ class HeldSuppression(Suppression):
     succeeded: bool | None = None
     nameless: bool | None = None
     confirmed: bool | None = None
+    staff: Many[Id] = ()
+    managers: Many[Id] = ()
+
+
+class HeldEvent(PersonEvent):
+    """Another event of a person as the store holds it.
+
+    `staff`, `managers`: those who stand for an event that takes a no away; managers are staff, too.
+    """
+
+    staff: Many[Id] = ()
+    managers: Many[Id] = ()
 
 
 class HeldRelease(Model):
@@ -139,7 +152,7 @@ class Facts(msgspec.Struct, frozen=True):
     contact_point_from: frozenset[str]
     unreadable: tuple[str, ...]
     snapshot: bytes
-    events: tuple[PersonEvent, ...] = ()
+    events: tuple[HeldEvent, ...] = ()
     asks: tuple[Ask, ...] = ()
     releases: tuple[HeldRelease, ...] = ()
     contact_point_near: Mapping[str, int] = msgspec.field(default_factory=dict)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from gatekeeper.deciding import recording, scope
 from gatekeeper.deciding.arrival import STATUS_KINDS
-from gatekeeper.deciding.case import in_force
 from gatekeeper.deciding.children import GUARDIAN, guarded
 from gatekeeper.deciding.consent_proof import unsaid
 from gatekeeper.deciding.facts import Facts, HeldConsent, HeldSuppression
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.refusals import succeeded
+from gatekeeper.deciding.stops import Stops
 from gatekeeper.ground import times
 from gatekeeper.ground.times import Span
 from schemas.events import NO_STATES
@@ -33,11 +33,15 @@ class CrossingNo(NamedTuple):
 
 
 class Speaker(NamedTuple):
-    """A person apart from any send. `zone`: the time zone of the policy that reads the nos."""
+    """A person apart from any send.
+
+    `zone`: the time zone of the policy that reads the nos. `at`: the instant of the reading, in microseconds.
+    """
 
     facts: Facts
     reference: Reference
     zone: str
+    at: int
 
     def span(self, text: str, /) -> Span:
         """The time span that a written time denotes."""
@@ -45,7 +49,7 @@ class Speaker(NamedTuple):
 
     def nos(self) -> Iterator[CrossingNo]:
         """Yields the person's objections, cessations, returned pieces, death and erasures, withdrawals and refusals."""
-        for hit in in_force(self.facts.suppressions, self.span):
+        for hit in Stops.of(self.facts, self.span, self.at).in_force():
             if hit.stop.kind != "undeliverable":
                 yield self._stop(hit.stop)
         for event in self.facts.consents:

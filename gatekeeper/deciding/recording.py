@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from gatekeeper.deciding import scope
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
-from gatekeeper.deciding.redacted import changed
+from gatekeeper.deciding.redacted import word
 
-E = TypeVar("E", HeldConsent, HeldSuppression)
 BACK = 31 * 24 * 3_600_000_000
 """The longest time between a no and its recording for which nobody is asked, in microseconds."""
 
@@ -46,11 +43,6 @@ def dated(no: HeldConsent | HeldSuppression) -> str:
 def name(no: HeldConsent | HeldSuppression) -> str:
     """The name by which a resolution calls a no."""
     return f"event/{no.record_id}" if no.kind == "consent" else f"suppression/{no.suppression_id}"
-
-
-def word(event: E) -> E:
-    """The event as it was said: equal for a copy, and for one that was entered at another time."""
-    return changed(event, recorded_at=None, arrived=None)
 
 
 def _entered(case: Case, stop: HeldSuppression) -> int | None:

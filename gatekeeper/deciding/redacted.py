@@ -15,18 +15,18 @@ import msgspec
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldRelease, HeldSuppression, Hit, KnownSources
+from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldEvent, HeldRelease, HeldSuppression, Hit, KnownSources
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
     Entrustment,
-    PersonEvent,
     ProviderCheck,
     Scope,
     Source,
     SourceContactPoint,
     Succession,
 )
+from schemas.values import Model
 
 _CHECK_TEXTS = ("name", "address", "representative", "how_obtained")
 _STATES = ("active", "quarantined", "deleted", "illicit")
@@ -130,9 +130,9 @@ def consents(lines: bytes) -> tuple[HeldConsent, ...]:
     return _all(HeldConsent, lines)
 
 
-def events(lines: bytes) -> tuple[PersonEvent, ...]:
+def events(lines: bytes) -> tuple[HeldEvent, ...]:
     """Reads the other events of one person from their redacted forms, one per line."""
-    return _all(PersonEvent, lines)
+    return _all(HeldEvent, lines)
 
 
 @lru_cache(maxsize=4096)
@@ -173,6 +173,11 @@ def changed(event: M, **fields: Any) -> M:
     return cast("M", msgspec.structs.replace(cast("Any", event), **fields))
 
 
+def word(event: M) -> M:
+    """The event as it was said: equal for a copy, and for one that was entered at another time."""
+    return changed(event, recorded_at=None, arrived=None)
+
+
 def _bare(model: type[BaseModel]) -> type[Any]:
     """A class with the fields and properties of one of the contract's, and nothing else.
 
@@ -185,7 +190,8 @@ def _bare(model: type[BaseModel]) -> type[Any]:
             if isinstance(default, BaseModel):
                 default = _BARE[type(default)]()
             fields.append((name, kind) if info.is_required() else (name, kind, default))
-    properties = {name: member for name, member in vars(model).items() if isinstance(member, property)}
+    members = (pair for base in reversed(model.__mro__) for pair in vars(base).items() if issubclass(base, Model))
+    properties = {name: member for name, member in members if isinstance(member, property)}
     return msgspec.defstruct(model.__name__, fields, namespace=properties, kw_only=True, frozen=True, gc=False)
 
 
@@ -216,7 +222,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     Scope,
     Source,
     HeldConsent,
-    PersonEvent,
+    HeldEvent,
     HeldSuppression,
     Ask,
     HeldRelease,

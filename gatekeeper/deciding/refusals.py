@@ -10,11 +10,10 @@ from gatekeeper.deciding.children import GUARDIAN, guarded
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldSuppression
 from gatekeeper.deciding.recording import dated_back
 from gatekeeper.deciding.scope import read_stop
+from gatekeeper.deciding.stops import REGISTER
 from gatekeeper.ground.times import Span
 from schemas.events import Consent
 
-REGISTER = "external"
-"""The kind of a stop from a register of people who want no mail."""
 TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 
 

@@ -57,7 +57,7 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
     else:
         headers.append(("gate-decision", canonical(coded(decision, send.channel, id_))))
         if decision.seen:
-            headers.append((SEEN, canonical(dict(decision.seen))))
+            headers.append(("gate-seen", canonical(dict(decision.seen))))
     return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
 

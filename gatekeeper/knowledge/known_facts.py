@@ -12,7 +12,7 @@ from itertools import chain, islice
 
 import msgspec
 
-from gatekeeper.deciding.facts import NO_AGES, NO_FACTS, WHOLE_BATCH, Facts
+from gatekeeper.deciding.facts import CERTAIN, NO_AGES, NO_FACTS, WHOLE_BATCH, Facts
 from gatekeeper.deciding.other_ids import Speaker
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits
@@ -27,6 +27,7 @@ from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
+from gatekeeper.knowledge.corrections import Corrections
 from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
@@ -68,6 +69,7 @@ class KnownFacts:
         """The keys of the tokens that suppressions and sources name."""
         self.mentions = ReverseIndex(tables.table("mentions"))
         """The people by the names in their facts."""
+        self._corrections = Corrections()
         self._decoded = Cache(decoded, person_of, weight)
         self.pair_key = pair_key
         """The key of the ids of nos of other ids (rule 8.1.36)."""
@@ -133,11 +135,13 @@ class KnownFacts:
         given_by, near = covering(person, send.contact_point, address) if identified or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, identified, near)
-        stops, elsewhere, overfull, linked = self._suppressed.stops(person, tokens, readings, here, self.log)
+        stops, elsewhere, overfull, linked = self._suppressed.stops(person, tokens, readings, here)
+        stops, elsewhere = self._signed_stops(stops, elsewhere)
+        events, event_lines = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
         if linked := linked - {send.recipient_id}:
             met = Meeting.of(send, person, identified)
             for other in sorted(linked):
-                crossing, faults = self._crossing(other, send, met, zone)
+                crossing, faults = self._crossing(other, send, met, zone, at)
                 overfull += faults
                 for line, score in crossing:
                     stops[line] = max(score, stops.get(line, 0))
@@ -171,7 +175,7 @@ class KnownFacts:
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
-            event_lines=person.event_lines,
+            event_lines=event_lines,
             ask_lines=person.ask_lines,
             release_lines=person.release_lines,
             erased=erased,
@@ -194,7 +198,7 @@ class KnownFacts:
             printed_text=given.unaccounted if given else None,
             unreadable=unreadable,
             snapshot=recorded,
-            events=person.events,
+            events=events,
             asks=person.asks,
             releases=person.releases,
             erased=erased,
@@ -202,29 +206,45 @@ class KnownFacts:
         )
 
     def _crossing(
-        self, other: str, send: Send, met: Meeting, zone: str
+        self, other: str, send: Send, met: Meeting, zone: str, at: int
     ) -> tuple[list[tuple[bytes, int]], tuple[str, ...]]:
         """The nos of another id that meet the send, with their scores, and the faults of its facts (rule 8.1.36)."""
         person = self._decoded(self._people.get(other) or b"")
         points = met.points(person.given, send.controller_id)
         if not points:
             return [], ()
-        stops = hits(self._suppressed.own(person, self.log))
+        lines, _ = self._signed_stops(dict.fromkeys(person.stops, CERTAIN), set())
+        stops = hits(lines)
+        events, _ = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
         companies = named_companies(self.reference, person.consents, stops)
         facts = msgspec.structs.replace(
             NO_FACTS,
             sources=person.sources,
             consents=person.consents,
             suppressions=stops,
+            events=events,
             points=person.points,
             late=late(self.reference, companies),
             left=left(self.reference, stops, predecessors(person.sources)),
             confirmed=self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stops)), zone),
         )
         name = partial(pair_id, self.pair_key, send.recipient_id, other)
-        found = [met.line(no, points, name(no.fact)) for no in Speaker(facts, self.reference, zone).nos()]
+        found = [met.line(no, points, name(no.fact)) for no in Speaker(facts, self.reference, zone, at * 1000).nos()]
         faults = (*person.overfull, *self.unresolved.naming((other,)))
         return [each for each in found if each], faults
+
+    def _signed_stops(self, stops: dict[bytes, int], elsewhere: set[bytes]) -> tuple[dict[bytes, int], set[bytes]]:
+        """The same, with those who stand for the corrections among them."""
+        if not self._corrections:
+            return stops, elsewhere
+        signed = {
+            line: self._corrections.signed(line, self.log, self.confirmed_nos)
+            for line in stops
+            if line in self._corrections
+        }
+        if not signed:
+            return stops, elsewhere
+        return {signed.get(line, line): n for line, n in stops.items()}, {signed.get(line, line) for line in elsewhere}
 
     def _uncompared(self, lacking: Iterable[Lacking], send: Send, person: PersonFacts) -> list[str]:
         """The keys of stops that cannot be compared and may bind the send's company, as faults."""
@@ -290,7 +310,9 @@ class KnownFacts:
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = self._decoded(self._people.get(recipient_id) or b"")
-        stops, _, overfull, _ = self._suppressed.stops(person, person.exact, person.less, (), self.log)
+        stops, _, overfull, _ = self._suppressed.stops(person, person.exact, person.less, ())
+        stops, _ = self._signed_stops(stops, set())
+        _, event_lines = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)
         return snapshot(
@@ -300,7 +322,7 @@ class KnownFacts:
             contact_point_from=(),
             unreadable=sorted(set(faults)),
             refs=b"{}",
-            event_lines=person.event_lines,
+            event_lines=event_lines,
             ask_lines=person.ask_lines,
             release_lines=person.release_lines,
         )

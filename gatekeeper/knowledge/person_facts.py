@@ -22,7 +22,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from gatekeeper.deciding import arrival, redacted
-from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldRelease
+from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldEvent, HeldRelease
 from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
@@ -77,7 +77,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
     sources: tuple[Source, ...]
     consents: tuple[HeldConsent, ...]
-    events: tuple[PersonEvent, ...]
+    events: tuple[HeldEvent, ...]
     asks: tuple[Ask, ...]
     releases: tuple[HeldRelease, ...]
     stops: tuple[bytes, ...]

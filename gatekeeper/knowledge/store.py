@@ -23,6 +23,7 @@ from gatekeeper.knowledge.unregistered_names import NamedByRefusals
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
+from gatekeeper.staff.signed_acts import takes_away
 from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
@@ -94,7 +95,7 @@ class FactStore(KnownFacts):
             self.named_by_refusals.take(name)
         for record in self._journals.corrections():
             fields = parse(record.topic, record.key, record.value).json
-            self._suppressed.corrected(_redacted(record, fields)[0], record, fields)
+            self._corrections.note(_redacted(record, fields)[0], record, fields)
         for record in self._journals.waiting():
             self.copies.wait(record, parse(record.topic, record.key, record.value))
 
@@ -164,8 +165,8 @@ class FactStore(KnownFacts):
         line, stated = _redacted(record, event.json)
         tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
-        if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
-            self._suppressed.corrected(line, record, event.json)
+        if takes_away(model):
+            self._corrections.note(line, record, event.json)
             self._journals.corrected(record)
         place = f"{topic}/{record.partition}/{record.offset}"
         for name in self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp):

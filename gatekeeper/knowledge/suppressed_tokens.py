@@ -6,7 +6,6 @@ A suppression stands under each whole token that it names, and under each less e
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 import msgspec
 
@@ -15,9 +14,6 @@ from gatekeeper.deciding.redacted import Token
 from gatekeeper.ground.tables import Table
 from gatekeeper.identity import NUMBER_MISSING
 from gatekeeper.knowledge.person_facts import PersonFacts, add
-from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import readmits
-from schemas.record import Record
 
 
 class SuppressedTokens:
@@ -29,8 +25,6 @@ class SuppressedTokens:
     def __init__(self, decoded: Callable[[bytes], PersonFacts], by_token: Table) -> None:
         self._decoded = decoded
         self._by_token = by_token
-        self._taken_back: dict[bytes, list[tuple[Record, Mapping[str, Any]]]] = {}
-        """The corrections of erasures, which need a signature, with the JSON of their values."""
 
     def add(self, token: Token, line: bytes, suppression_id: str) -> bool:
         """Adds a suppression to a token that it names; `line`: its redacted form.
@@ -48,20 +42,12 @@ class SuppressedTokens:
         if line not in (self._by_token.get(token) or b"").split(b"\n"):
             add(self._by_token, token, [line])
 
-    def corrected(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
-        """Notes the record of a suppression that takes an erasure back, and whose signature decides.
-
-        `said`: the record's JSON as published.
-        """
-        self._taken_back.setdefault(line, []).append((record, said))
-
     def stops(
         self,
         person: PersonFacts,
         tokens: Mapping[str, int],
         readings: Mapping[str, int],
         here: Collection[str],
-        log: ReferenceLog,
     ) -> tuple[dict[bytes, int], set[bytes], list[str], set[str]]:
         """The person's stops with the certainty of each match, those only of another contact point, and faults.
 
@@ -70,7 +56,7 @@ class SuppressedTokens:
         A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
         never match, because rooms 101 and 102 share one.
         `tokens`, `readings`: spellings of the person and the send, with their scores. `here`: those of the send's own
-        contact point. `log`: the people by whose signature an erasure is taken back.
+        contact point.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
         at_hand = set(person.stops)
@@ -94,24 +80,7 @@ class SuppressedTokens:
                     match(token, line, score)
                 for weaker, line in stopped.near if scores is tokens else ():
                     match(token, line, score * weaker // CERTAIN)
-        if self._taken_back:
-            stops = {line: score for line, score in stops.items() if self._stands(line, log)}
-            elsewhere &= stops.keys()
         return stops, elsewhere - at_hand, overfull, linked
-
-    def own(self, person: PersonFacts, log: ReferenceLog) -> dict[bytes, int]:
-        """The stops that name a person by id; `log` as for `stops`."""
-        return {line: CERTAIN for line in person.stops if self._stands(line, log)}
-
-    def _stands(self, line: bytes, log: ReferenceLog) -> bool:
-        """Tells whether a line of a stop counts: a correction of an erasure needs a manager's signature.
-
-        It is judged when it is used, as by then the reference data of its time has been applied.
-        """
-        records = self._taken_back.get(line)
-        return records is None or any(
-            readmits(record, fields, roster=log.roster, origin=log.origin) for record, fields in records
-        )
 
     def names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""
@@ -122,4 +91,5 @@ class SuppressedTokens:
 
 def _of_rooms(line: bytes) -> bool:
     """True if a stop is of a whole address with its rooms, for which two managers stand (domain rule 8.1.38)."""
-    return b'"whole_address":true' in line and len({*msgspec.json.decode(line).get("by", ())}) > 1
+    by = msgspec.json.decode(line).get("by") if b'"whole_address":true' in line else None
+    return isinstance(by, list) and len({*by}) > 1

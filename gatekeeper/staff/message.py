@@ -14,6 +14,8 @@ TREE_PREFIX = "gate-sign-tree/1"
 _ROW = re.compile(r"[a-z_]+ [!-~]+ [1-9][0-9]* [0-9a-f]{64}")
 WINDOW_MS = 10 * 60 * 1000
 """Milliseconds between the typed time of a signature and its arrival in Kafka, at most."""
+CORRECT = "correct"
+"""The kind in the subject of a signature of an event that takes a no away."""
 PERSON = "person"
 """The subject of an act about a person; the act's own bytes name the person, and no audit record does."""
 

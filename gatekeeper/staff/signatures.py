@@ -6,9 +6,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from gatekeeper.staff.message import PERSON, act_subject, digest, message
+from gatekeeper.staff.message import CORRECT, PERSON, act_subject, digest, message
 from schemas.codec import canonical, encode
-from schemas.events import Act, Suppression
+from schemas.events import Act, PersonEvent, Suppression
 from schemas.events.staff import ActSignature, Signature, SignatureFields, SignIn
 
 HEADER = "gate-signature"
@@ -75,13 +75,15 @@ def act_draft(act: Act, actor: Actor, *, origin: str, at: str, blind: str) -> Dr
     return Draft({**fields, "blind": blind}, act_subject(act.model_dump(mode="json")))
 
 
-def correction_draft(stop: Suppression, actor: Actor, *, origin: str, at: str, blind: str) -> Draft:
-    """The draft by which a manager signs the correction of an erasure, without which it frees nobody.
+def correction_draft(event: Suppression | PersonEvent, actor: Actor, *, origin: str, at: str, blind: str) -> Draft:
+    """The draft by which somebody signs what takes a no away, without which it frees nobody.
 
-    The arguments are those of `act_draft`; the signature stands beside the suppression, under its id.
+    The arguments are those of `act_draft`; the signature stands beside the event, under its id. That of an erasure's
+    correction has the form of an act `readmit`.
     """
-    fields = _said(stop.suppression_id, encode(stop), actor, origin=origin, at=at, blind=blind)
-    return Draft({**fields, "blind": blind}, f"readmit/{PERSON}")
+    id_ = event.suppression_id if isinstance(event, Suppression) else str(event.record_id)
+    fields = _said(id_, encode(event), actor, origin=origin, at=at, blind=blind)
+    return Draft({**fields, "blind": blind}, f"{'readmit' if event.kind == 'erasure' else CORRECT}/{PERSON}")
 
 
 def reference_draft(of: str, value: bytes, actor: Actor, *, origin: str, at: str, id_: str) -> Draft:
@@ -115,9 +117,19 @@ def of_act(
     return HEADER, act_draft(act, actor, origin=origin, at=at, blind=blind).made_by(signer)
 
 
-def of_correction(stop: Suppression, signer: PersonSigner, *, origin: str, at: str, blind: str) -> tuple[str, bytes]:
-    """The header that signs the correction of an erasure; arguments as for `correction_draft`."""
-    return HEADER, correction_draft(stop, holder(signer), origin=origin, at=at, blind=blind).made_by(signer)
+def of_correction(
+    event: Suppression | PersonEvent,
+    signer: PersonSigner,
+    *,
+    origin: str,
+    at: str,
+    blind: str,
+    user: str = "",
+    signin: SignIn | None = None,
+) -> tuple[str, bytes]:
+    """The header that signs what takes a no away; arguments as for `correction_draft` and `holder`."""
+    actor = holder(signer, user, signin)
+    return HEADER, correction_draft(event, actor, origin=origin, at=at, blind=blind).made_by(signer)
 
 
 def of_reference(

@@ -8,10 +8,11 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from gatekeeper.staff import roles
-from gatekeeper.staff.act_kinds import ACT_KINDS, ActKind
-from gatekeeper.staff.message import act_subject, digest, row_of, timely
+from gatekeeper.staff.act_kinds import ACT_KINDS, DESK, ActKind
+from gatekeeper.staff.message import CORRECT, act_subject, digest, row_of, timely
 from gatekeeper.staff.roster import Roster
 from gatekeeper.staff.signatures import HEADER
+from schemas.events import PersonEvent, Suppression
 from schemas.events.staff import ActSignature
 from schemas.record import Record
 
@@ -29,6 +30,11 @@ Refused = Literal[
     "vouched_not_enough",
 ]
 """Codes of an act that is refused for its signature."""
+RESOLVING = ("identity_resolved", "undeliverable_resolved")
+"""Events of a person that take a no, or a returned piece, away."""
+TAKING_BACK = ("corrected", "rejected")
+"""States of a suppression that take it away."""
+CORRECTION = ActKind("person", DESK)
 MAX_SIGNATURES = 8
 """Signatures of one act that are read."""
 _KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client", "table")
@@ -93,6 +99,50 @@ def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin:
         isinstance(_weighed(record, fact, signature, ACT_KINDS["readmit"], roster=roster, origin=origin), Signer)
         for signature in signatures(record.headers)
     )
+
+
+class Correctors(NamedTuple):
+    """The people who stand for an event that takes a no away, as `roles.person` folds them. Managers are staff, too."""
+
+    staff: frozenset[str] = frozenset()
+    managers: frozenset[str] = frozenset()
+
+    def __or__(self, other: Correctors) -> Correctors:
+        return Correctors(self.staff | other.staff, self.managers | other.managers)
+
+
+def takes_away(event: object) -> bool:
+    """True for an event that takes a no, or a returned piece, away."""
+    if isinstance(event, Suppression):
+        return event.state in TAKING_BACK
+    return isinstance(event, PersonEvent) and event.kind in RESOLVING
+
+
+def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> Correctors:
+    """Those in `by` who signed an event that takes a no away; nobody without evidence (rule 8.1.40).
+
+    `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
+    event, and the form of an act `correct` about a person. The console's word makes nobody a manager. Where nobody is
+    registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers.
+    """
+    named = roles.wanted(said)
+    if not said.get("evidence_ref") or not named:
+        return Correctors()
+    if roster.began is None or record.timestamp < roster.began:
+        return Correctors(named, named if len(named) > 1 else frozenset())
+    id_, at = said.get("suppression_id") or said.get("record_id"), said.get("received_at") or said.get("at")
+    fact = {"kind": CORRECT, "act_id": id_, "at": at}
+    controller = (said.get("scope") or {}).get("controller")
+    staff, managers = set[str](), set[str]()
+    for signed in signatures(record.headers):
+        signer = _weighed(record, fact, signed, CORRECTION, roster=roster, origin=origin) if id_ and at else None
+        if not isinstance(signer, Signer) or roles.person(signer.by) not in named or not signer.acts_for(controller):
+            continue
+        staff.add(roles.person(signer.by))
+        member = roster.member(signer.by, record.timestamp)
+        if member and "manager" in member.roles and not signer.vouched:
+            managers.add(roles.person(signer.by))
+    return Correctors(frozenset(staff), frozenset(managers))
 
 
 def _weighed(

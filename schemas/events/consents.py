@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from schemas.values import (
     CHANNELS,
     Any_,
+    Authors,
     Channels,
     Code,
     Id,
@@ -116,12 +117,15 @@ class PersonEvent(Model):
     """Another event about a person, on the topic of the consents (J.8.7).
 
     `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
-    `undeliverable_resolved`: the contact point takes mail again; without one, every contact point does.
-    `identity_resolved`: somebody looked at the weak matches known by then, and none is this person.
+    `undeliverable_resolved`: the contact point takes mail again; without one, every contact point does. It needs `by`,
+    which a program may be, and `evidence_ref`.
+    `identity_resolved`: the stops `of` are of somebody else, as they stood then. Those in `by` sign it: one of the
+    staff for a weak match, two managers for a certain one.
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
     was entered. `request_id`: the question, of `ask_undelivered`. `source_id`: the source, of `notice_given`.
     `contact_point_id`: of `undeliverable_resolved`. `by`: who says so. `evidence_ref`: where the proof is kept.
+    `of`: stops by their ids.
     """
 
     model_config = ConfigDict(
@@ -145,8 +149,9 @@ class PersonEvent(Model):
     request_id: Id | None = None
     source_id: Id | None = None
     contact_point_id: PointId | None = None
-    by: Id | None = None
+    by: Authors | None = None
     evidence_ref: Id | None = None
+    of: Annotated[Many[Id], Field(max_length=256)] = ()
 
     @model_validator(mode="after")
     def _says_which_and_when(self) -> PersonEvent:

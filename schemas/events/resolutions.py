@@ -78,19 +78,20 @@ class PurposeResolution(Model):
 
 
 class NosResolution(Model):
-    """The statement of two managers about many nos at once, as an old stop list (rule 8.1.41).
+    """The statement of two managers about many nos at once, such as an old stop list (rules 8.1.40, 8.1.41).
 
     It holds for what was recorded before `at`, and for no later version of the same id. A suppression that does not say
     when it was recorded was recorded when it arrived.
 
-    `id`: of the statement. `confirms`: the dates of these nos are right. `of`: the nos. `before`: also all that were
-    recorded before this time. `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
+    `id`: of the statement. `confirms`: `dates` says that these nos are rightly dated. `corrections` says that these
+    events of before take a no away. `of`: the nos, or the corrections. `before`: also all nos recorded before then.
+    `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
     v: Version
     kind: Literal["resolution"]
     id: Id
-    confirms: Literal["dates"]
+    confirms: Literal["dates", "corrections"]
     of: Annotated[Many[NoName], Field(max_length=MAX_NOS)] = ()
     before: ZonedTime | None = None
     by: TwoManagers

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from schemas.events.sends import CARRIED, Match
 from schemas.values import (
     Any_,
+    Authors,
     Channels,
     Code,
     Day,
@@ -56,10 +57,12 @@ class Suppression(Model):
     `register_id`: the register in which it was found.
     `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
-    `whole_address`: the token is of an address without a name, and stops everybody there. `by`: the managers who stand
-    for it; two of them stop the rooms behind it as surely. `evidence_ref`: where the proof is kept. `effective_until`:
-    the last day on which an objection counts. `recorded_at`: when it was entered; absent = at its arrival. A date of
-    more than 31 days before needs a look where a yes lies between.
+    `whole_address`: the token is of an address without a name, and stops everybody there. `effective_until`: the last
+    day on which an objection counts. `recorded_at`: when it was entered; absent = at its arrival. A date of more than
+    31 days before needs a look where a yes lies between.
+    `by`: the managers who stand for a whole address, of whom two stop the rooms behind it as surely; or who corrects or
+    rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
+    sign what takes it away; else the stop stands.
     """
 
     model_config = ConfigDict(
@@ -94,9 +97,9 @@ class Suppression(Model):
     expressed_by: Speaker | None = None
     whole_address: bool | None = None
     effective_until: Day | None = None
-    by: Annotated[Many[Surrogate], Field(max_length=4)] = ()
-    evidence_ref: Surrogate | None = None
     recorded_at: Time | None = None
+    by: Authors | None = None
+    evidence_ref: Surrogate | None = None
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:

@@ -20,8 +20,9 @@ from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import roles, signatures
 from gatekeeper.staff.act_kinds import ERASURES
 from gatekeeper.staff.message import milliseconds, timely
+from gatekeeper.staff.signed_acts import takes_away
 from schemas.codec import decode
-from schemas.events import Act, Suppression
+from schemas.events import Act
 from schemas.events.staff import SignIn
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
@@ -61,8 +62,7 @@ class PersonSignatory:
     def sign(self, records: Sequence[Outgoing]) -> Signed:
         """The records with this person's signatures; raises UsageError (2) for an act that names somebody else.
 
-        One act that stands on several partitions has one signature. A suppression is signed only where it takes an
-        erasure back.
+        One act that stands on several partitions has one signature. A fact is signed only where it takes a no away.
         """
         headers = {record.value: self._header(record) for record in records}
         signed = [
@@ -93,10 +93,11 @@ class PersonSignatory:
             if not timely(act.at, milliseconds(at)):
                 raise UsageError("error.act_old", kind=act.kind, at=act.at)
             return (signatures.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
-        if record.topic == "suppressions" and not self._for():
-            stop: Suppression = decode("suppressions", record.key, record.value)
-            if stop.kind == "erasure" and stop.state == "corrected":
-                return (signatures.of_correction(stop, self._key, origin=self._origin, at=at, blind=blind),)
+        if record.topic in ("suppressions", "consents"):
+            event = decode(record.topic, record.key, record.value)
+            if takes_away(event) and not (event.kind == "erasure" and self._for()):
+                form = {"origin": self._origin, "at": at, "blind": blind}
+                return (signatures.of_correction(event, self._key, **form, **self._for()),)
         return ()
 
 

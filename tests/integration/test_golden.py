@@ -29,7 +29,8 @@ NOT_ON_TOPICS = {
 def own(name: str, value: dict[str, Any]) -> dict[str, Any]:
     """Returns an event of a case as one of a person that no other case has."""
     text = orjson.dumps(value).decode().replace('"P-1"', f'"P-{name}"').replace('"E-1"', f'"{name}"')
-    return orjson.loads(text)
+    # what arrives today was entered long ago
+    return {**({"recorded_at": value["received_at"]} if "suppression_id" in value else {}), **orjson.loads(text)}
 
 
 def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
@@ -42,7 +43,10 @@ def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
 def of_one_person(case: dict[str, Any]) -> bool:
     """Returns whether nothing of the case bears on others, or comes otherwise than by its topic."""
     stops_an_address = any({"written", "token"} & {*stop} for stop in case.get("suppressions", ()))
-    return not stops_an_address and NOT_ON_TOPICS.isdisjoint(case)
+    taken_away = any("state" in stop for stop in case.get("suppressions", ())) or any(
+        event["kind"] == "identity_resolved" for event in case.get("events", ())
+    )  # which people sign within minutes of its date
+    return not stops_an_address and not taken_away and NOT_ON_TOPICS.isdisjoint(case)
 
 
 def as_the_table(case: dict[str, Any], decision: Decision) -> bool:

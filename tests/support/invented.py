@@ -233,6 +233,7 @@ def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
         "suppression_id": "X-1",
         "received_at": "2026-01-01T10:00:00+09:00",
         **(known_by(written, stop=True, whole=bool(fields.get("whole_address"))) if written else named),
+        **(OF_MANAGERS if fields.get("state") in ("corrected", "rejected") else {}),
         **fields,
     }
     return "suppressions", bare(value)
@@ -255,6 +256,8 @@ def controller(**fields: Any) -> Event:
 
 
 MANAGERS = ["hanako", "taro"]
+OF_MANAGERS = {"by": MANAGERS, "evidence_ref": "minutes-1"}
+"""Fields of what takes a no away, as the rules ask for them (rule 8.1.40)."""
 
 
 def purpose(*, marketing: bool = True, **fields: Any) -> Event:
@@ -294,7 +297,11 @@ def ask(**fields: Any) -> Event:
 
 
 def event(**fields: Any) -> Event:
-    return "consents", bare({"v": 1, "recipient_id": "P-1", "at": "2026-11-20T10:00:00+09:00", **fields})
+    stated = {
+        "identity_resolved": {"by": "kenji", "evidence_ref": "memo-1", "of": ["X-0"]},
+        "undeliverable_resolved": {"by": "crm", "evidence_ref": "scan-1"},
+    }.get(fields.get("kind", ""), {})
+    return "consents", bare({"v": 1, "recipient_id": "P-1", "at": "2026-11-20T10:00:00+09:00", **stated, **fields})
 
 
 def act(**fields: Any) -> Event:

@@ -172,15 +172,24 @@ def over(
 
 
 def correction(value: bytes, by: str = "hanako", *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
-    """The header by which a manager signs the correction of an erasure, given in the bytes of its suppression."""
-    said = orjson.loads(value)
-    return _header({"kind": "readmit", "act_id": said["suppression_id"]}, value, by, at=at, origin=origin)
+    """The header by which somebody signs what takes a no away, given in the bytes of its event."""
+    event = orjson.loads(value)
+    kind = "readmit" if event["kind"] == "erasure" else "correct"
+    fact = {"kind": kind, "act_id": event.get("suppression_id") or event.get("record_id")}
+    return _header(fact, value, by, at=at, origin=origin)
 
 
 def corrected(topic: str, value: dict[str, Any], *, at: str) -> list[tuple[str, bytes]]:
-    """The signature of a manager if the fact takes an erasure back, as `orjson` writes it; none for any other."""
-    taken_back = topic == "suppressions" and value["kind"] == "erasure" and value.get("state") == "corrected"
-    return [correction(orjson.dumps(value), at=at)] if taken_back else []
+    """The signatures of those in `by` if the fact takes a no away, as `orjson` writes it; none for any other.
+
+    A manager signs the correction of an erasure.
+    """
+    taken = value.get("state") in ("corrected", "rejected") or value.get("kind") == "identity_resolved"
+    if topic not in ("suppressions", "consents") or not taken:
+        return []
+    by = value.get("by", ()) if value["kind"] != "erasure" else "hanako"
+    people = (by,) if isinstance(by, str) else by
+    return [correction(orjson.dumps(value), one, at=at) for one in people if one in ROLES]
 
 
 def _header(

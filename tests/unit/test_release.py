@@ -82,7 +82,7 @@ def test_a_weak_stop_dated_before_a_look_then_only_one_that_had_arrived_is_gone(
     """A form of the day before, typed after the release: nobody has looked at it."""
     seen = {
         "release": invented.act(reasons=["NAME_NEAR_STOP"], had=["NAME_NEAR_STOP"]),
-        "resolved": invented.event(kind="identity_resolved", at="2026-11-23T10:00:00+09:00"),
+        "resolved": invented.event(kind="identity_resolved", at="2026-11-23T10:00:00+09:00", of=["X-1"]),
     }[looked]
     store = invented.store(invented.source(), invented.consent(), seen)
     _, stop = invented.suppression(token="cp-9", received_at="2026-11-22T09:00:00+09:00")

@@ -164,6 +164,52 @@ def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_perso
     assert "SUBJECT_ERASED" not in desk.send(event_id="E-9").codes
 
 
+STOPPED = {"v": 1, "kind": "objection", "suppression_id": "X-1", "received_at": "2026-01-01", "recipient_id": "P-1"}
+TAKEN_BACK = {**STOPPED, "state": "corrected", "received_at": SIGNED_AT, "evidence_ref": "minutes-1"}
+
+
+def correct(desk: Office, *signers: str, **fields: object) -> str:
+    """Applies a correction that names and has these signers, and judges the next send by it."""
+    value = canonical({**TAKEN_BACK, "by": [*signers] if len(signers) > 1 else signers[0], **fields})
+    headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
+    offset = 900 + desk.store.people + len(desk.records)
+    record = fact("suppressions", 1, offset, None, value)
+    assert desk.store.apply(replace(record, timestamp=desk.at, headers=headers)) is None
+    return " ".join(desk.send(event_id=f"E-{offset}").codes) or "clear"
+
+
+def test_correction_of_an_objection_then_two_managers_stand_for_it() -> None:
+    desk = Office(invented.source(), invented.consent(), ("suppressions", STOPPED))
+    assert correct(desk, "kenji") == "SUBJECT_OBJECTED"
+    assert "CORRECTION_UNPROVEN" in desk.records[-1].notes
+    assert correct(desk, "hanako") == "SUBJECT_OBJECTED"
+    assert correct(desk, "taro") == "clear", "each signed a correction of their own"
+    other = Office(invented.source(), invented.consent(), ("suppressions", STOPPED))
+    assert correct(other, "hanako", "kenji") == "SUBJECT_OBJECTED", "a reviewer is no manager"
+    assert correct(other, "hanako", "taro") == "clear"
+    other.check_anew()
+
+
+def test_correction_that_names_others_or_is_old_then_it_takes_nothing_back() -> None:
+    desk = Office(invented.source(), invented.consent(), ("suppressions", STOPPED))
+    assert correct(desk, "hanako", "taro", by=["yuki", "kenji"]) == "SUBJECT_OBJECTED"
+    assert correct(desk, "hanako", "taro", received_at="2026-02-01T10:00:00+09:00") == "SUBJECT_OBJECTED"
+
+
+def test_look_that_a_reviewer_signed_then_the_weak_match_is_another_s() -> None:
+    weak = invented.suppression(token="cp-9", suppression_id="X-1")
+    near = {"match": [{"token": "cp-9", "score": 899}]}
+    desk = Office(invented.source(), invented.consent(), weak)
+    assert desk.send(event_id="E-1", **near).codes == ("NAME_NEAR_STOP",)
+    said = {"v": 1, "kind": "identity_resolved", "recipient_id": "P-1", "record_id": "L-1", "of": ["X-1"]}
+    value = canonical({**said, "at": SIGNED_AT, "by": "kenji", "evidence_ref": "memo-1"})
+    for offset, headers in ((901, ()), (902, (staff.correction(value, "kenji", at=SIGNED_AT),))):
+        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
+        assert desk.store.apply(record) is None
+        verdict = desk.send(event_id=f"E-{offset}", **near).verdict
+        assert verdict == ("clear" if headers else "review")
+
+
 def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
     (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
     assert found.dead

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
-from gatekeeper.deciding.facts import Hit
-from gatekeeper.deciding.refusals import first_word, stop_of
+from gatekeeper.deciding.facts import HeldEvent, Hit
+from gatekeeper.deciding.refusals import stop_of
 from gatekeeper.deciding.rules.objections import dated_back
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
@@ -39,9 +39,7 @@ def near(case: Case, consents: Consents) -> Iterator[Found]:
             lifted = consents.stop(hit.stop)
             nos = [*lifted.left, *(no for no, _ in lifted.dated_back)]
             since = nos[0].said if nos else _unreached(case, hit)
-            if since is None or _resolved(
-                case, Span(since.first, max(since.last, case.known_since(first_word(case, hit.stop))))
-            ):
+            if since is None:
                 continue
             if lifted.dated_back:
                 yield from dated_back(case, lifted.dated_back)
@@ -97,10 +95,29 @@ def _here(case: Case, hit: Hit) -> bool:
 
 def _mended(case: Case, since: Span) -> bool:
     """True if the contact point was later found to be good, by hand or by a later form."""
-    for event in case.facts.events:
-        if event.kind == "undeliverable_resolved" and _later(case, str(event.said), since) and _resolves(case, event):
-            return True
-    return given_since(case, since)
+    return any(_stated(event) for event in _found_good(case, since)) or given_since(case, since)
+
+
+def unproven(case: Case) -> bool:
+    """True if a returned piece prevents delivery that somebody calls mended, without a name or evidence."""
+    return any(
+        hit.stop.kind == "undeliverable" and (since := _unreached(case, hit)) and any(_found_good(case, since))
+        for hit in case.stops
+    )
+
+
+def _found_good(case: Case, since: Span) -> list[HeldEvent]:
+    """The events that call the contact point good since."""
+    return [
+        event
+        for event in case.facts.events
+        if event.kind == "undeliverable_resolved" and _later(case, str(event.said), since) and _resolves(case, event)
+    ]
+
+
+def _stated(event: HeldEvent) -> bool:
+    """True if it says by whom, a program perhaps, and where the evidence is; or two managers name it."""
+    return bool(event.by and event.evidence_ref) or len(event.managers) > 1
 
 
 def given_since(case: Case, since: Span) -> bool:
@@ -126,10 +143,3 @@ def _later(case: Case, when: str, since: Span) -> bool:
     """True if `when` is after `since`, and not in the future of a clock that runs ahead."""
     first = case.span(when).first
     return since.last < first <= case.at + case.policy.skew_ms * 1000
-
-
-def _resolved(case: Case, since: Span) -> bool:
-    """True if somebody has since resolved the identity."""
-    return any(
-        event.kind == "identity_resolved" and _later(case, str(event.said), since) for event in case.facts.events
-    )

@@ -1,0 +1,67 @@
+"""The events that take a no away, and the people who stand for each of them (domain rule 8.1.40)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from gatekeeper.deciding import redacted
+from gatekeeper.deciding.facts import HeldEvent
+from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.staff.signed_acts import RESOLVING, Correctors, correctors, readmits
+from schemas.codec import canonical
+from schemas.record import Record
+
+
+class Corrections:
+    """Such events by their redacted form. The order of the calls does not matter.
+
+    They are judged when they are used, as by then the reference data of their time has been applied.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, list[tuple[Record, Mapping[str, Any]]]] = {}
+
+    def note(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
+        """Notes the record of such an event. `line`: its redacted form. `said`: its JSON as published."""
+        self._records.setdefault(line, []).append((record, said))
+
+    def __contains__(self, line: bytes) -> bool:
+        return line in self._records
+
+    def __bool__(self) -> bool:
+        return bool(self._records)
+
+    def signed(self, line: bytes, log: ReferenceLog, nos: ConfirmedNos) -> bytes:
+        """The redacted form with those who stand for it: `staff`, and the `managers` among them."""
+        stand = Correctors()
+        for record, said in self._records.get(line, ()):
+            stand |= correctors(record, said, roster=log.roster, origin=log.origin)
+            stand |= nos.stand_for(_name(said), record.timestamp)
+            if said.get("kind") == "erasure" and readmits(record, said, roster=log.roster, origin=log.origin):
+                stand |= Correctors(READMITTED, READMITTED)
+        if not stand.staff:
+            return line
+        found = {"staff": sorted(stand.staff), "managers": sorted(stand.managers)}
+        return canonical({**orjson.loads(line), **{name: people for name, people in found.items() if people}})
+
+    def events(
+        self, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos
+    ) -> tuple[tuple[HeldEvent, ...], bytes]:
+        """The events of a person with those who stand for them, and their redacted forms."""
+        if not self._records or not any(event.kind in RESOLVING for event in events):
+            return tuple(events), lines
+        signed = b"\n".join(self.signed(line, log, nos) for line in lines.split(b"\n"))
+        return redacted.events(signed), signed
+
+
+READMITTED = frozenset(("readmit",))
+"""Stands for the manager who signed the correction of an erasure in the form of an act `readmit`."""
+
+
+def _name(said: Mapping[str, Any]) -> str:
+    id_ = said.get("suppression_id")
+    return f"suppression/{id_}" if id_ else f"event/{said.get('record_id')}"

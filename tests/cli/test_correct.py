@@ -1,0 +1,50 @@
+"""`gatekeeper correct`: a stop goes once two managers stand for its correction (rule 8.1.40)."""
+
+from __future__ import annotations
+
+import json
+
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from schemas.events import Send
+from streams.client.reader import Reader
+from tests.support import invented
+from tests.support.invented import decide
+
+STOP = {"v": 1, "kind": "objection", "suppression_id": "x1", "received_at": "2026-01-01", "recipient_id": "P-1"}
+SEND = Send.model_validate_json(json.dumps(invented.send()))
+
+
+def codes(system) -> tuple[str, ...]:
+    """Returns what is decided of a send to the person by all that stands on the topics."""
+    store = FactStore(system.settings.group)
+    with Reader(system.settings) as reader:
+        for topic in ("reference", "suppressions", "consents"):
+            for record in reader.read(topic, before=reader.settled(topic)):
+                store.apply(record)
+    return decide(SEND, invented.view(store, SEND), store.reference, load("jp-pmark"), invented.T).codes
+
+
+def test_a_stop_then_the_second_managers_correction_ends_it(run, people) -> None:
+    people.put("suppressions", json.dumps(STOP).encode(), key=b"P-1")
+    assert "SUBJECT_OBJECTED" in codes(people)
+    first = run("correct", "x1", "--evidence", "minutes-7", "--by", "hanako", "--yes", "--json")
+    assert (first.code, first.json["stops"]) == (0, ["x1"])
+    assert "second manager" in first.err
+    assert "SUBJECT_OBJECTED" in codes(people)
+    assert run("correct", "x1", "--evidence", "minutes-7", "--by", "taro", "--yes").code == 0
+    assert "SUBJECT_OBJECTED" not in codes(people)
+
+
+def test_an_unknown_stop_then_nothing_is_written(run, people) -> None:
+    done = run("correct", "x9", "--evidence", "minutes-7", "--by", "hanako", "--yes")
+    assert (done.code, people.records("suppressions")) == (2, [])
+    assert "x9" in done.err
+
+
+def test_a_stop_of_another_then_it_is_recorded_under_the_managers_signature(run, people) -> None:
+    assert run("correct", "x1", "--of-another", "P-1", "--evidence", "memo-3", "--by", "kenji", "--yes").code == 0
+    (found,) = people.records("consents")
+    event = json.loads(found.value)
+    assert (event["kind"], event["of"], event["by"]) == ("identity_resolved", ["x1"], "kenji")
+    assert found.header("gate-signature")
