@@ -141,6 +141,11 @@ BREAKS: list[tuple[str, Change, str]] = [
     ),
     ("a condition", put(model("Send"), **{"if": {}, "then": False}), "sends.Send: if changed"),
     (
+        "one more condition",
+        put(model("Send"), allOf=[{"if": {"required": ["purpose"]}, "then": {"required": ["ground"]}}]),
+        "sends.Send: allOf changed",
+    ),
+    (
         "a form goes",
         put(field("provision", "NoticeItems"), anyOf=[{"type": "null"}]),
         "reference.Controller.notice_items",
@@ -182,6 +187,10 @@ FINE: list[tuple[str, Change]] = [
     ("a form is new", nullable("Source", "method")),
     ("a description", put(model("Send"), description="x")),
     ("a condition goes", drop(model("Consent"), "if")),
+    (
+        "a condition on a new field",
+        put(model("Send"), allOf=[{"if": {"required": ["new"]}, "then": {"required": ["token"]}}]),
+    ),
 ]
 
 

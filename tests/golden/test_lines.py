@@ -24,9 +24,13 @@ UNRUN: Mapping[str, str] = {
     "answer.py:_fields": "of coded",
     "answer.py:_told": "of coded",
     "answer.py:rendered": "words",
+    "case.py:Known.facts": "a protocol",
+    "case.py:Known.reference": "a protocol",
+    "case.py:Known.span": "a protocol",
     "decide.py:Decision.primary": "names the first reason, which is locked",
     "snapshot.py:read_snapshot": "reads back an audit record; tests/exports/test_replay.py compares the decision",
     "snapshot.py:_lines": "of read_snapshot",
+    "stops.py:Stops._stood": "nothing in a file has an arrival: tests/unit/test_arrival.py",
     "redacted.py:_bare": "runs at import",
     "redacted.py:_kind": "runs at import",
 }

@@ -102,6 +102,7 @@ NEUTRAL: dict[Word, str] = {
     (Suppression, "expressed_by", "family"): "any speaker binds; only a guardian's word binds longer",
     (Suppression, "expressed_by", "staff"): "any speaker binds; only a guardian's word binds longer",
     (Suppression, "expressed_by", "import"): "as if absent",
+    (Suppression, "whole_address", False): "as if absent",
     (Notice, "accepted_legacy", False): "as if absent",
     (PersonEvent, "kind", "notice_given"): "for packs of other laws: `check` names it",
     (Source, "relationship", "customer"): "for packs of other laws: `check` names it",
@@ -112,6 +113,7 @@ NEUTRAL: dict[Word, str] = {
 
 VOCABULARIES = (
     *((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (HeldRelease, "filed"), (Source, "method")),
+    (SourceContactPoint, "channel"),
 )
 """Fields of many values, of which the golden cases need not say each: `tests/unit/test_methods.py` has the methods."""
 

@@ -52,8 +52,9 @@ class Partition:
     def learn(self, name: str, point: str, batch: str) -> set[str]:
         """A source of a person touches that person."""
         self._named[name] |= {point, batch}
+        here = {"id": point, "token": point}
         self._apply(
-            invented.source(recipient_id=name, source_id=f"{point}-{batch}", batch_id=batch, contact_points=[point])
+            invented.source(recipient_id=name, source_id=f"{point}-{batch}", batch_id=batch, contact_points=[here])
         )
         return {name} & self._cleared.keys()
 

@@ -106,7 +106,7 @@ class _Comparison:
             if word in new and (word not in old or (new[word] < old[word] if word in _HIGH else new[word] > old[word])):
                 yield f"{place}: {word} narrowed"
         for word in _CONDITIONS:
-            if word in new and new[word] != old.get(word):
+            if word in new and new[word] != old.get(word) and not (word == "allOf" and _is_about_new(old, new)):
                 yield f"{place}: {word} changed"
         if "items" in old or "items" in new:
             yield from self.schema(f"{place}[]", old.get("items", {}), new.get("items", {}), ours=ours)
@@ -128,6 +128,16 @@ class _Comparison:
             yield from self.schema(
                 f"{place}{{}}", old.get("patternProperties", {}).get(pattern, True), inside, ours=ours
             )
+
+
+def _is_about_new(old: Document, new: Document) -> bool:
+    """Tells whether the conditions that `allOf` adds ask for a field that the old schema has not."""
+    added = [one for one in new["allOf"] if one not in old.get("allOf", ())]
+    kept = [one for one in new["allOf"] if one not in added]
+    return kept == old.get("allOf", []) and all(
+        "else" not in one and {*one.get("if", {}).get("required", ())} - old.get("properties", {}).keys()
+        for one in added
+    )
 
 
 def _whole(document: Document) -> Document:

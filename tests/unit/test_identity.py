@@ -183,7 +183,7 @@ def test_uncertain_scores_then_they_are_below_the_floor_of_the_policy_in_force()
 
 
 def test_memo_then_it_answers_as_without_it_and_stays_within_its_bound() -> None:
-    memo = identity.Tokens({1: KEY}, size=24_000)
+    memo = identity.Tokens({1: KEY}, size=48_000)
     people = [HOME.model_copy(update={"name": f"林 {n}", "email": f"p{n}@mail.example"}) for n in range(40)]
     for channel in ("postal", "email", "phone", "postal"):
         for person in people:

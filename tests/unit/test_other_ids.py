@@ -46,8 +46,8 @@ def test_a_no_of_another_id_then_the_snapshot_names_neither_that_id_nor_its_fact
     facts = viewed(store)
     (stop,) = orjson.loads(facts.snapshot)["suppressions"]
     assert [name for name in (b"P-2", b"S-2", b"N-2", b"cp-2", b"t1_") if name in facts.snapshot] == []
-    said = {"v", "kind", "word", "of_another", "received_at", "arrived", "scope", "expressed_by", "suppression_id"}
-    assert stop["event"].keys() == said
+    said = {"v", "kind", "word", "of_another", "received_at", "recorded_at", "arrived", "scope", "expressed_by"}
+    assert stop["event"].keys() == {*said, "suppression_id"}
     assert stop["event"]["scope"] == {"controller": "C1", "channels": ["*"]}
     assert read_snapshot(facts.snapshot) == facts
     twin = invented.source(recipient_id="P-3", contact_points=[{"id": "cp-1", "token": "cp-1"}])

@@ -55,9 +55,9 @@ FACTS = (
     stop(suppression_id="X-1", recipient_id="objected", received_at="2025-06-01"),
     # the same address under another id, five years after its objection
     bought("again", check=CHECK),
-    stop(suppression_id="X-2", token="cp-again"),
+    stop(suppression_id="X-2", token="again.cp-again"),
     bought("erased", acquired_at=None),
-    stop(suppression_id="X-3", token="cp-erased", kind="erasure"),
+    stop(suppression_id="X-3", token="erased.cp-erased", kind="erasure"),
     source("child", may_be_minor=True),
     consent("child"),
     source("mail", channel="email"),

@@ -196,6 +196,15 @@ def test_correction_that_names_others_or_is_old_then_it_takes_nothing_back() -> 
     assert correct(desk, "hanako", "taro", received_at="2026-02-01T10:00:00+09:00") == "SUBJECT_OBJECTED"
 
 
+def test_a_stop_that_arrives_after_its_correction_then_it_stands() -> None:
+    desk = Office(invented.source(), invented.consent())
+    assert correct(desk, "hanako", "taro") == "clear"
+    record = fact("suppressions", 1, 990, None, canonical(STOPPED))
+    assert desk.store.apply(replace(record, timestamp=desk.at + 1)) is None
+    desk.at += 60_000
+    assert "SUBJECT_OBJECTED" in desk.send(event_id="E-9").codes
+
+
 def test_look_that_a_reviewer_signed_then_the_weak_match_is_another_s() -> None:
     weak = invented.suppression(token="cp-9", suppression_id="X-1")
     near = {"match": [{"token": "cp-9", "score": 899}]}
