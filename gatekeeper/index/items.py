@@ -172,7 +172,7 @@ def item_of(row: sqlite3.Row) -> Item:
         at=row["at"],
         run=row["run"],
         origin=row["origin"],
-        digests=orjson.loads(row["digests"]) if row["digests"] else None,
+        digests={code: tuple(of) for code, of in orjson.loads(row["digests"]).items()} if row["digests"] else None,
     )
 
 

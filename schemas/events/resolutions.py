@@ -105,7 +105,7 @@ class NosResolution(Model):
 
 
 def _subject(value: Any) -> str:
-    """The form of a resolution: `confirms` is of nos, `of` of a purpose or version; without both it is of a record."""
+    """The form of a resolution: `confirms` is of nos, `of` of a purpose or version. Without both it is of a record."""
     if "confirms" in value if isinstance(value, dict) else isinstance(value, NosResolution):
         return "nos"
     of = value.get("of") if isinstance(value, dict) else getattr(value, "of", None)

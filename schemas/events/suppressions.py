@@ -60,7 +60,7 @@ class Suppression(Model):
     `whole_address`: the token is of an address without a name, and stops everybody there. `effective_until`: the last
     day on which an objection counts. `recorded_at`: when it was entered; absent = at its arrival. A date of more than
     31 days before needs a look where a yes lies between.
-    `by`: the managers who stand for a whole address, of whom two stop the rooms behind it as surely; or who corrects or
+    `by`: the managers who stand for a whole address. Two of them stop the rooms behind it as surely. Or who corrects or
     rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
     sign what takes it away; else the stop stands.
     """
