@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
 from schemas.events.resolutions import NoName
 from schemas.events.staff import TablePlace, TreePlace
-from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Token, Version
+from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, PrintedText, Version
 
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
@@ -114,7 +114,7 @@ class Snapshot(Model):
     left: dict[Id, dict[Id, int]] = Field(default_factory=dict)
     confirmed: Many[NoName] = ()
     printed: Printing | None = None
-    printed_text: Token | None = None
+    printed_text: PrintedText | None = None
     erased: Count | None = None
     age: Age | None = None
     age_from: Many[Id] = ()

@@ -168,6 +168,11 @@ Token = Annotated[
     StringConstraints(pattern=TOKEN_PATTERN),
     form("token", "A name, an address or a number, made unreadable with the project's key."),
 ]
+PrintedText = Annotated[
+    str,
+    StringConstraints(pattern=f"^p{TOKEN_PATTERN[2:]}"),
+    form("printed text", "A hash of what was printed, made with the project's key."),
+]
 Line = Annotated[
     str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"), form("line", "A line of text.")
 ]

@@ -114,7 +114,7 @@ class Identified(NamedTuple):
     beside: tuple[tuple[str, ...], ...] = ()
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
     text: str = ""
-    """Keyed hash of all that is printed, under the key in use, as a token. It stands for no address."""
+    """Keyed hash of all that is printed, under the key in use; `p` stands before it. No address has it as its token."""
 
     @property
     def remembered(self) -> Identified:
@@ -182,7 +182,7 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return identified
     newest = max(keys)
     text = "\n".join(("printed", delivery.name or "", delivery.postcode or "", *delivery.lines))
-    return identified._replace(text=token(keys[newest], text, newest))
+    return identified._replace(text="p" + token(keys[newest], text, newest)[1:])
 
 
 def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:

@@ -14,6 +14,7 @@ from schemas.values import (
     Many,
     Model,
     Offset,
+    PrintedText,
     RecipientId,
     Surrogate,
     Time,
@@ -23,7 +24,7 @@ from schemas.values import (
     given,
 )
 
-FactDigest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32}|t[1-9][0-9k]{0,9}_[A-Za-z0-9_-]{43})$")]
+FactDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | PrintedText
 """Digest of a fact as it stood: a part of its SHA-256, or the keyed hash of what was printed."""
 Seen = dict[Code, Annotated[Many[FactDigest], Field(max_length=256)]]
 """The digests of the facts that each reason pointed to."""

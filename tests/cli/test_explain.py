@@ -27,9 +27,13 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     world = World(kafka.bootstrap, prefix, partitions=2, keys=keys).create()
     for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
         monkeypatch.setenv(name, value)
-    world.people(["p1", "p2"], home=HOME)
+    world.people(["p1"], home=HOME)
+    world.people(["p2"])
     with world.process(tmp_path / "log"):
-        world.put("sends", [(name, send_to(name, name, campaign_id="K", delivery=HOME)) for name in ("p1", "p2")])
+        world.put(
+            "sends",
+            [("p1", send_to("p1", "p1", campaign_id="K", delivery=HOME)), ("p2", send_to("p2", "p2", campaign_id="K"))],
+        )
         until(lambda: len(world.read("cleared")) == 2, "both cleared")
         assert run("handoff", "K", "--out", str(tmp_path / "out.csv")).code == 0
         world.put("consents", [("p1", consent_of("p1", "Withdrawn", channels="*"))])

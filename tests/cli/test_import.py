@@ -78,6 +78,7 @@ def test_list_with_bad_rows_then_the_good_are_published_without_a_name_or_addres
                 "id": "A",
                 "token": known.token,
                 "readings": [{"token": token, "score": score} for token, score in known.readings],
+                "channel": "postal",
             }
         ],
     }

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
+import pytest
 
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.identity import printed
@@ -42,11 +43,12 @@ def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
 
 def of_one_person(case: dict[str, Any]) -> bool:
     """Returns whether nothing of the case bears on others, or comes otherwise than by its topic."""
-    stops_an_address = any({"written", "token"} & {*stop} for stop in case.get("suppressions", ()))
     taken_away = any("state" in stop for stop in case.get("suppressions", ())) or any(
         event["kind"] == "identity_resolved" for event in case.get("events", ())
     )  # which people sign within minutes of its date
-    return not stops_an_address and not taken_away and NOT_ON_TOPICS.isdisjoint(case)
+    said = orjson.dumps(case, default=str)
+    shares_an_address = any(word in said for word in (b'"P-2"', b'"written"', b'"token"', b'"delivery"'))
+    return not shares_an_address and not taken_away and NOT_ON_TOPICS.isdisjoint(case)
 
 
 def as_the_table(case: dict[str, Any], decision: Decision) -> bool:
@@ -55,8 +57,12 @@ def as_the_table(case: dict[str, Any], decision: Decision) -> bool:
 
 def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka, prefix):
     cases = {name: case for name, case in CASES.items() if of_one_person(case)}
-    facts = {name: [(topic, own(name, value)) for topic, value in events(case)[1]] for name, case in cases.items()}
-    sends = {name: own(name, invented.send(**case.get("send", {}))) for name, case in cases.items()}
+    facts, sends = {}, {}
+    for name, case in cases.items():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(invented, "home", lambda point, recipient_id="P-1", name=name: f"{name}.{point}")
+            facts[name] = [(topic, own(name, value)) for topic, value in events(case)[1]]
+            sends[name] = own(name, invented.send(**case.get("send", {})))
     store = invented.store(*chain(*facts.values()))
     # today's date may decide some otherwise
     told = {name for name, case in cases.items() if as_the_table(case, by_now(store, sends[name]))}

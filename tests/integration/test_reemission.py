@@ -19,8 +19,6 @@ from streams.operations.coverage import check
 from tests.support import forked
 from tests.support.world import World, consent_of, send_to, until
 
-HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
-
 
 @pytest.fixture
 def world(kafka: Broker, prefix: str) -> World:
@@ -65,7 +63,7 @@ def test_150_losses_and_a_killed_worker_then_all_come_back_but_who_withdrew(worl
     world.people(names)
     world.people(young, may_be_minor=True)
     with world.process(tmp_path / "log") as worker:
-        world.put("sends", ((name, send_to(name, name, delivery=HOME)) for name in [*names, *young]))
+        world.put("sends", ((name, send_to(name, name)) for name in [*names, *young]))
         until(lambda: len(world.items()) == len(young), "the young are withheld")
         for name, item in world.items().items():
             world.act("release", item, act_id=f"a-{name}")
