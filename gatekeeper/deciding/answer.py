@@ -75,6 +75,9 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
         why = text(f"reason.yes_{cause}", language)
         beside = text("reason.yes_not_counted", language, yes=values.pop("yes"), why=why)
         uncounted = beside if language == "ja" else f" {beside}"
+    if (speaker := values.pop("speaker", None)) is not None:
+        beside = text(f"reason.no_of_{speaker}", language)
+        uncounted += beside if language == "ja" else f" {beside}"
     if "channels" in values:
         channels = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
         values["channels"] = ("・" if language == "ja" else ", ").join(channels)

@@ -127,7 +127,7 @@ def _lane(
                 reasons += provider(case, source)
             asking = False
             if not confirmation.confirmed(case, source, consent):
-                unconfirmed = confirmation.unconfirmed(case, source)
+                unconfirmed = confirmation.unconfirmed(case, source, consent)
                 asking = bool(unconfirmed or lacks)
                 if unconfirmed and not confirmation.asked(case, source, consents):
                     reasons.append(unconfirmed)

@@ -250,7 +250,10 @@ class Consents:
             says |= {"case": "early", "form": form.name or form.id, "date": case.day(str(form.valid_from))}
         elif code == "CONSENT_NOT_YET_VALID":
             starts = [text for text in (event.event_time, event.effective_from) if text]
-            says["date"] = case.day(max(starts, key=lambda text: case.span(text).last))
+            starts_last = max(starts, key=lambda text: case.span(text).last)
+            says["date"] = case.day(starts_last)
+            if case.span(starts_last).first <= case.at:
+                says["case"] = "today"
         return says
 
 

@@ -34,50 +34,44 @@ class Resolution(Model):
     at: ZonedTime
 
 
-class VersionResolution(Model):
+class _OfManagers(Model):
+    """What every resolution of two managers has."""
+
+    v: Version
+    kind: Literal["resolution"]
+    id: Id
+    by: TwoManagers
+    evidence_ref: Id
+    at: ZonedTime
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the resolution."""
+        return two_managers(self.by)
+
+
+class VersionResolution(_OfManagers):
     """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
 
     `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
     `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
-    v: Version
-    kind: Literal["resolution"]
-    id: Id
     of: Annotated[str, StringConstraints(pattern=r"^(notice|template|joint_use_terms|batch)/[A-Za-z0-9][^/]{0,63}$")]
     version: Annotated[int, Field(ge=1, lt=2**31)]
-    by: TwoManagers
-    evidence_ref: Id
-    at: ZonedTime
-
-    @property
-    def by_two(self) -> bool:
-        """True if two different managers stand for the resolution."""
-        return two_managers(self.by)
 
 
-class PurposeResolution(Model):
+class PurposeResolution(_OfManagers):
     """The statement of two managers that forms for a wider purpose told a purpose from the beginning (rule 8.2.45).
 
     `id`: of the statement. `of`: purpose/id. `by`: the two managers. `evidence_ref`: where the form is kept.
     `at`: when.
     """
 
-    v: Version
-    kind: Literal["resolution"]
-    id: Id
     of: Annotated[str, StringConstraints(pattern=rf"^{PURPOSE}[A-Za-z0-9][^/]{{0,63}}$")]
-    by: TwoManagers
-    evidence_ref: Id
-    at: ZonedTime
-
-    @property
-    def by_two(self) -> bool:
-        """True if two different managers stand for the resolution."""
-        return two_managers(self.by)
 
 
-class NosResolution(Model):
+class NosResolution(_OfManagers):
     """The statement of two managers about many nos at once, such as an old stop list (rules 8.1.40, 8.1.41).
 
     It holds for what was recorded before `at`, and for no later version of the same id. A suppression that does not say
@@ -88,20 +82,9 @@ class NosResolution(Model):
     `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
-    v: Version
-    kind: Literal["resolution"]
-    id: Id
     confirms: Literal["dates", "corrections"]
     of: Annotated[Many[NoName], Field(max_length=MAX_NOS)] = ()
     before: ZonedTime | None = None
-    by: TwoManagers
-    evidence_ref: Id
-    at: ZonedTime
-
-    @property
-    def by_two(self) -> bool:
-        """True if two different managers stand for the resolution."""
-        return two_managers(self.by)
 
 
 def _subject(value: Any) -> str:

@@ -63,6 +63,31 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
     assert printed["primary"] == (case["reasons"][0] if case.get("reasons") else None)
 
 
+SAYS = {
+    "R25-too-late": ("SOURCE_CHECK_MISSING", "too late for these data"),
+    "R25-shared-in-future": ("SOURCE_CHECK_MISSING", "There is no record of checking"),
+    "G20-batch": ("SOURCE_ILLICIT", "of a list that leaked"),
+    "G44": ("NOTICE_ITEMS_MISSING", "register the form if one was used"),
+    "G17": ("NOTICE_ITEMS_MISSING", "lacks some of items a) to f). Ask the person with a complete notice."),
+    "G14-no-route": ("THIRD_PARTY_UNCONFIRMED", "Register that form as an own source"),
+    "R7.15-erased-service": ("SUBJECT_ERASED", "register the order as a source"),
+    "R8.42-succession-open": ("SUCCESSION_NOT_COVERED", "the succession closes on"),
+    "G71-incomplete": ("CONFIRMATION_DEFECTIVE", "Use a template that asks"),
+    "G80-other-name": ("CONTACT_POINT_NOT_COVERED", "another name or address"),
+    "R8.57-day-of-today": ("CONSENT_NOT_YET_VALID", "A day counts from its end"),
+    "R7.3-withdrawn-by-guardian": ("CONSENT_WITHDRAWN", "A guardian's consent ends it"),
+    "R8.57-family": ("SUBJECT_OBJECTED", "The person's own later consent ends it"),
+}
+"""Golden cases with what the sentence of a reason tells people to do, or not to (rule 8.4.57)."""
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_reason_then_its_sentence_has_the_cure_that_helps(name: str) -> None:
+    code, says = SAYS[name]
+    (found,) = (reason for reason in decided(CASES[name]).reasons if reason.code == code)
+    assert says in sentence(found, "en")
+
+
 def test_a_later_yes_that_does_not_count_then_the_refusals_sentence_names_it() -> None:
     first = decided(CASES["R8.47-chat-unproven"]).reasons[0]
     assert "R-1" in sentence(first, "ja")

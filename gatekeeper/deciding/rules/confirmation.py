@@ -33,16 +33,18 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
     return any(sound(case, source, ask) and spoken >= case.span(ask.at).first for ask in asks)
 
 
-def unconfirmed(case: Case, source: Source) -> Found | None:
+def unconfirmed(case: Case, source: Source, consent: Consent | None = None) -> Found | None:
     """THIRD_PARTY_UNCONFIRMED, PUBLIC_SOURCE_UNCONFIRMED, REFERRAL_UNCONFIRMED: not yet informed and asked.
 
     None if the policy does not ask for it. By law, data matched from a third party always need it (APPI 31).
+    `consent`: a yes that stands, given on a form which does not state the source's route.
     """
     method = METHODS[source.method]
     if method.unconfirmed is None or not (method.by_law or case.policy.asks_for(method.unconfirmed)):
         return None
     says = {"method": source.method, "provider": source.provided_by or source.route or source.collected_by}
-    return Found(method.unconfirmed, (source.source_id,), says)
+    form = {"case": "form"} if consent and method.unconfirmed == "THIRD_PARTY_UNCONFIRMED" else {}
+    return Found(method.unconfirmed, (source.source_id,), {**form, **says})
 
 
 def asked(case: Case, source: Source, consents: Consents) -> bool:
@@ -137,7 +139,8 @@ def defective(case: Case) -> tuple[Found, ...]:
     template = case.template(id_)
     if template and template.ask_complete:
         return ()
-    return (Found("CONFIRMATION_DEFECTIVE", (f"template/{id_}",), {"template": id_}),)
+    advert = {"case": "advert"} if template and template.display_ok.get("marketing") else {}
+    return (Found("CONFIRMATION_DEFECTIVE", (f"template/{id_}",), {**advert, "template": id_}),)
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:

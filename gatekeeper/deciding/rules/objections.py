@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from gatekeeper.deciding.case import Case, below
+from gatekeeper.deciding.children import GUARDIAN
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.refusals import No
 from gatekeeper.ground.times import Span, day
@@ -119,6 +120,15 @@ def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None =
     own = [no for no in nos if not no.of_another]
     newest = max(own or nos, key=lambda no: no.said)
     says = {} if own else {"case": "another"}
+    if own and code == "SUBJECT_ERASED" and case.send.message_class == "transactional":
+        says = {"case": "order"}
     says |= {"date": day(newest.said.first, case.policy.timezone)}
+    says |= {"speaker": speaker} if (speaker := _speaker(newest)) else {}
     says |= consents.uncounted(newest) if consents else {}
     return Found(code, tuple(sorted({no.fact for no in nos})), says)
+
+
+def _speaker(no: No) -> str | None:
+    """Who said a no in the place of the person; None if nobody did, or another id (rules 8.1.36, 8.4.57)."""
+    by = no.event.expressed_by if no.event and not no.of_another else None
+    return by if by in (GUARDIAN, "family") else None

@@ -20,7 +20,8 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
     facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
     says = {"provider": source.provided_by or source.route or source.collected_by}
     if not checks and policy.asks_for("SOURCE_CHECK_MISSING"):
-        yield Found("SOURCE_CHECK_MISSING", facts, says)
+        late = {"case": "late", "date": case.day(first)} if (first := _too_late(case, source)) else {}
+        yield Found("SOURCE_CHECK_MISSING", facts, {**late, **says})
     chain = [basis for check in checks for basis in check.chain]
     if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
         yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
@@ -34,11 +35,24 @@ def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     if shared is None or case.span(shared).first > now:  # no check is in time for data that are still to come
         return []
     by = min(case.span(shared).last + case.policy.check_within_days * DAY_MS * 1000, now)
-    listed = case.reference.checks(source.batch_id) if source.batch_id else []
-    checks = [check for check in (source.check, *listed) if check and _complete(check)]
-    dated = [(case.span(str(check.checked_at)).last, check) for check in checks]
+    dated = [(case.span(str(check.checked_at)).last, check) for check in _whole(case, source)]
     newest = max((at for at, _ in dated if at <= by), default=None)
     return [check for at, check in dated if at == newest]
+
+
+def _too_late(case: Case, source: Source) -> str | None:
+    """The date of the first complete check if none came in time; None without one, or for data still to come."""
+    shared, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
+    if shared is None or case.span(shared).first > now:
+        return None
+    dates = (str(check.checked_at) for check in _whole(case, source))
+    return min((date for date in dates if case.span(date).last <= now), key=case.span, default=None)
+
+
+def _whole(case: Case, source: Source) -> list[ProviderCheck]:
+    """The complete checks of a source and of its list."""
+    listed = case.reference.checks(source.batch_id) if source.batch_id else []
+    return [check for check in (source.check, *listed) if check and _complete(check)]
 
 
 def _complete(check: ProviderCheck) -> bool:

@@ -11,6 +11,8 @@ from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
 from schemas.events import Batch, Consent, Source, Succession
 
+LEAK = "leak"
+"""The mark of a list that leaked."""
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
 
 
@@ -44,7 +46,8 @@ def state(case: Case, source: Source) -> list[Found]:
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
     reasons = []
     if _illicit(source, batch):
-        reasons.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
+        leaked = {"case": "leaked"} if batch and LEAK in batch.flags else {}
+        reasons.append(Found("SOURCE_ILLICIT", facts, {**leaked, "method": source.method, "source": id_}))
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
         reasons.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
     if source.acquired_at and case.span(source.acquired_at).first > case.at + case.policy.skew_ms * 1000:
@@ -80,7 +83,7 @@ def uncovered(case: Case, sources: Sequence[Source]) -> Found:
         return Found("PRINT_UNACCOUNTED", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
     if case.facts.printed in UNREAD:
         return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "printed", "channel": case.send.channel})
-    return Found("CONTACT_POINT_NOT_COVERED", facts, {"source": facts[0]})
+    return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "elsewhere", "source": facts[0]})
 
 
 def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found], frozenset[str]]:
@@ -112,10 +115,10 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
         if notice_id:
             form = (notice.name if notice else None) or notice_id
             reasons.append(
-                Found("NOTICE_ITEMS_MISSING", facts, {"case": "form", "form": form, "method": source.method})
+                Found("NOTICE_ITEMS_MISSING", facts, {"case": "lacking", "form": form, "method": source.method})
             )
         elif told:
-            reasons.append(Found("NOTICE_ITEMS_MISSING", facts, {"method": source.method}))
+            reasons.append(Found("NOTICE_ITEMS_MISSING", facts, {"case": "none", "method": source.method}))
     return reasons, frozenset()
 
 
@@ -155,6 +158,7 @@ def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[
         return
     closed = deal is not None and case.span(deal.closed_at).last <= case.at
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
+    says |= {"case": "closing", "date": case.day(deal.closed_at)} if deal and not closed else {}
     covered = bool(deal and case.told_by(source, deal.old_purposes))
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
