@@ -35,7 +35,7 @@ class Resolution(Model):
 
 
 class _OfManagers(Model):
-    """What every resolution of two managers has."""
+    """A resolution of two managers. `by`: the two. `evidence_ref`: where their reasons are kept."""
 
     v: Version
     kind: Literal["resolution"]

@@ -129,6 +129,6 @@ def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None =
 
 
 def _speaker(no: No) -> str | None:
-    """Who said a no in the place of the person; None if nobody did, or another id (rules 8.1.36, 8.4.57)."""
+    """The speaker of a no, if that is not the person; None for another id (rules 8.1.36, 8.4.57)."""
     by = no.event.expressed_by if no.event and not no.of_another else None
     return by if by in (GUARDIAN, "family") else None

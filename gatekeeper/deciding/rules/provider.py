@@ -41,7 +41,7 @@ def _newest(case: Case, source: Source) -> list[ProviderCheck]:
 
 
 def _too_late(case: Case, source: Source) -> str | None:
-    """The date of the first complete check if none came in time; None without one, or for data still to come."""
+    """The date of the first complete check, where none came in time. None without one, or for data still to come."""
     shared, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
     if shared is None or case.span(shared).first > now:
         return None
