@@ -147,6 +147,8 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
 ) -> None:
     made = _inputs(tmp_path)
     world.put("reference", [("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "見本名簿"})])
+    stop = {"v": 1, "kind": "objection", "suppression_id": "x1", "received_at": "2026-01-01", "recipient_id": "yoko"}
+    world.put("suppressions", [("yoko", stop)])
     lines = tmp_path / "campaign.jsonl"
     lines.write_text(json.dumps(send_to("zoe", "commands")))
     assert as_("platform", "publish", str(lines)).code == 0
@@ -158,6 +160,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "review note": item,
         "review show": (did,),
         "withdraw": ("zoe",),
+        "correct": ("x1", "--evidence", "minutes-7", "--yes"),
         "erase": ("zoe", "--reason", "a test", "--yes"),
         "readmit": ("zoe", "--reason", "a test"),
         "suspend": ("C1", "--reason", "a test"),
@@ -174,6 +177,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "check": (str(lines),),
         "publish": (str(lines),),
         **{f"import {topic}": (made[topic],) for topic in (*FACT_TOPICS, "answers")},
+        "import suppressions": (made["suppressions"], "--recorded", "now"),
         "partition show": ("0",),
         "partition resume": ("0", "--from", "0", "--reason", "a test", "--yes"),
         "deadletter show": ("consents/0/0",),

@@ -54,7 +54,8 @@ def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
 ) -> None:
     archive, facts = Archive(), [*facts, *others]
     known = [*invented.REFERENCE, *(event for event in facts if event[0] in FACTS)]
-    desk = Recorded(*(event for event in facts if event[0] in FACTS), acts="unsigned")  # the archive has no staff
+    desk = Recorded()
+    desk.store = invented.store(*(event for event in facts if event[0] in FACTS))  # without staff, as the archive
     for offset, (topic, value) in enumerate(known):
         archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     at = {topic: [len(known)] for topic in (*FACTS, "reference")}
