@@ -99,7 +99,8 @@ class Company:
             whose = {"recipient_id": person.id}
             if person.kind == "stranger":
                 continue
-            more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": desk.BROKER}.get(person.kind, {})
+            bought = {**desk.BROKER, "contact_points": [{"id": "cp-1", "written": _home(person)}]}
+            more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": bought}.get(person.kind, {})
             if person.id in LISTED:
                 more = {"batch_id": LIST}
             self._put(*_keyed(invented.source(**{**more, **whose})))
@@ -193,7 +194,7 @@ class Company:
 
     def _send(self, person: Person, number: int) -> dict[str, Any]:
         campaign = self.random.randint(1, CAMPAIGNS) if self.random.random() < 0.3 else number
-        more: dict[str, Any] = {"delivery": desk.DELIVERY} if person.kind == "bought" else {}
+        more: dict[str, Any] = {"delivery": _home(person)} if person.kind == "bought" else {}
         return invented.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
 
     def placed(self, topic: str, rows: list[Row]) -> list[tuple[TopicPartition, list[Row]]]:
@@ -415,3 +416,8 @@ class _Transaction:
 def _keyed(event: invented.Event) -> tuple[str, str, dict[str, Any]]:
     topic, value = event
     return topic, value["recipient_id"], value
+
+
+def _home(person: Person) -> dict[str, Any]:
+    """Returns the address of somebody whose data was bought: a no would bind all who share one (rule 8.1.36)."""
+    return {**desk.DELIVERY, "lines": [f"緑山県若葉市青葉町1-2-{person.id.removeprefix('P-')}"]}
