@@ -70,19 +70,19 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
     for name in ("method", "channel"):
         if name in values:
             values[name] = text(f"word.{name}.{values[name]}", language)
-    uncounted, cause = "", values.pop("not_counted", None)
-    if cause is not None:
+    beside = []
+    if values.pop("scope", None):
+        beside.append(text("reason.no_read_wide", language))
+    if (cause := values.pop("not_counted", None)) is not None:
         why = text(f"reason.yes_{cause}", language)
-        beside = text("reason.yes_not_counted", language, yes=values.pop("yes"), why=why)
-        uncounted = beside if language == "ja" else f" {beside}"
+        beside.append(text("reason.yes_not_counted", language, yes=values.pop("yes"), why=why))
     if (speaker := values.pop("speaker", None)) is not None:
-        beside = text(f"reason.no_of_{speaker}", language)
-        uncounted += beside if language == "ja" else f" {beside}"
+        beside.append(text(f"reason.no_of_{speaker}", language))
     if "channels" in values:
         channels = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
         values["channels"] = ("・" if language == "ja" else ", ").join(channels)
     sentence = text(placed(f"reason.{code}_{case}" if case else f"reason.{code}", place), language, **values)
-    return f"{sentence}{uncounted}"
+    return ("" if language == "ja" else " ").join((sentence, *beside))
 
 
 def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]:

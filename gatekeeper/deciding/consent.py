@@ -93,6 +93,13 @@ class Consents:
         lifted = lifting(self.case, (no,), self._lifters(parties, _end(nos)))
         return lifted._replace(notes=lifted.notes | wide)
 
+    def is_wide(self, no: No) -> bool:
+        """True if a refusal covers the send only because it is read wide (rule 7.1.5)."""
+        event, parties = no.event, (self.case.send.controller_id, *([no.controller] if no.controller else ()))
+        if event is None:
+            return False
+        return self.proof.is_wide(event, parties) if event.kind == "consent" else reads_wide(self.case, event)
+
     def uncounted(self, no: No) -> dict[str, str]:
         """The latest yes after a refusal that does not lift it, with the cause, for its sentence; {} without one.
 

@@ -55,11 +55,11 @@ class Proof:
 
     def reads_wide(self, parties: tuple[str, ...]) -> bool:
         """True if a refusal, or an end of consents, covers the send only because it is read wide (rule 7.1.5)."""
-        case = self.case
-        return any(
-            not covers_send(case, written, parties) and covers_send(case, event, parties)
-            for written, event in self._wide
-        )
+        return any(covers_send(self.case, event, parties) and self.is_wide(event, parties) for _, event in self._wide)
+
+    def is_wide(self, event: HeldConsent, parties: tuple[str, ...]) -> bool:
+        """True if what this event names, as it was written, does not cover the send (rule 7.1.5)."""
+        return any(read is event and not covers_send(self.case, written, parties) for written, read in self._wide)
 
     def when(self, event: HeldConsent) -> Span:
         """The time of an event; a consent counts from the earliest word of it (rule 7.1.2).

@@ -77,6 +77,8 @@ SAYS = {
     "R8.57-day-of-today": ("CONSENT_NOT_YET_VALID", "A day counts from its end"),
     "R7.3-withdrawn-by-guardian": ("CONSENT_WITHDRAWN", "A guardian's consent ends it"),
     "R8.57-family": ("SUBJECT_OBJECTED", "The person's own later consent ends it"),
+    "R7.5-purpose": ("CONSENT_WITHDRAWN", "it is taken to cover everything"),
+    "R7.5-objection-by-a-channel": ("SUBJECT_OBJECTED", "it is taken to cover everything"),
 }
 """Golden cases with what the sentence of a reason tells people to do, or not to (rule 8.4.57)."""
 

@@ -124,7 +124,8 @@ def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None =
         says = {"case": "order"}
     says |= {"date": day(newest.said.first, case.policy.timezone)}
     says |= {"speaker": speaker} if (speaker := _speaker(newest)) else {}
-    says |= consents.uncounted(newest) if consents else {}
+    if consents:
+        says |= consents.uncounted(newest) | ({"scope": "wide"} if consents.is_wide(newest) else {})
     return Found(code, tuple(sorted({no.fact for no in nos})), says)
 
 
