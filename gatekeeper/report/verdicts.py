@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.deciding.scope import ANOTHER_ID
 from gatekeeper.ground.times import span
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report.period import Period
@@ -45,6 +46,7 @@ class Sends:
         self._citations = citations
         self._cited: dict[str, dict[str, None]] = {}
         self._verdicts: Counter[str] = Counter()
+        self._of_another = 0
         self._sources: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._steps: dict[str, Counter[str]] = defaultdict(Counter)
         self._withheld: Counter[str] = Counter()
@@ -61,6 +63,7 @@ class Sends:
         """Adds the audit record of a send's first decision."""
         verdict, policy = record["verdict"], record["policy"]
         self._verdicts[verdict] += 1
+        self._of_another += ANOTHER_ID in record.get("notes", ())
         self._sources[route(record), origin(record)][verdict] += 1
         self._steps[self._period.step_of(span(record["at"], "UTC").first // 1000)][verdict] += 1
         self._policies[policy["id"], policy["version"], policy["sha256"]] += 1
@@ -79,7 +82,7 @@ class Sends:
         """
         ranked = sorted(self._withheld.keys() | cured.keys(), key=lambda code: (-self._withheld[code], code))
         return {
-            "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},
+            "sends": {"total": self.total, "verdicts": _plain(self._verdicts), "of_another": self._of_another},
             "sources": [
                 {"route": route, "origin": origin, "sends": counts.total(), "verdicts": _plain(counts)}
                 for (route, origin), counts in sorted(

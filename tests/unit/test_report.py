@@ -68,9 +68,21 @@ def clear_and_blocked() -> Recorded:
     return desk
 
 
+def test_a_no_of_another_id_then_the_report_counts_the_sends_that_it_stopped() -> None:
+    home = [{"id": "cp-1", "token": "cp-1"}]
+    desk = Recorded(invented.source(), invented.consent(), invented.source(recipient_id="P-2", contact_points=home))
+    desk.send()
+    desk.learn(invented.suppression(recipient_id="P-2"))
+    desk.send(event_id="E-2", campaign_id="K-2")
+    found = told(chains_of(desk))
+    assert (found["sends"]["verdicts"]["block"], found["sends"]["of_another"]) == (1, 1)
+    assert "1 sends were also judged by a no" in page.body(found, "en")
+
+
 def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
     found = told(chains_of(clear_and_blocked()))
-    assert found["sends"] == {"total": 3, "verdicts": {"clear": 1, "confirm": 0, "review": 0, "block": 2}}
+    verdicts = {"clear": 1, "confirm": 0, "review": 0, "block": 2}
+    assert found["sends"] == {"total": 3, "verdicts": verdicts, "of_another": 0}
     by_source = {(one["route"], one["origin"]): (one["sends"], one["verdicts"]["clear"]) for one in found["sources"]}
     assert by_source == {("direct.point_card", "batch/B-1"): (2, 1), ("none", "none"): (1, 0)}
     days = {one["from"]: sum(one["verdicts"].values()) for one in found["time"]["steps"]}
