@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case, Known
-from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
 from gatekeeper.ground.times import Span, day, months_after
 from schemas.events import GIVEN_STATES, Source
 
-GUARDIAN = "guardian"
 _UNKNOWN = (None, "import")
 """The speakers of a refusal that may have been the guardian: nobody is named, or only that it was imported."""
 

@@ -152,6 +152,7 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             reasons.append(reason)
     reasons += _status(case, basis, consents)
+    reasons += person.near_elsewhere(case, reasons)
     reasons += audience.selected(case, consents)
     reasons += plan.unreleased
     if source is not None and not any(case.covers(version) for version in versions):

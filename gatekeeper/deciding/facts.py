@@ -17,6 +17,8 @@ WHOLE_BATCH = "*"
 """Last part of the name of an unreadable record that stands for its whole batch and may concern anybody."""
 SPOILT_FACTS = "spoilt/facts"
 """The fault of facts that changed on the disk since a worker wrote them."""
+GUARDIAN = "guardian"
+"""The speaker who speaks for a child."""
 CERTAIN = 1000
 """The score of a stop that names the person, or a token of the send or of a source."""
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from gatekeeper.deciding import recording, scope
 from gatekeeper.deciding.arrival import STATUS_KINDS
-from gatekeeper.deciding.children import GUARDIAN, guarded
+from gatekeeper.deciding.children import guarded
 from gatekeeper.deciding.consent_proof import unsaid
-from gatekeeper.deciding.facts import Facts, HeldConsent, HeldSuppression
+from gatekeeper.deciding.facts import GUARDIAN, Facts, HeldConsent, HeldSuppression
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.refusals import succeeded
 from gatekeeper.deciding.stops import Stops

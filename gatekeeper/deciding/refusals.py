@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, Known, below
-from gatekeeper.deciding.children import GUARDIAN, guarded
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldSuppression
+from gatekeeper.deciding.children import guarded
+from gatekeeper.deciding.facts import CERTAIN, GUARDIAN, HeldConsent, HeldSuppression
 from gatekeeper.deciding.recording import dated_back
 from gatekeeper.deciding.scope import read_stop
 from gatekeeper.deciding.stops import REGISTER

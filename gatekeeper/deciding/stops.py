@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gatekeeper.deciding.facts import Facts, HeldEvent, HeldSuppression, Hit
+from gatekeeper.deciding.facts import GUARDIAN, Facts, HeldEvent, HeldSuppression, Hit
 from gatekeeper.deciding.redacted import changed, word
 from gatekeeper.ground.times import Span
 from schemas.events import Scope, Suppression
@@ -95,9 +95,11 @@ class Stops(NamedTuple):
             return False
         settled, lifted = self.span(hit.stop.received_at), self.span(by.stop.received_at)
         later = lifted == settled or lifted.first >= settled.last
-        if not _withdraws(by.stop):
-            return later and is_open(hit.stop)
-        return later and _covers(by.stop.scope, hit.stop.scope) and self._stood(hit.stop, by.stop)
+        if not later or not _covers(by.stop.scope, hit.stop.scope):
+            return False
+        if _withdraws(by.stop):
+            return self._stood(hit.stop, by.stop)
+        return is_open(hit.stop) and (hit.stop.expressed_by != GUARDIAN or by.stop.expressed_by == GUARDIAN)
 
     def _stood(self, stop: HeldSuppression, by: HeldSuppression) -> bool:
         """True if a stop, as it was said, was there when it was corrected. In a file nothing says when it arrived."""

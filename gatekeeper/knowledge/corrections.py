@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import RESOLVING, Correctors, correctors, readmits
+from gatekeeper.staff.signed_acts import READMIT, RESOLVING, Correctors, correctors, readmits
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -23,11 +23,14 @@ class Corrections:
     """
 
     def __init__(self) -> None:
-        self._records: dict[bytes, list[tuple[Record, Mapping[str, Any]]]] = {}
+        self._records: dict[bytes, list[tuple[frozenset[str], Record, Mapping[str, Any]]]] = {}
 
     def note(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
-        """Notes the record of such an event. `line`: its redacted form. `said`: its JSON as published."""
-        self._records.setdefault(line, []).append((record, said))
+        """Notes the record of such an event. `line`: its redacted form. `said`: its JSON as published.
+
+        The redacted form does not say whom it names, so the same one may be of several people.
+        """
+        self._records.setdefault(line, []).append((_names(said), record, said))
 
     def __contains__(self, line: bytes) -> bool:
         return line in self._records
@@ -35,10 +38,15 @@ class Corrections:
     def __bool__(self) -> bool:
         return bool(self._records)
 
-    def signed(self, line: bytes, log: ReferenceLog, nos: ConfirmedNos) -> bytes:
-        """The redacted form with those who stand for it: `staff`, and the `managers` among them."""
+    def signed(self, line: bytes, names: Collection[str], log: ReferenceLog, nos: ConfirmedNos) -> bytes:
+        """The redacted form with those who stand for it: `staff`, and the `managers` among them.
+
+        `names`: the id and the tokens of the person concerned. A signature about somebody else does not count.
+        """
         stand = Correctors()
-        for record, said in self._records.get(line, ()):
+        for whom, record, said in self._records.get(line, ()):
+            if whom.isdisjoint(names):
+                continue
             stand |= correctors(record, said, roster=log.roster, origin=log.origin)
             stand |= nos.stand_for(_name(said), record.timestamp)
             if said.get("kind") == "erasure" and readmits(record, said, roster=log.roster, origin=log.origin):
@@ -49,17 +57,23 @@ class Corrections:
         return canonical({**orjson.loads(line), **{name: people for name, people in found.items() if people}})
 
     def events(
-        self, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos
+        self, person: str, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos
     ) -> tuple[tuple[HeldEvent, ...], bytes]:
-        """The events of a person with those who stand for them, and their redacted forms."""
+        """The events of a person, by recipient id, with those who stand for them, and their redacted forms."""
         if not self._records or not any(event.kind in RESOLVING for event in events):
             return tuple(events), lines
-        signed = b"\n".join(self.signed(line, log, nos) for line in lines.split(b"\n"))
+        signed = b"\n".join(self.signed(line, (person,), log, nos) for line in lines.split(b"\n"))
         return redacted.events(signed), signed
 
 
-READMITTED = frozenset(("readmit",))
+READMITTED = frozenset((READMIT,))
 """Stands for the manager who signed the correction of an erasure in the form of an act `readmit`."""
+
+
+def _names(said: Mapping[str, Any]) -> frozenset[str]:
+    """The names of whom an event is about: the id of a person, or its tokens."""
+    tokens = (said.get("token"), *(reading.get("token") for reading in said.get("readings") or ()))
+    return frozenset(name for name in (said.get("recipient_id"), *tokens) if name)
 
 
 def _name(said: Mapping[str, Any]) -> str:

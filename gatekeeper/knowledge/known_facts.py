@@ -6,7 +6,7 @@ The lines (gatekeeper.knowledge.person_facts) stand under each person, and under
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import partial
 from itertools import chain, islice
 
@@ -136,8 +136,10 @@ class KnownFacts:
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, identified, near)
         stops, elsewhere, overfull, linked = self._suppressed.stops(person, tokens, readings, here)
-        stops, elsewhere = self._signed_stops(stops, elsewhere)
-        events, event_lines = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
+        stops, elsewhere = self._signed_stops((send.recipient_id, *tokens, *readings), stops, elsewhere)
+        events, event_lines = self._corrections.events(
+            send.recipient_id, person.event_lines, person.events, self.log, self.confirmed_nos
+        )
         if linked := linked - {send.recipient_id}:
             met = Meeting.of(send, person, identified)
             for other in sorted(linked):
@@ -211,11 +213,11 @@ class KnownFacts:
         """The nos of another id that meet the send, with their scores, and the faults of its facts (rule 8.1.36)."""
         person = self._decoded(self._people.get(other) or b"")
         points = met.points(person.given, send.controller_id)
-        if not points:
-            return [], ()
-        lines, _ = self._signed_stops(dict.fromkeys(person.stops, CERTAIN), set())
+        if not points:  # or too many, or damaged: then nobody can tell
+            return [], person.overfull
+        lines, _ = self._signed_stops((other,), dict.fromkeys(person.stops, CERTAIN), set())
         stops = hits(lines)
-        events, _ = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
+        events, _ = self._corrections.events(other, person.event_lines, person.events, self.log, self.confirmed_nos)
         companies = named_companies(self.reference, person.consents, stops)
         facts = msgspec.structs.replace(
             NO_FACTS,
@@ -233,12 +235,14 @@ class KnownFacts:
         faults = (*person.overfull, *self.unresolved.naming((other,)))
         return [each for each in found if each], faults
 
-    def _signed_stops(self, stops: dict[bytes, int], elsewhere: set[bytes]) -> tuple[dict[bytes, int], set[bytes]]:
-        """The same, with those who stand for the corrections among them."""
+    def _signed_stops(
+        self, names: Collection[str], stops: dict[bytes, int], elsewhere: set[bytes]
+    ) -> tuple[dict[bytes, int], set[bytes]]:
+        """The same, with those who stand for the corrections among them. `names`: the person's id and tokens."""
         if not self._corrections:
             return stops, elsewhere
         signed = {
-            line: self._corrections.signed(line, self.log, self.confirmed_nos)
+            line: self._corrections.signed(line, names, self.log, self.confirmed_nos)
             for line in stops
             if line in self._corrections
         }
@@ -311,8 +315,10 @@ class KnownFacts:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = self._decoded(self._people.get(recipient_id) or b"")
         stops, _, overfull, _ = self._suppressed.stops(person, person.exact, person.less, ())
-        stops, _ = self._signed_stops(stops, set())
-        _, event_lines = self._corrections.events(person.event_lines, person.events, self.log, self.confirmed_nos)
+        stops, _ = self._signed_stops((recipient_id, *person.exact, *person.less), stops, set())
+        _, event_lines = self._corrections.events(
+            recipient_id, person.event_lines, person.events, self.log, self.confirmed_nos
+        )
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)
         return snapshot(

@@ -194,11 +194,14 @@ class FactStore(KnownFacts):
         `before`: the person's lines before a fact, None if there was none. The result are these tokens.
         """
         lines = self._people.get(recipient_id) or b""
-        if lines == SPOILT or not (says_no(lines) or self.unresolved.is_named(recipient_id)):
+        person = person_of(lines)
+        lost = bool(before) and bool(person.overfull) and not person.given  # too many tokens, from now on
+        if lines == SPOILT or not (lost or says_no(lines) or self.unresolved.is_named(recipient_id)):
             return ()
         if before is not None:
             self.nos_without_token += is_tokenless(lines) - is_tokenless(before)
-        found = dict.fromkeys(given.token for given in person_of(lines).given if given.score != BESIDE)
+        given_by = person_of(before).given if lost and before else person.given
+        found = dict.fromkeys(given.token for given in given_by if given.score != BESIDE)
         for token in found:
             self._suppressed.link(token, recipient_id)
         return found

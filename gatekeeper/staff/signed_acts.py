@@ -30,6 +30,8 @@ Refused = Literal[
     "vouched_not_enough",
 ]
 """Codes of an act that is refused for its signature."""
+READMIT = "readmit"
+"""The act by which a manager takes an erasure back."""
 RESOLVING = ("identity_resolved", "undeliverable_resolved")
 """Events of a person that take a no, or a returned piece, away."""
 TAKING_BACK = ("corrected", "rejected")
@@ -87,16 +89,16 @@ def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str
 
 
 def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> bool:
-    """Tells whether the correction of an erasure counts: a manager signed its bytes, or it is older than all staff.
+    """Tells whether the correction of an erasure counts: a manager signed its bytes, or nobody is registered yet.
 
     `record`: the suppression's. `said`: the JSON of its value. The signature has its id, and the form of an act
     `readmit` about a person.
     """
-    if roster.began is None or record.timestamp < roster.began:
+    if roster.began is None:
         return True
-    fact = {"kind": "readmit", "act_id": said["suppression_id"], "at": said["received_at"]}
+    fact = {"kind": READMIT, "act_id": said["suppression_id"], "at": said["received_at"]}
     return any(
-        isinstance(_weighed(record, fact, signature, ACT_KINDS["readmit"], roster=roster, origin=origin), Signer)
+        isinstance(_weighed(record, fact, signature, ACT_KINDS[READMIT], roster=roster, origin=origin), Signer)
         for signature in signatures(record.headers)
     )
 
@@ -123,12 +125,13 @@ def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origi
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
     event, and the form of an act `correct` about a person. The console's word makes nobody a manager. Where nobody is
-    registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers.
+    registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers. Of
+    a record of before the first staff nobody is believed: two managers stand for it anew (`NosResolution`).
     """
     named = roles.wanted(said)
     if not said.get("evidence_ref") or not named:
         return Correctors()
-    if roster.began is None or record.timestamp < roster.began:
+    if roster.began is None:
         return Correctors(named, named if len(named) > 1 else frozenset())
     id_, at = said.get("suppression_id") or said.get("record_id"), said.get("received_at") or said.get("at")
     fact = {"kind": CORRECT, "act_id": id_, "at": at}
@@ -137,6 +140,8 @@ def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origi
     for signed in signatures(record.headers):
         signer = _weighed(record, fact, signed, CORRECTION, roster=roster, origin=origin) if id_ and at else None
         if not isinstance(signer, Signer) or roles.person(signer.by) not in named or not signer.acts_for(controller):
+            continue
+        if roles.person(signer.by) == READMIT:  # stands for a manager's act (`Corrections`)
             continue
         staff.add(roles.person(signer.by))
         member = roster.member(signer.by, record.timestamp)

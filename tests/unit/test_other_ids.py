@@ -98,3 +98,17 @@ def test_nos_without_a_token_then_counted_until_a_source_gives_one() -> None:
     returned = invented.suppression(recipient_id="P-4", kind="undeliverable")
     store.apply(fact("suppressions", 0, 901, b"P-4", orjson.dumps(returned[1])))
     assert store.nos_without_token == 1
+
+
+def test_an_id_with_too_many_tokens_then_whoever_has_one_of_them_waits() -> None:
+    """Nobody can tell any more which of its tokens a send meets."""
+    many = [
+        invented.source(
+            recipient_id="P-2",
+            source_id=f"S-{number}",
+            contact_points=[{"id": f"p{n}", "token": f"x{number}-{n}"} for n in range(16)],
+        )
+        for number in range(300)
+    ]
+    for order in ((*OWN, OTHER, NO, *many), (*OWN, OTHER, *many, NO)):
+        assert verdict(invented.store(*order)) == ("FACTS_UNAVAILABLE",)

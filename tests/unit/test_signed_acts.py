@@ -219,6 +219,26 @@ def test_look_that_a_reviewer_signed_then_the_weak_match_is_another_s() -> None:
         assert verdict == ("clear" if headers else "review")
 
 
+def test_look_that_was_signed_about_another_person_then_this_one_keeps_the_stop() -> None:
+    desk = Office(invented.source(), invented.consent(), invented.suppression(token="cp-1", suppression_id="X-1"))
+    said = {"v": 1, "kind": "identity_resolved", "record_id": "L-1", "of": ["X-1"], "at": SIGNED_AT}
+    said |= {"by": ["hanako", "taro"], "evidence_ref": "memo-1"}
+    for offset, person in ((901, "P-2"), (902, "P-1")):
+        value = canonical({**said, "recipient_id": person})
+        headers = [staff.correction(value, one, at=SIGNED_AT) for one in ("hanako", "taro") if person == "P-2"]
+        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
+        assert desk.store.apply(record) is None
+        assert desk.send(event_id=f"E-{offset}").codes == ("SUBJECT_OBJECTED",)
+
+
+def test_correction_of_before_all_staff_then_it_takes_nothing_back() -> None:
+    desk = Office(invented.source(), invented.consent(), ("suppressions", STOPPED))
+    value = canonical({**TAKEN_BACK, "by": ["hanako", "taro"]})
+    early = replace(fact("suppressions", 1, 901, None, value), timestamp=desk.at - 1)
+    assert desk.store.apply(early) is None
+    assert desk.send(event_id="E-901").codes == ("SUBJECT_OBJECTED",)
+
+
 def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
     (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
     assert found.dead

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from gatekeeper.deciding.case import Case, below
-from gatekeeper.deciding.children import GUARDIAN
 from gatekeeper.deciding.consent import Consents, ConsentState
+from gatekeeper.deciding.facts import GUARDIAN
 from gatekeeper.deciding.refusals import No
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
@@ -90,8 +90,7 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
     A person who refused an advertisement is not asked for it under another name. `told`: the codes already found.
     """
     reasons: dict[str, Found] = {}
-    for purpose in _refused(case):
-        other = case.for_purpose(purpose)
+    for other in under_refused(case):
         consents = Consents(other)
         stops, _ = stopped(other, consents)
         standing = consents.standing((case.send.controller_id,))
@@ -100,16 +99,14 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
     return [reason for code, reason in reasons.items() if code not in told]
 
 
-def _refused(case: Case) -> list[str]:
-    """The purposes of marketing, other than the send's, that refusals of the person name."""
+def under_refused(case: Case) -> Iterator[Case]:
+    """The case for each purpose of marketing, other than the send's, that refusals of the person name."""
     purposes = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
     purposes |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
     registered = case.reference.purposes.registered
-    return sorted(
-        str(code)
-        for code in purposes - {None, "*", case.send.purpose}
-        if any(entry.purpose.marketing and below(name, str(code)) for name, entry in registered.items())
-    )
+    for code in sorted(map(str, purposes - {None, "*", case.send.purpose})):
+        if any(entry.purpose.marketing and below(name, code) for name, entry in registered.items()):
+            yield case.for_purpose(code)
 
 
 def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None = None) -> Found:

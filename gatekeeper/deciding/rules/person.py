@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import HeldEvent, Hit
 from gatekeeper.deciding.refusals import stop_of
-from gatekeeper.deciding.rules.objections import dated_back
+from gatekeeper.deciding.rules.objections import dated_back, under_refused
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
@@ -45,6 +45,16 @@ def near(case: Case, consents: Consents) -> Iterator[Found]:
                 yield from dated_back(case, lifted.dated_back)
             else:
                 yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score)})
+
+
+def near_elsewhere(case: Case, told: Iterable[Found]) -> list[Found]:
+    """NAME_NEAR_STOP and NO_DATED_BACK by refusals of other purposes of marketing, for a send that asks (rule 6.6).
+
+    `told`: the reasons already found.
+    """
+    known = {(reason.code, reason.facts) for reason in told}
+    others = (reason for other in under_refused(case) for reason in near(other, Consents(other)))
+    return [*{(one.code, one.facts): one for one in others if (one.code, one.facts) not in known}.values()]
 
 
 def unaccounted(case: Case) -> tuple[Found, ...]:
