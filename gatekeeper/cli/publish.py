@@ -111,7 +111,7 @@ def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publ
     """The checks for lines; those for sends include the current reference data."""
     if topic != "sends" or allow_invalid:
         tokens = open_tokens(Keys(settings.key_folder).tokens()) if topic == "suppressions" else None
-        return Publication(topic, keys=tokens.keys if tokens else ())
+        return Publication(topic, keys=tokens.keys if tokens is not None else ())
     loaded = packs.load(settings.policy)
     with Reader(settings) as reader, progress_bar() as bar:
         bar.add_task(text("publish.reading"), total=None)

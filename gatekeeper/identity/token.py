@@ -302,5 +302,7 @@ class Tokens:
         """True if a send names another token than that of its delivery; one of a former key is not compared."""
         return given != identified.token and key_of(given) == key_of(identified.token)
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """The number of spellings in memory."""
         return len(self._read)

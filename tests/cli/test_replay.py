@@ -35,7 +35,7 @@ from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
 from tests.support import staff
 from tests.support.invented import KEY, TOKENS, terms
-from tests.support.world import World, consent_of, send_to, source_of, until
+from tests.support.world import World, consent_of, home_of, send_to, source_of, until
 
 ALL = ("audit", "replay", "--live", "--rate", "0", "--json")
 
@@ -46,6 +46,7 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
     world.people(["anna", "ben", "cora"])
     world.people(["young"], may_be_minor=True)
+    world.people(["bea"], home=home_of("ben"))
     world.put("sources", [("nobody", source_of("nobody"))])
     for version in (1, 2):
         _, said = terms(version=version, published_at=f"202{version}-04-01")
@@ -63,6 +64,8 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
         world.put("consents", [("ben", consent_of("ben", "Withdrawn"))])
         until(lambda: [a for a in world.audits() if a.stage == "recall"], "the recall")
         until(lambda: len(world.outcomes()) == 2, "the answers")
+        world.put("sends", [("bea", send_to("bea", "late", delivery=home_of("ben")))])
+        until(lambda: world.verdicts().get("e-late") == ("block", "CONSENT_WITHDRAWN"), "what ben said binds her mail")
         for partition in range(2):
             act = {"v": 1, "kind": "handoff", "act_id": "h-1", "at": staff.now(), "by": "hanako"}
             world.put("acts", [(None, {**act, "subject": "campaign/first"})], partition=partition)

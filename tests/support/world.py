@@ -142,8 +142,8 @@ PURPOSES = (
 @cache
 def home_of(person: str) -> dict[str, Any]:
     """Returns the name and address that a send to a person prints by default; no two people have one."""
-    a, b, c = sha256(person.encode()).digest()[:3]
-    return {"name": "例 花子", "postcode": "100-0000", "lines": [f"見本町{a + 1}-{b + 1}-{c + 1}"]}
+    a, b, c = (int(sha256(f"{person}/{part}".encode()).hexdigest()[:4], 16) % 990 + 1 for part in "abc")
+    return {"name": "例 花子", "postcode": "100-0000", "lines": [f"見本町{a}-{b}-{c}"]}
 
 
 @cache

@@ -189,7 +189,7 @@ def test_memo_then_it_answers_as_without_it_and_stays_within_its_bound() -> None
         for person in people:
             assert memo.of(channel, person) == identity.identify({1: KEY}, channel, person)
             assert memo.of(channel, person) == identity.identify({1: KEY}, channel, person)
-    assert 8 <= len(memo) <= 40  # of at least 600 bytes each
+    assert 8 <= memo.remembered <= 40  # of at least 600 bytes each
 
 
 def test_character_that_unicode_14_does_not_assign_then_two_letters_on_every_python() -> None:

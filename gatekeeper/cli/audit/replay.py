@@ -200,7 +200,7 @@ def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tupl
 
 
 def _archive(settings: Settings, reader: Reader, tokens: Tokens | None) -> Archive:
-    ours, pair_key = (tokens.prints, tokens.pair_key) if tokens else (None, b"")
+    ours, pair_key = (tokens.prints, tokens.pair_key) if tokens is not None else (None, b"")
     archive = Archive(settings.group, settings.founder, ours=ours, pair_key=pair_key)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
