@@ -110,7 +110,7 @@ class Identified(NamedTuple):
     places: tuple[tuple[str, int], ...] = ()
     """Pairs of token and score of the address without a name, and of its less exact readings (domain rule 8.1.38)."""
     further: tuple[tuple[str, int], ...] = ()
-    """Pairs of token and score of further names, which find stops alone (rule 8.1.37). No ledger has them."""
+    """Pairs of token and score of further names, which find stops alone (rule 8.1.37)."""
     beside: tuple[tuple[str, ...], ...] = ()
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
     text: str = ""
@@ -118,8 +118,8 @@ class Identified(NamedTuple):
 
     @property
     def remembered(self) -> Identified:
-        """The same as a clearance keeps it, without further names."""
-        return self._replace(further=())
+        """The same as a clearance keeps it: of further names with those alone that surely mean the person."""
+        return self._replace(further=tuple(pair for pair in self.further if pair[1] == SURE))
 
     @property
     def exact(self) -> frozenset[str]:

@@ -144,8 +144,10 @@ def clearance(
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
     at_point: Any = printed
     if isinstance(printed, Identified):
-        *at_point, places, _, beside, text = printed  # what was printed before there was `beside`, as 0.3.0 reads it
+        # what was printed before there was `beside`, as 0.3.0 reads it
+        *at_point, places, further, beside, text = printed.remembered
         fields |= {"beside": beside} if beside else {}
+        fields |= {"further": further} if further else {}
         fields |= {"places": [(token.removeprefix("t"), score) for token, score in places]} if places else {}
         fields |= {"text": text} if text and released else {}  # a release of what is printed is for that text alone
     fields["src"] = [src[name] for name in _PLACE if name in src]
@@ -234,7 +236,8 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
         token, readings, others, accounted, same = printed
         less, more, texts = (tuple(map(tuple, rows)) for rows in (readings, others, content.get("beside", ())))
         places = tuple((f"t{bare}", score) for bare, score in content.get("places", ()))
-        printed = Identified(token, less, more, accounted, tuple(same), places, (), texts, content.get("text", ""))
+        further = tuple(map(tuple, content.get("further", ())))
+        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, content.get("text", ""))
     fields = {name: content[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, content["src"], strict=False))
     return Clearance(

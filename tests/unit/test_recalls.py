@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from gatekeeper.engine.recalls import weighed
-from schemas.events import Recall, Send
+from schemas.events import Delivery, Recall, Send
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
@@ -60,6 +60,17 @@ def test_a_list_quarantined_then_what_stands_on_it_falls(desk: Desk) -> None:
     desk.learn(invented.batch(state="quarantined"))
     (judged,) = desk.weigh()
     assert orjson.loads(judged.outputs[0].value or b"")["reasons"] == ["SOURCE_BATCH_QUARANTINED"]
+
+
+def test_a_stop_of_the_name_with_another_honorific_then_it_calls_back(desk: Desk) -> None:
+    place = invented.written("cp-1")
+    row = {**place, "name": f"{place['name']}さん"}
+    desk.learn(invented.suppression(written=row))
+    found = invented.TOKENS.of("postal", Delivery.model_validate_json(orjson.dumps(row)))
+    assert found is not None
+    assert desk.state.tokens("P-1") >= {found.token.encode()}, "the queue looks at the person"
+    (judged,) = desk.weigh()
+    assert orjson.loads(judged.outputs[0].value or b"")["reasons"] == ["SUBJECT_OBJECTED"]
 
 
 def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
