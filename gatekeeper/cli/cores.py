@@ -125,6 +125,7 @@ def _send(task: Callable[[], Any], sending: Connection, parent: int) -> None:
 
 
 def _alone(parent: int) -> None:
+    gc.freeze()  # what threads of the parent were changing at the fork must not be looked at here
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends, and this process with it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

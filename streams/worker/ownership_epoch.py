@@ -349,8 +349,9 @@ class OwnershipEpoch:
                 await self._measure_clock()
             self.waits_for = None
             if batch.needs_facts(self._context.counts):
+                read_before = bool(context.followers.as_of)
                 fresh = await self._facts()
-                if not fresh and not context.followers.as_of:
+                if not fresh and not read_before:  # if they were read meanwhile, ask once more with the whole time
                     self.waits_for = "facts"
                     await self._commits.settled()
                     continue

@@ -47,7 +47,11 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     signed = {one["kind"]: one["key"] for one in report["acts"]["signed"]}
     assert signed["release"] == {"acts": 2, "by": ["hanako"]}
     assert (signed["uphold"]["acts"], report["acts"]["unproven"]) == (1, 0)
-    assert report["sends"] == {"total": 17, "verdicts": {"clear": 12, "confirm": 0, "review": 4, "block": 1}}
+    assert report["sends"] == {
+        "total": 17,
+        "verdicts": {"clear": 12, "confirm": 0, "review": 4, "block": 1},
+        "of_another": 0,
+    }
     assert {(one["route"], one["origin"]): one["sends"] for one in report["sources"]} == {
         ("direct.point_card", "notice/N1"): 16,
         ("none", "none"): 1,
