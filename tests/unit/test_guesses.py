@@ -9,6 +9,8 @@ from hashlib import md5, sha256
 
 import pytest
 
+from tests.support import invented
+from tests.support.desk import BOUGHT, Desk
 from tests.support.guesses import Person, guessed
 
 MEMBER = "R000123"
@@ -42,3 +44,16 @@ def test_a_hash_without_a_key_then_it_names_its_customer(token: str) -> None:
 def test_hashes_of_others_then_nobody_is_named() -> None:
     records = [json.dumps({"id": f"row-{hashed(str(n)).hex()}", "act_id": f"a-{n}"}).encode() for n in range(2_000)]
     assert guessed({"audit": records}, LISTED, known=("crm", "order-1")) == []
+
+
+def test_what_a_reviewer_saw_then_its_digests_say_nothing_about_the_person() -> None:
+    def seen(recipient_id: str, day: str) -> bytes:
+        ids = {"recipient_id": recipient_id}
+        born = invented.source(birth_date=day, source_id="S-2", notice_id=None, **BOUGHT, **ids)
+        desk = Desk(invented.source(acquired_at=None, **ids), born, invented.consent(**ids))
+        assert desk.send(**ids).codes == ("SOURCE_CONFLICT",)
+        return dict(desk.review[-1].headers)["gate-seen"]
+
+    said = json.loads(seen("P-1", "2001-02-03"))
+    assert [len(digests) for digests in said.values()] == [2]
+    assert said == json.loads(seen("P-2", "2002-03-04"))
