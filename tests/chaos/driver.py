@@ -194,23 +194,28 @@ class Driver:
         value |= {"bulk": 1, "evidence_ref": "memo-1"} if kind == "release" else {}
         return Entry("act", id_, item["recipient_id"], "acts", value, partition=item["review"]["partition"])
 
-    def _items(self) -> Callable[[], list[dict[str, Any]]]:
-        """Returns what tells the new items of people whom reviewers look at."""
+    def _new(self, topic: str, reader: str) -> Callable[[], list[Any]]:
+        """Returns what tells the new records of a topic to somebody who reads it."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self._bootstrap,
-                "group.id": "reviewers",
+                "group.id": reader,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "log_level": 0,
             }
         )
-        consumer.subscribe([f"{self._prefix}review.v1"])
+        consumer.subscribe([f"{self._prefix}{topic}.v1"])
+        return lambda: [message for message in consumer.consume(500, 0.05) if not message.error()]
+
+    def _items(self) -> Callable[[], list[dict[str, Any]]]:
+        """Returns what tells the new items of people whom reviewers look at."""
+        withheld = self._new("review", "reviewers")
 
         def new() -> list[dict[str, Any]]:
             found = []
-            for message in consumer.consume(500, 0.05):
-                if message.error() or not message.key().startswith((b"young", b"silent")):
+            for message in withheld():
+                if not message.key().startswith((b"young", b"silent")):
                     continue
                 headers = dict(message.headers())
                 sent, decision = json.loads(message.value()), json.loads(headers["gate-decision"])
@@ -226,14 +231,21 @@ class Driver:
         return new
 
     def _campaigns(self, chance: random.Random) -> None:
-        """Campaigns that are handed off while some of their people say no, before it and after it."""
-        hand, number = self._hand(), self._first
+        """Campaigns that are handed off while some of their people say no, before it and after it.
+
+        Some at any time; the others, as people do it, when somebody's piece is cleared.
+        """
+        hand, number, cleared = self._hand(), self._first, self._new("cleared", "marketers")
         while not self._over.wait(chance.uniform(2, 4)):
             id_, names = f"camp{number}", [f"camp{number}-{one}" for one in range(12)]
             hand.write(entry for name in names for entry in (*agreed(name), self._send(name, campaign_id=id_)))
             number += 1
             if self._over.wait(chance.uniform(0.5, 2)):
                 return
+            waits, keys = chance.random() < 0.7, {name.encode() for name in names}
+            while waits and keys.isdisjoint(message.key() for message in cleared()):
+                if self._over.is_set():
+                    return
             hand.write(no(name) for name in names[::3])
             act = {"v": 1, "kind": "handoff", "act_id": f"run-{id_}", "subject": f"campaign/{id_}", "by": "hanako"}
             hand.write(
