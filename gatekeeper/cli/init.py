@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from gatekeeper import person_keys
 from gatekeeper.cli.actor import named
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.staff import folder_option, staff_of
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
+from gatekeeper.staff import person_keys
 from streams.client import admin
 from streams.client.reader import Reader
 from streams.operations import endorsement

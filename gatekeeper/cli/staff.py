@@ -11,12 +11,12 @@ import click
 import orjson
 from pydantic import ValidationError
 
-from gatekeeper import person_keys
 from gatekeeper.cli.actor import named
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text
+from gatekeeper.staff import person_keys
 from schemas.codec import canonical
 from schemas.events import Staff
 from schemas.events.staff import StaffKey, StaffRole

@@ -18,7 +18,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper import person_keys
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.pages import PAGES
@@ -35,6 +34,7 @@ from gatekeeper.http.http_server import LOOPBACK, recognised
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
 from gatekeeper.policy import packs
+from gatekeeper.staff import person_keys
 from streams.client.signatory import own_key
 
 if TYPE_CHECKING:

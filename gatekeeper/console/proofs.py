@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, proven
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.console.state import Console
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IncompleteError
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.times import clock, instant

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.console import queue_metrics
 from gatekeeper.console.app import create_app
 from gatekeeper.console.users import Users
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http import http_server, metrics_server

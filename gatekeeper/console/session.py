@@ -14,8 +14,8 @@ from starlette.datastructures import FormData
 
 from gatekeeper.http.connections import client
 from gatekeeper.index.access import ROLES, Access, Grant, everything
-from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff.act_kinds import ACT_KINDS
+from gatekeeper.staff.person_keys import PersonKey
 from gatekeeper.staff.roles import VIEWS
 from gatekeeper.staff.roster import Member, Roster
 from schemas.audit import Acts

@@ -21,9 +21,9 @@ from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
 from gatekeeper.ground.settings import Settings
 from gatekeeper.index.model import Model
-from gatekeeper.person_keys import PersonKey
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
+from gatekeeper.staff.person_keys import PersonKey
 from gatekeeper.staff.roster import Member
 from streams.client.signatory import ConsoleSignatory, NobodySigns, PersonSignatory, Signatory
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import orjson
 
-from gatekeeper import person_keys
 from gatekeeper.demo.business import MANAGERS
 from gatekeeper.ground.errors import IncompleteError
 from gatekeeper.ground.settings import Settings
-from gatekeeper.person_keys import PersonKey
+from gatekeeper.staff import person_keys
+from gatekeeper.staff.person_keys import PersonKey
 from gatekeeper.staff.roles import wanted
 from schemas.codec import encode
 from schemas.events import Staff

@@ -17,7 +17,6 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.demo.colleagues import VISITOR
@@ -26,6 +25,7 @@ from gatekeeper.demo.process import Process
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.ground import interruption
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IncompleteError, UnavailableError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys

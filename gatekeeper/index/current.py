@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.ground import interruption
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.index import follower, model

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, UnavailableError
 from gatekeeper.ground.metrics import LOG_READABLE, READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
 from gatekeeper.ground.metrics_page import Metrics

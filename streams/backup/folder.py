@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from gatekeeper.audit.log.atomic_store import sync
+from gatekeeper.ground.atomic_store import sync
 from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 from streams.backup.list import StoredFile
 from streams.backup.log_image import Readable

@@ -16,9 +16,9 @@ from pathlib import Path
 from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.ground import interruption
+from gatekeeper.ground.atomic_store import sync
 from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys

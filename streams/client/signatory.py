@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypedDict
 from uuid import uuid4
 
-from gatekeeper import person_keys
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
-from gatekeeper.person_keys import PersonKey
-from gatekeeper.staff import roles, signatures
+from gatekeeper.staff import person_keys, roles, signatures
 from gatekeeper.staff.act_kinds import ERASURES
 from gatekeeper.staff.message import milliseconds, timely
+from gatekeeper.staff.person_keys import PersonKey
 from gatekeeper.staff.signed_acts import takes_away
 from schemas.codec import decode
 from schemas.events import Act

@@ -13,10 +13,10 @@ from gatekeeper.audit.checks.branch import lineage
 from gatekeeper.audit.checks.chain import not_signed
 from gatekeeper.audit.checks.sealed_ends import SealedEnds, sealed_links
 from gatekeeper.audit.log import branch_files
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.branch_statement import Statement, read_statement, statement_subject, statement_text
 from gatekeeper.audit.tlog.signing import signed
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IntegrityError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.times import instant

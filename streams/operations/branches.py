@@ -10,8 +10,8 @@ import orjson
 
 from gatekeeper.audit.checks.branch import NO_FORK, Fork, fork
 from gatekeeper.audit.log import branch_files
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.tlog.branch_statement import Statement
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys

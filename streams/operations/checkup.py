@@ -7,13 +7,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from time import time
 
-from gatekeeper import person_keys
 from gatekeeper.checkup import access, brokers, folders, measures, people, topics
 from gatekeeper.checkup.finding import Finding, failed, ok, refused
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
+from gatekeeper.staff import person_keys
 from schemas.topics import FACT_TOPICS, TOPICS, Part
 from streams.client import broker_advice, inspection, progress
 from streams.client.reader import Reader

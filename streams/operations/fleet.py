@@ -13,9 +13,9 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from gatekeeper.audit.log import seal_status
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.audit.log.tree import CHECKPOINT
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys

@@ -11,10 +11,10 @@ import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.explanation.citations import Citations
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.texts import language
 from gatekeeper.identity import Tokens, open_tokens

@@ -11,11 +11,11 @@ from gatekeeper.audit.checks.branch import Links, fork, lineage, parting
 from gatekeeper.audit.checks.chain import Chain, ChainFinding
 from gatekeeper.audit.checks.sealed_ends import SealedPlace, SealPosition, sealed_links, sealed_place
 from gatekeeper.audit.log import branch_files
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.branch_statement import Statement
+from gatekeeper.ground.atomic_store import AtomicStore
 from schemas.codec import canonical
 from streams.client.reader import Reader
 from streams.operations.branches import Written, named_by_head, written

@@ -10,9 +10,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IntegrityError, UnavailableError
 from gatekeeper.ground.settings import Settings
 from streams.client.broker_access import REQUEST_MS, connection, reaching

@@ -19,11 +19,11 @@ from gatekeeper.audit.checks.chain import Chain, ChainFinding
 from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.checks.sealed_ends import SealPosition
 from gatekeeper.audit.log import branch_files
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, RestartError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.times import instant

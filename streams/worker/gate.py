@@ -14,9 +14,9 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import held
 from gatekeeper.ground import metrics
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.times import day, instant
 from gatekeeper.knowledge.signature_state import signature_state

@@ -13,8 +13,8 @@ from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker

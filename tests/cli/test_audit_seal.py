@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from gatekeeper.audit.checks.coverage_report import Covered
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint, open_note
 from gatekeeper.audit.tlog.signing import signed
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import HEAD, Head

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
+from gatekeeper.ground.atomic_store import AtomicStore
 from tests.cli.conftest import Run, System
 from tests.support.provider import provider_file
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model

@@ -21,12 +21,12 @@ from gatekeeper.audit.export import export
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import part_of
 from gatekeeper.audit.export.export_reader import ExportReader, days_of, last_finished
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.input_files import MAX_LINE
 from gatekeeper.cli.audit import command
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.times import span
 from gatekeeper.keys import Keys

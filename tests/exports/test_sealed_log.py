@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.log.writer import LEAF_BYTES, LogWriter
 from gatekeeper.audit.tlog import merkle
@@ -18,6 +17,7 @@ from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_pa
 from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.keys import Keys
 from tests.support.merkle_vectors import LEAVES, ROOTS

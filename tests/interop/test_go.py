@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.audit.log.writer import LogWriter
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.keys import Keys
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go here")

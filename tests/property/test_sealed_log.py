@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.audit.tlog.proofs import check_consistency
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.keys import Keys
 
 sizes = st.integers(1, 700)

@@ -14,8 +14,8 @@ import pytest
 import structlog
 from aiokafka import TopicPartition
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit import log_metrics
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.metrics_page import page
 from gatekeeper.keys import Keys
 from streams.worker.gate import Gate

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held, hold
+from gatekeeper.ground.atomic_store import AtomicStore
 from tests.simulation.scraped import WELL_MINUTES, Scraped, nothing, scraped
 from tests.simulation.worker import Wall
 from tests.support import invented

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.keys import secret_text
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
+from gatekeeper.staff.person_keys import PersonKey
 from gatekeeper.staff.roster import Member
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import open_checkpoint
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.keys import Keys
 
 

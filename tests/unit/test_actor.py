@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper import person_keys
 from gatekeeper.cli.actor import person
 from gatekeeper.cli.withdraw import UNNAMED
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
+from gatekeeper.staff import person_keys
 
 
 @pytest.fixture

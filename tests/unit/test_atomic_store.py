@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import FOREIGN_BYTES, AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
+from gatekeeper.ground.atomic_store import FOREIGN_BYTES, AtomicStore
 from gatekeeper.ground.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.keys import Keys
-from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.ground.atomic_store import AtomicStore
 
 folder = Path(sys.argv[1])
 keys, files = Keys(folder / "keys"), AtomicStore(folder / "log")

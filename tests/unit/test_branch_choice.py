@@ -18,7 +18,6 @@ from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import Covered, report
 from gatekeeper.audit.checks.pairing import Input, Placed, Records, Signed
 from gatekeeper.audit.checks.sealed_ends import SealedEnds, SealedPlace, SealPosition, sealed_place
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held, held, hold, release, state_choice, statements
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.branch_statement import Statement, read_statement, statement_subject, statement_text
@@ -26,6 +25,7 @@ from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.signing import checkpoint, signed
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.ground.times import instant

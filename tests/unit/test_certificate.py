@@ -13,7 +13,6 @@ import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.proof import of_record
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.__main__ import main
@@ -23,6 +22,7 @@ from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import say
 from gatekeeper.audit.verify.trust import Demands
+from gatekeeper.ground.atomic_store import AtomicStore
 from tests.support.trails import Trail
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -15,8 +15,8 @@ from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, SKIPPABLE, Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
-from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
+from gatekeeper.staff.person_keys import PersonKey
 from schemas.codec import canonical, decode, encode
 from schemas.record import Record
 from tests.support import staff

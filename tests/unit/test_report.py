@@ -15,10 +15,10 @@ import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.verify.proof_check import check_proof
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ground.texts import Language, catalogue

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal_status import LATE_MS, SealStatus
 from gatekeeper.cli.audit import log_metrics
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.metrics import LOG_READABLE, SEAL_AGE, WITNESSED_ENTRIES
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys

@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from pydantic import ValidationError
 
-from gatekeeper import person_keys
 from gatekeeper.audit.tlog.merkle import root
 from gatekeeper.ground.errors import UsageError
+from gatekeeper.staff import person_keys
 from gatekeeper.staff.message import act_subject, digest, fingerprint, message, tree_message
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signature_check import challenge, proven

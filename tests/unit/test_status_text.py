@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held, hold
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.cli import status_text
@@ -18,6 +17,7 @@ from gatekeeper.cli.judged_lines import CampaignJudge
 from gatekeeper.console.pages.reasons import citing
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.words import Words
 from gatekeeper.ledger.state import LedgerState

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.audit.tlog.notes import parse_vkey
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IntegrityError
 from tests.support.witnessed_log import WitnessedLog
 

@@ -18,11 +18,11 @@ from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import ABOUT, DayFiles, cleared, disk, placed
 from gatekeeper.audit.export.export_reader import DAY, PEOPLE, Finished
-from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.log.sealed import Sealed, checked
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
+from gatekeeper.ground.atomic_store import sync
 from gatekeeper.ground.errors import IntegrityError, UsageError
 from schemas.audit import AuditRecord
 from schemas.codec import canonical

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.export.export_reader import DAYS, PEOPLE, UNFINISHED, reading
-from gatekeeper.audit.log.atomic_store import sync
+from gatekeeper.ground.atomic_store import sync
 from gatekeeper.ground.errors import UnavailableError, UsageError
 from gatekeeper.ground.times import span
 

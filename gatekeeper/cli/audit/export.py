@@ -18,9 +18,9 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export import export
 from gatekeeper.audit.export.export_in_progress import begun, part_of
 from gatekeeper.audit.export.export_reader import DAYS, Finished, last_finished
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text

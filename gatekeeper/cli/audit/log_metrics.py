@@ -7,7 +7,7 @@ from time import time
 import structlog
 
 from gatekeeper.audit.log import seal_status
-from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.metrics import (
     LOG_ENTRIES,
     LOG_READABLE,

@@ -17,12 +17,12 @@ from rich.progress import Progress
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.export_reader import ExportReader
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import Sealed, sealed
 from gatekeeper.audit.verify.findings import Finding as Unproven
 from gatekeeper.audit.verify.sentences import CHANGED
 from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.cli.usage import Number
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.texts import language, text

@@ -6,13 +6,13 @@ import click
 
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.coverage_report import Covered
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground import interruption, log
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.metrics import MANIFESTS_UNSEALED, SEAL_FINDINGS
 from gatekeeper.ground.metrics_page import Metrics

@@ -7,12 +7,12 @@ from time import monotonic, time
 
 import click
 
-from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground import interruption, log
+from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IncompleteError, UsageError
 from gatekeeper.ground.metrics import WITNESS_LOOK_AGE
 from gatekeeper.ground.settings import load
