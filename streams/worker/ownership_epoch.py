@@ -335,32 +335,28 @@ class OwnershipEpoch:
         return bool(self._judge.dead_facts.due()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
     async def _ready(self, batch: BatchInput) -> bool | None:
-        """Passes the barrier. True if it was passed in time, None if the batch needs no facts.
-
-        Before the facts were read for the first time nothing is known of anybody, so nothing is decided as late.
-        """
+        """Passes the barrier. True if it was passed in time, None if the batch needs no facts."""
         context, fresh = self._context, None
         while True:
-            while context.clock.off_by > context.policy.skew_ms:
-                self.waits_for = "clock"
-                log.error("clock_off", partition=self._number, off_by_ms=context.clock.off_by)
-                await asyncio.sleep(CLOCK_RETRY_SECONDS)
-                await self._commits.settled()
-                await self._measure_clock()
-            self.waits_for = None
-            if batch.needs_facts(self._context.counts):
-                read_before = bool(context.followers.as_of)
+            await self._clock_right()
+            if batch.needs_facts(context.counts):
                 fresh = await self._facts()
-                if not fresh and not read_before:  # if they were read meanwhile, ask once more with the whole time
-                    self.waits_for = "facts"
-                    await self._commits.settled()
-                    continue
             if not (fresh or batch.empty):  # no answer of the brokers since the batch came; its log may be another one
                 await context.followers.ends.stable((self._sends, self._acts.tp))
-            if await self._prove():
-                continue  # facts may have come meanwhile
-            if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts
+            proven_anew = await self._prove()  # facts may have come meanwhile, or the clock jumped during the wait
+            if not proven_anew and context.clock.off_by <= context.policy.skew_ms:
                 return fresh
+
+    async def _clock_right(self) -> None:
+        """Waits until this machine's clock agrees with the broker's."""
+        clock = self._context.clock
+        while clock.off_by > self._context.policy.skew_ms:
+            self.waits_for = "clock"
+            log.error("clock_off", partition=self._number, off_by_ms=clock.off_by)
+            await asyncio.sleep(CLOCK_RETRY_SECONDS)
+            await self._commits.settled()
+            await self._measure_clock()
+        self.waits_for = None
 
     async def _prove(self) -> bool:
         """Proves anew, after a leader changed or a broker failed, that the inputs are the logs that were read.
@@ -396,7 +392,18 @@ class OwnershipEpoch:
         return bool(arrivals) and await self._context.releases.known(min(arrivals))
 
     async def _facts(self) -> bool:
-        """Waits for the current facts. True if they came in time."""
+        """Waits for the current facts. True if they came in time.
+
+        Before they were read for the first time nothing is known of anybody, so nothing is decided as late.
+        """
+        while True:
+            read_before = bool(self._context.followers.as_of)
+            if (fresh := await self._barrier()) or read_before:
+                return fresh
+            self.waits_for = "facts"  # they were read meanwhile, perhaps: asked once more with the whole time
+            await self._commits.settled()
+
+    async def _barrier(self) -> bool:
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         began = asyncio.get_running_loop().time()
