@@ -183,6 +183,20 @@ class KeptLedger:
 
     def write(self, cut: Cut, copied: CopyPosition) -> None:
         """Begins to write the changes; call it once their transaction is acknowledged, which is `copied`."""
+        self._writing = asyncio.create_task(self._written_down(cut, copied))
+
+    def finish(self, copied: CopyPosition) -> None:
+        """Begins to write all changes, which belong to transactions up to `copied`, after a write that is under way."""
+        before = self._writing
+
+        async def rest() -> None:
+            if before is not None:
+                await before  # what failed is not gone over: the file would lack changes
+            await self._written_down(self.tables.cut(), copied)
+
+        self._writing = asyncio.create_task(rest())
+
+    async def _written_down(self, cut: Cut, copied: CopyPosition) -> None:
         state = self.tables.table(STATE)
 
         def commit() -> None:
@@ -190,12 +204,7 @@ class KeptLedger:
                 raise RestartError("error.copy_damaged", folder=self.tables.folder)
             self.tables.commit([*cut, (state, {"at": copied.encode()})])
 
-        self._writing = asyncio.create_task(self._done(commit))
-
-    def finish(self, copied: CopyPosition) -> None:
-        """Begins to write all changes, which belong to transactions up to `copied`, unless a write is under way."""
-        if self._writing is None or self._writing.done():
-            self.write(self.tables.cut(), copied)
+        await self._done(commit)
 
     async def close(self) -> None:
         """Lets the copy go. What was not written is lost.

@@ -99,6 +99,27 @@ def told(state: LedgerState) -> Any:
     )
 
 
+def test_an_end_during_a_write_then_the_copy_goes_up_to_the_last_transaction(tmp_path: Path) -> None:
+    first, last = (CopyPosition(Head(sends=sends, prev="00", at=AT), 100, sends) for sends in (9, 19))
+
+    async def work() -> None:
+        copy = ledgers(tmp_path).of_partition(3, {})
+        await copy.open()
+        state = Ledger(copy.tables).state
+        state.put(EVERY_KIND[0])
+        cut = copy.cut(0.0)
+        assert cut is not None
+        copy.write(cut, first)
+        state.put(EVERY_KIND[1])
+        copy.finish(last)
+        await copy.close()
+
+    asyncio.run(work())
+    with opened(tmp_path) as copy:
+        assert copy.demand_copied() == last
+        assert sorted(LedgerState(copy.tables).names()) == ["P-1", "P-2"]
+
+
 def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_in_their_order(
     tmp_path: Path,
 ) -> None:
