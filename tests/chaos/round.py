@@ -32,7 +32,7 @@ ENDS = (0, 3, 70, -signal.SIGTERM)
 """The exit codes that a process may end with: orderly, no broker, restart, or stopped before it began."""
 DECIDED_A_SECOND = 10.0
 """A gate that only waits for better times shows nothing: so many sends are decided before they come."""
-LONGEST = 12.0
+LONGEST = 6.0
 """A slow machine is given so many times as long to come to all of that."""
 FEWEST = {"send": 200, "no": 20, "act": 20, "handoff": 4, "poison": 10}
 """The least number of acknowledged records of each kind."""
