@@ -100,8 +100,8 @@ class CampaignJudge:
 
     def _unlisted(self, send: Send) -> frozenset[str]:
         """The words of the audience that no list of the policy knows; a person looks at them."""
-        policy = self.now.policy
-        unknown = (label for label in send.audience if not audience.sensitive(label, policy))
+        policy, phrases = self.now.policy, self.now.store.reference.phrases(self.now.at * 1000)
+        unknown = (label for label in send.audience if not audience.sensitive(label, policy, phrases))
         return frozenset(word for label in unknown for word in audience.words(label))
 
     def _only(self, reason: Found) -> Decision:

@@ -104,6 +104,10 @@ class Proof:
         lent = (click.evidence_ref for click in self._clicks(event, after) if click.evidence_ref)
         return event.evidence_ref or next(lent, None)
 
+    def methods(self, event: HeldConsent, after: int = BEFORE_ALL) -> frozenset[str]:
+        """The methods by which a consent came: its own, and that of the click that completed it after `after`."""
+        return frozenset((method(event), *map(method, self._clicks(event, after))))
+
     def lifts(self, event: HeldConsent, after: int) -> bool:
         """True if a consent that covers the send may lift a refusal: proven, said by the person, and not imported.
 

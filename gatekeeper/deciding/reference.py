@@ -11,6 +11,7 @@ from gatekeeper.deciding import purposes
 from gatekeeper.deciding.purposes import Purposes
 from gatekeeper.deciding.versions import Versions, in_force
 from schemas.events import (
+    AudiencePhrase,
     Batch,
     Controller,
     JointUseTerms,
@@ -26,8 +27,12 @@ from schemas.events import (
 
 PURPOSES = "purpose/*"
 """The name of all records of purposes together. Any of them can change the meaning of another."""
+PHRASES = "audience_phrase/*"
+"""The name of all records of phrases of audiences together."""
 Versioned = Notice | JointUseTerms | Batch | Template
-Referred = Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register
+Referred = (
+    Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register | AudiencePhrase
+)
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -59,6 +64,7 @@ class Reference:
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
     _templates: dict[str, Versions[Template]] = field(default_factory=dict)
     _purposes: Versions[Purpose] = field(default_factory=Versions)
+    _phrases: Versions[AudiencePhrase] = field(default_factory=Versions)
     _told: set[str] = field(default_factory=set)
     _registered: Purposes | None = None
     revision: int = 0
@@ -72,6 +78,14 @@ class Reference:
                 ((version.arrived, version.model) for version in self._purposes), self._told
             )
         return self._registered
+
+    def phrases(self, at: int) -> frozenset[str]:
+        """The phrases of audiences that two managers registered by an instant (microseconds)."""
+        return frozenset(phrase.phrase for phrase in self.audience_phrases(at))
+
+    def audience_phrases(self, at: int) -> list[AudiencePhrase]:
+        """Their records, the newest of each id."""
+        return [*{one.model.id: one.model for one in self._phrases if one.arrived * 1000 <= at}.values()]
 
     @property
     def templates(self) -> Mapping[str, Template]:
@@ -151,6 +165,11 @@ class Reference:
                 self._purposes.add(model.id, model, value, arrived)
                 self._registered = None
                 key, content = PURPOSES, self._purposes.listed
+            case AudiencePhrase():
+                if not model.by_two:
+                    return value
+                self._phrases.add(model.id, model, value, arrived)
+                key, content = PHRASES, self._phrases.listed
             case Controller():
                 before = self.controllers.get(model.id)
                 if model.by_two:

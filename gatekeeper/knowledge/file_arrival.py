@@ -26,12 +26,13 @@ def filed(place: Coordinates, key: bytes | None, value: bytes | None, *, at: int
     """The record of a fact in a file: it arrived when it was recorded (`recorded_at`), else at `at`.
 
     `at`: milliseconds since the epoch, the instant of the decision. `zone`: for a time without offset; a day counts
-    from its end. An unreadable value arrived at `at`; a purpose or controller without `recorded_at` was always there.
+    from its end. An unreadable value arrived at `at`; a purpose, controller or phrase of audiences without
+    `recorded_at` was always there.
     """
     arrived = at
     with suppress(ValueError, LookupError, TypeError, OverflowError):
         fact = orjson.loads(value or b"")
-        if place[0] == "reference" and fact["kind"] in ("purpose", "controller"):
+        if place[0] == "reference" and fact["kind"] in ("purpose", "controller", "audience_phrase"):
             arrived = ALWAYS
         arrived = span(fact["recorded_at"], zone).last // 1000
     return Record(*place, arrived, key, value)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gatekeeper.deciding.reference import PURPOSES, Reference, Referred
+from gatekeeper.deciding.reference import PHRASES, PURPOSES, Reference, Referred
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
@@ -53,7 +53,7 @@ class ReferenceLog:
         self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
         self._unread: dict[Order, tuple[Record, frozenset[str]]] = {}
-        self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
+        self._digests: dict[tuple[str, str, bool, tuple[str, ...]], bytes] = {}
 
     @property
     def origin(self) -> str:
@@ -105,16 +105,20 @@ class ReferenceLog:
     def digests(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template.
 
+        Of a selected audience also those of phrases, once there are any.
+
         `named`: by the person's facts, as kind/id. The result is canonical JSON.
         """
-        digests = self._digests.get((send.controller_id, send.template_id, named))
+        by_phrases = bool(send.audience) and PHRASES in self.reference.digests
+        digests = self._digests.get((send.controller_id, send.template_id, by_phrases, named))
         if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
+            keys.update({PHRASES} if by_phrases else ())
             digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:
                 self._digests.clear()
-            self._digests[send.controller_id, send.template_id, named] = digests
+            self._digests[send.controller_id, send.template_id, by_phrases, named] = digests
         return digests
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:

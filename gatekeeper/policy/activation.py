@@ -15,7 +15,17 @@ import orjson
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.times import LONG_AGO, span
-from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyIgnored, PolicyOutage, shipped, unlawful, widening
+from gatekeeper.policy.packs import (
+    NEVER,
+    STRICTEST,
+    Packs,
+    PolicyIgnored,
+    PolicyOutage,
+    shipped,
+    shipped_bytes,
+    unlawful,
+    widening,
+)
 from gatekeeper.policy.policy import UNLAWFUL, Policy, read
 from schemas.codec import Unreadable
 from schemas.events import PolicyVersion
@@ -122,7 +132,8 @@ class Activations:
         binding, ignored = [(SHIPPED, policy) for policy in base], []
         for order, policy in self.of(id_):
             compared = policy if max_lag_ms is None else dataclasses.replace(policy, max_lag_ms=max_lag_ms)
-            before, after = _in_order(binding), _in_order([*binding, (order, compared)])
+            known = [pair for pair in binding if not (_came_later(*pair) and pair[1].since > policy.since)]
+            before, after = _in_order(known), _in_order([*known, (order, compared)])
             if order in self._by_two or not (lines := widening(before, after, policy.since)):
                 binding.append((order, policy))
             else:
@@ -154,15 +165,28 @@ def _place(order: Order) -> str:
 def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
     """The versions by the date on which they take force; of one date the latest record wins.
 
-    A version is dropped if a later record puts it in force again from that day or an earlier one.
+    A version is dropped if a later record puts it in force again from that day or an earlier one. So is a shipped one
+    that came with later rules, if the company put a text of its own in force before: nobody knew of it then.
     """
     return tuple(
         policy
         for order, policy in sorted(every, key=lambda pair: (pair[1].since, pair[0], pair[1].version))
         if not any(
-            order < later and again.version == policy.version and again.since <= policy.since for later, again in every
+            order < later
+            and again.since <= policy.since
+            and (again.version == policy.version or (_came_later(order, policy) and _is_own(again)))
+            for later, again in every
         )
     )
+
+
+def _came_later(order: Order, policy: Policy) -> bool:
+    """True for a shipped version that came with later rules. An amendment is announced to whoever activates a text."""
+    return order == SHIPPED and policy.rules_version > 0 and not policy.provisional
+
+
+def _is_own(policy: Policy) -> bool:
+    return policy.sha256 not in shipped_bytes()
 
 
 def activated(record: PolicyVersion) -> Policy:

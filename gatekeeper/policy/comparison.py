@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.policy.policy import Policy
 
-_NAMES = ("id", "version", "sha256", "since", "later")
+_NAMES = ("id", "version", "sha256", "since", "later", "rules_version")
 _UP = (
     *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "check_within_days", "four_eyes_bulk"),
     *("consent_max_age_months", "source_max_age_months"),
@@ -15,7 +15,7 @@ _UP = (
 _DOWN = ("minor_age", "dedupe_ms", "ask_again_months")
 _EITHER = ("match_floor", "timezone")
 """A higher floor lets stops pass as another person's, a lower one addresses as the person's. Days decide both ways."""
-_MORE = ("jurisdictions", "confirm_channels", "off", "purpose_only")
+_MORE = ("jurisdictions", "confirm_channels", "off", "purpose_only", "audience_exceptions")
 _LESS = ("consent_channels", "double_opt_in_channels", "sensitive", "sensitive_alone", "notice_items")
 
 
@@ -74,6 +74,11 @@ def _widens(key: str, old: Policy, new: Policy) -> bool:
         return "*" not in before and not after <= before
     if key in _LESS:
         return "*" not in after and not before <= after
+    if key == "written_methods":  # None is every method
+        return before is not None and (after is None or not after <= before)
+    if key == "minor_age_from":
+        days = [day for day, _ in (*before, *after)]
+        return any(new.minor_age_on(day) < old.minor_age_on(day) for day in ("0001-01-01", *days))
     if key == "delivery":
         return bool(after == "token")
     return key == "confirm_days" and any(days > dict(before).get(channel, days) for channel, days in after)

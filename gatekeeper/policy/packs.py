@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 from typing import Literal, get_args
 
 from gatekeeper.ground.errors import UsageError
+from gatekeeper.policy import pack_texts
 from gatekeeper.policy.comparison import wider
 from gatekeeper.policy.policy import Policy, read
 from schemas.values import Channel
@@ -102,7 +101,7 @@ class Packs:
         return tuple(
             policy
             for policy in self.every
-            if policy in binding and policy.sha256 not in _texts() and (policy.later or policy.unknown)
+            if policy in binding and policy.sha256 not in pack_texts.by_sha256() and (policy.later or policy.unknown)
         )
 
     @property
@@ -130,6 +129,13 @@ class Packs:
     def barring(self, at: int) -> tuple[PolicyOutage, ...]:
         """The outages of all packs at an instant (milliseconds)."""
         return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
+
+    def known_to(self, rules: int) -> Packs:
+        """These shipped packs as whoever decided by `rules` had them: without versions that came with later ones."""
+        if all(policy.rules_version <= rules for policy in self.every):
+            return self
+        packs = Packs(_binding(self.home[0].id, rules), _binding(STRICTEST, rules))
+        return packs.with_max_lag(self.max_lag_ms)
 
     def with_max_lag(self, max_lag_ms: int | None) -> Packs:
         """The packs with another longest lag of the facts; None keeps that of each version."""
@@ -191,35 +197,38 @@ def load(name: str) -> Packs:
     packs = shipped()
     if name not in packs:
         raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(packs)))
-    return Packs(packs[name], packs[STRICTEST])
+    return Packs(_binding(name), _binding(STRICTEST))
+
+
+def _binding(name: str, rules: int | None = None) -> tuple[Policy, ...]:
+    """The versions of a shipped pack that ever take force; a later one that does so no later takes the place of one.
+
+    `rules`: without those that came with later rules.
+    """
+    versions = [policy for policy in shipped()[name] if rules is None or policy.rules_version <= rules]
+    return tuple(
+        policy
+        for policy in versions
+        if not any(again.version > policy.version and again.since <= policy.since for again in versions)
+    )
 
 
 @cache
 def shipped() -> dict[str, tuple[Policy, ...]]:
     """The versions of the shipped packs by id, the oldest first."""
-    policies = [read(content, file=name) for name, content in _files().items()]
+    policies = [read(content, file=name) for name, content in pack_texts.texts().items()]
     ids = sorted({policy.id for policy in policies})
     return {id_: tuple(sorted((p for p in policies if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
 
 
 def shipped_text(policy: Policy) -> str:
     """The text of a shipped version, found by its hash; raises KeyError for a version that is not shipped."""
-    return _texts()[policy.sha256]
+    return pack_texts.by_sha256()[policy.sha256].decode()
 
 
 def shipped_bytes() -> dict[str, bytes]:
     """The bytes of the shipped versions by their SHA-256 in hex."""
-    return {digest: content.encode() for digest, content in _texts().items()}
-
-
-@cache
-def _texts() -> dict[str, str]:
-    return {sha256(content).hexdigest(): content.decode() for content in _files().values()}
-
-
-def _files() -> dict[str, bytes]:
-    folder = files("gatekeeper.policy")
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".toml")}
+    return dict(pack_texts.by_sha256())
 
 
 def in_force(versions: Iterable[Policy], at: int) -> Policy | None:

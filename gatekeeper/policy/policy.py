@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -17,10 +16,11 @@ from pydantic_core import PydanticCustomError
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, near, text, wrong
 from gatekeeper.ground.times import span
+from gatekeeper.policy import pack_texts
 from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, lent, listed, uncited, written_for
 from gatekeeper.policy.reasons import CATALOGUE, FORMER, NATIONAL
 from schemas.topics import CLEARED_DAYS, DAY_MS
-from schemas.values import Any_, AudienceWord, Channel, Code, Id, Line, Model, ZonedTime
+from schemas.values import Any_, AudienceWord, Channel, Code, Day, Id, Line, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
 """Setting of a rule: in force, in force for the purpose only, or not in force."""
@@ -62,7 +62,10 @@ class Policy:
 
     `since`: the beginning of its force, in microseconds since the epoch. `off`: rules not in force. `purpose_only`:
     rules in force for the purpose only. `sensitive`: words of attributes that need their own consent (J.8.3).
-    `sensitive_alone`: words that are such only as a whole code.
+    `sensitive_alone`: words that are such only as a whole code. `audience_exceptions`: phrases that only look so.
+    `written_methods`: the methods by which a consent is in writing, which sensitive data ask for; None = all are.
+    `minor_age_from`: by first day, the age below which a consent is a child's; () = `minor_age`, as of the person.
+    `rules_version`: of the rules that first decided by it. Those before did not know it.
     `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
@@ -87,6 +90,8 @@ class Policy:
     double_opt_in_channels: frozenset[str]
     sensitive: frozenset[str]
     sensitive_alone: frozenset[str]
+    audience_exceptions: frozenset[str]
+    written_methods: frozenset[str] | None
     skew_ms: int
     max_lag_ms: int
     match_floor: int
@@ -94,6 +99,7 @@ class Policy:
     dedupe_ms: int
     rejudge_hours: int
     minor_age: int
+    minor_age_from: tuple[tuple[str, int], ...]
     ask_cap: int
     ask_again_months: int | None
     check_within_days: int
@@ -107,6 +113,7 @@ class Policy:
     later: tuple[str, ...]
     aliases: tuple[tuple[str, str], ...]
     delivery: DeliveryRule
+    rules_version: int
     sha256: str
 
     @property
@@ -154,6 +161,11 @@ class Policy:
         """Tells whether sends by `channel` need consent."""
         return channel in self.consent_channels or "*" in self.consent_channels
 
+    def minor_age_on(self, day: str) -> int:
+        """The age below which a consent of a day (YYYY-MM-DD) is a child's; before the first day, as on it."""
+        ages = self.minor_age_from or (("", self.minor_age),)
+        return next((age for since, age in reversed(ages) if since <= day), ages[0][1])
+
     @property
     def rejudge_ms(self) -> int:
         """`rejudge_hours` in milliseconds."""
@@ -171,7 +183,7 @@ def read(content: bytes, *, file: str) -> Policy:
     Raises UsageError (2) with file, key path and a hint for any deviation from the format.
     """
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = pack_texts.whole(content)
         if "clauses" in table:
             table["clauses"] = listed(table["clauses"])
         parsed = _File.model_validate_json(orjson.dumps(table))
@@ -193,7 +205,7 @@ def read(content: bytes, *, file: str) -> Policy:
         misspelt = next((row.name for row in cites if CODE.fullmatch(row.name) and row.name not in known), None)
         hint = text("wrong.rule", near=near(misspelt, CATALOGUE)) if misspelt else text("wrong.clause_missing")
         raise UsageError("error.policy_wrong", file=file, place=f"clauses.{misspelt or missing}", hint=hint)
-    numbers = parsed.parameters.model_dump(exclude={"confirm_days"})
+    numbers = parsed.parameters.model_dump(exclude={"confirm_days", "minor_age_from"})
     return Policy(
         id=parsed.id,
         version=parsed.version,
@@ -202,6 +214,9 @@ def read(content: bytes, *, file: str) -> Policy:
         timezone=parsed.timezone,
         sensitive=parsed.sensitive,
         sensitive_alone=parsed.sensitive_alone,
+        audience_exceptions=parsed.audience_exceptions.phrases,
+        minor_age_from=tuple(sorted(parsed.parameters.minor_age_from.items())),
+        rules_version=parsed.rules_version,
         off=off,
         purpose_only=frozenset(code for code, setting in parsed.rules.items() if setting == "purpose"),
         confirm_days=tuple(sorted(parsed.parameters.confirm_days.items())),
@@ -240,7 +255,12 @@ def _zone(name: str) -> str:
 
 Days = Annotated[int, Field(ge=1, le=366)]
 Months = Annotated[int, Field(ge=1, le=1200)]
+Age = Annotated[int, Field(ge=0, le=20)]
 Channels = frozenset[Channel]
+
+
+class _AudienceExceptions(Model):
+    phrases: frozenset[AudienceWord] = frozenset()
 
 
 class _Parameters(Model):
@@ -250,7 +270,9 @@ class _Parameters(Model):
     release_ttl_ms: Annotated[int, Field(gt=0, le=2_592_000_000)]
     dedupe_ms: Annotated[int, Field(gt=0, le=CLEARED_DAYS * DAY_MS)] = 2_592_000_000
     rejudge_hours: Annotated[int, Field(ge=0, le=CLEARED_DAYS * 24)] = 72
-    minor_age: Annotated[int, Field(ge=0, le=20)]
+    minor_age: Age
+    minor_age_from: dict[Day, Age] = Field(default_factory=dict)
+    written_methods: frozenset[Code] | None = None
     ask_cap: Annotated[int, Field(ge=1, le=3)]
     ask_again_months: Months | None = None
     check_within_days: Annotated[int, Field(ge=0, le=366)] = 30
@@ -280,6 +302,8 @@ class _File(Model):
     purposes: frozenset[Code] = frozenset()
     sensitive: frozenset[AudienceWord]
     sensitive_alone: frozenset[AudienceWord] = frozenset()
+    audience_exceptions: _AudienceExceptions = _AudienceExceptions()
+    rules_version: Annotated[int, Field(ge=0, lt=2**31)] = 0
     rules: dict[str, Setting] = Field(default_factory=dict)
     parameters: _Parameters
     clauses: Annotated[dict[Line, Rows], Field(max_length=256)] = Field(default_factory=dict)

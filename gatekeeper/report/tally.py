@@ -25,6 +25,7 @@ from gatekeeper.report.period import Period
 from gatekeeper.report.responses import People
 from gatekeeper.report.summary import summary
 from gatekeeper.report.verdicts import Sends
+from schemas.events import AudiencePhrase
 
 PLACES = 10
 """Most places of foreign records that are listed one by one."""
@@ -105,6 +106,7 @@ class Tally:
         kept: int | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
         ignored: Sequence[PolicyIgnored] = (),
+        phrases: Sequence[AudiencePhrase] = (),
         token_keys: Sequence[KeyUse] = (),
         held: Collection[str] | None = None,
         signatures: Mapping[str, Any] = NO_SIGNATURES,
@@ -114,6 +116,7 @@ class Tally:
 
         `made`: now, in milliseconds. `kept`: the time, in milliseconds, from which all records are retained; None: all
         are. `foreign`: records not signed by a worker. `ignored`: the policy records that put nothing in force.
+        `phrases`: those that the company registered as not sensitive, now.
         `token_keys`: the facts that hang on each token key. `held`: the names of the token keys on this machine;
         None without any. `signatures`: of `signature_state`, now. `names`: the
         registered names by kind/id, now.
@@ -139,6 +142,7 @@ class Tally:
             "coverage": self._chains.told(),
             "foreign": list(foreign),
             "ignored": [asdict(record) for record in ignored],
+            "phrases": [phrase.model_dump(include={"phrase", "reason", "by"}) for phrase in phrases],
             "token_keys": [{**use._asdict(), "held": None if held is None else use.key in held} for use in token_keys],
             "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),

@@ -19,6 +19,7 @@ from schemas.events.asks import Ask
 from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, FeedGap, OnConsents, PersonEvent
 from schemas.events.recalls import Recall
 from schemas.events.reference import (
+    AudiencePhrase,
     Batch,
     Campaign,
     Controller,
@@ -49,6 +50,7 @@ __all__ = [
     "Act",
     "ActSignature",
     "Ask",
+    "AudiencePhrase",
     "Batch",
     "Campaign",
     "CampaignAct",

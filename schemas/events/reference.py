@@ -11,6 +11,7 @@ from schemas.events.sources import ProviderCheck
 from schemas.events.staff import Sha256, Signature, Staff, TwoManagers, two_managers
 from schemas.values import (
     CHANNELS,
+    AudienceWord,
     Channel,
     Code,
     Id,
@@ -269,6 +270,27 @@ class PolicyVersion(Model):
         return isinstance(self.by, tuple) and two_managers(self.by)
 
 
+class AudiencePhrase(Model):
+    """A phrase of audiences that only looks sensitive, by the word of two managers (domain rule 8.3.53).
+
+    `id`: of the record. `phrase`: whole, and longer than the sensitive word in it. `reason`: why it is none; the report
+    prints it. `by`: the two managers. `recorded_at`: when it was entered.
+    """
+
+    v: Version
+    kind: Literal["audience_phrase"]
+    id: Id
+    phrase: AudienceWord
+    reason: Line
+    by: TwoManagers
+    recorded_at: Time | None = None
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the phrase."""
+        return two_managers(self.by)
+
+
 class Register(Model):
     """A register of people who refuse mail.
 
@@ -309,6 +331,7 @@ Reference = Annotated[
     | Template
     | PolicyVersion
     | Register
+    | AudiencePhrase
     | AnyResolution
     | Copy
     | Staff

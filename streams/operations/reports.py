@@ -89,11 +89,13 @@ def read(
             before += max(0, trail.bounds.manifests[partition][1] - starts[partition])
         kept = trail.since if trail.since != period.since else None
         ignored = management.policies(settings).over(settings.policy).ignored
+        made = int(time() * 1000)
         return tally.told(
-            made=int(time() * 1000),
+            made=made,
             kept=kept,
             foreign=trail.strangers,
             ignored=ignored,
+            phrases=trail.log.reference.audience_phrases(made * 1000),
             token_keys=keys() if keys else token_keys(settings),
             held=tokens.keys if (tokens := _tokens(settings)) else None,
             signatures=signature_state(trail.log, settings.acts),

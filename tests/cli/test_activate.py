@@ -10,7 +10,7 @@ import pytest
 
 from schemas.codec import decode
 from streams.operations.management import policies
-from tests.support.policies import policy_record, shipped, text
+from tests.support.policies import policy_record, text, today
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
 
@@ -31,7 +31,7 @@ def activate(run, policy: str, *more: str):
 
 
 def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, system, file) -> None:
-    both = [text(3, TIGHTER, of=shipped("strictest", 1)), text(3, TIGHTER)]
+    both = [today(7, TIGHTER, of="strictest"), today(7, TIGHTER)]
     for content in both:
         done = activate(run, file(content), "--from", "now", "--json")
         assert done.code == 0, done
@@ -39,8 +39,8 @@ def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, sys
         assert [one["key"] for one in done.json["differences"]] == ["consent_max_age_months"]
     records = [decode("reference", one.key, one.value) for one in system.records("reference")]
     assert [(one.id, one.version, one.by, one.toml) for one in records] == [
-        ("strictest", 3, "hanako", both[0]),
-        ("jp-pmark", 3, "hanako", both[1]),
+        ("strictest", 7, "hanako", both[0]),
+        ("jp-pmark", 7, "hanako", both[1]),
     ]
     assert records[1].sha256 == done.json["sha256"] == sha256(both[1].encode()).hexdigest()
     assert done.json["offset"] == system.records("reference")[1].offset
@@ -51,23 +51,24 @@ def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, sys
     }
 
     listed = {f"{one['id']}@{one['version']}": one for one in run("policy", "list", "--live", "--json").json}
-    assert (listed["jp-pmark@3"]["state"], listed["jp-pmark@3"]["by"]) == ("in_force", "hanako")
-    assert (listed["jp-pmark@1"]["state"], listed["jp-pmark@2"]["state"]) == ("past", "scheduled")
-    assert "jp-pmark@3" not in run("policy", "list").out
+    assert (listed["jp-pmark@7"]["state"], listed["jp-pmark@7"]["by"]) == ("in_force", "hanako")
+    states = [listed[f"jp-pmark@{version}"]["state"] for version in (1, 3, 4)]
+    assert states == ["past", "past", "scheduled"]
+    assert "jp-pmark@7" not in run("policy", "list").out
 
 
 def test_without_json_then_it_tells_differences_place_and_what_follows(run, system, file) -> None:
-    done = activate(run, file(text(3)), "--from", "now")
+    done = activate(run, file(today(7)), "--from", "now")
     assert done.code == 0
-    assert "jp-pmark@3 is in force" in done.out
+    assert "jp-pmark@7 is in force" in done.out
     assert "reference/0/0" in done.out
-    assert "jp-pmark@2 takes over" in done.err
+    assert "jp-pmark@4 takes over" in done.err
     assert "policy list --live" in done.out
     assert "in force" in run("policy", "list", "--live").out
 
 
 def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allowed(run, system, file) -> None:
-    wide = file(text(3, ("[rules]", '[rules]\nNOTICE_ITEMS_MISSING = "off"')))
+    wide = file(today(7, ("[rules]", '[rules]\nNOTICE_ITEMS_MISSING = "off"')))
     done = activate(run, wide, "--from", "now", "--json")
     assert (done.code, done.json["activated"]) == (1, False)
     assert "--and-by" in done.err
@@ -78,9 +79,9 @@ def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allo
 
 def test_wider_only_from_a_later_turn_on_then_it_is_refused_as_well(run, system, file) -> None:
     for of in ("strictest", "jp-pmark"):
-        content = text(3, TIGHTER, of=shipped(of, 2))
+        content = today(7, TIGHTER, of=of)
         assert activate(run, file(content), "--from", "2030-01-01T00:00:00+09:00").code == 0
-    plain = file(text(4))
+    plain = file(today(8))
     assert activate(run, plain, "--from", "now").code == 0
     assert "--and-by" in activate(run, plain, "--from", "2031-01-01", "--and-by", "who else").err
     done = activate(run, plain, "--from", "2031-01-01")
@@ -89,38 +90,39 @@ def test_wider_only_from_a_later_turn_on_then_it_is_refused_as_well(run, system,
 
 
 def test_file_with_a_mistake_then_file_key_and_hint_and_no_broker_is_asked(run, nowhere: str, file) -> None:
-    says = activate(run, file(text(3, ("minor_age", "minor_aeg")))).says(2)
+    says = activate(run, file(text(7, ("minor_age", "minor_aeg")))).says(2)
     assert "mine.toml" in says
     assert "parameters.minor_aeg" in says
     assert "rules.SUBJECT_OBJECTED" in activate(
-        run, file(text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')))
+        run, file(text(7, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')))
     ).says(2)
     assert "nowhere.toml" in activate(run, "nowhere.toml").says(2)
-    assert nowhere in activate(run, file(text(3)), "--from", "now").says(3)
+    assert nowhere in activate(run, file(today(7)), "--from", "now").says(3)
 
 
 def test_day_that_is_over_then_it_is_refused(run, system, file) -> None:
-    assert "--from now" in activate(run, file(text(3))).says(2)
-    assert "--from now" in activate(run, file(text(3)), "--from", "2026-01-01").says(2)
-    assert "--from" in activate(run, file(text(3)), "--from", "yesterday").says(2)
+    assert "--from now" in activate(run, file(text(7))).says(2)
+    assert "--from now" in activate(run, file(text(7)), "--from", "2026-01-01").says(2)
+    assert "--from" in activate(run, file(text(7)), "--from", "yesterday").says(2)
     assert system.records("reference") == []
 
 
-def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(run, system) -> None:
-    assert "minor_age" in activate(run, "jp-pmark@2", "--from", "now").says(2)
-    assert activate(run, "strictest@2", "--from", "now").code == 0
-    assert activate(run, "jp-pmark@2", "--from", "now").code == 0
+def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(run, system, file) -> None:
+    assert "consent_max_age_months" in activate(run, file(today(7, TIGHTER)), "--from", "now").says(2)
+    assert activate(run, file(today(7, TIGHTER, of="strictest")), "--from", "now").code == 0
+    assert activate(run, file(today(7, TIGHTER)), "--from", "now").code == 0
+    assert activate(run, "jp-pmark@4", "--from", "now", "--and-by", "taro").code == 0
     held = policies(system.settings).over("jp-pmark")
-    assert [policy.name for policy in held.home] == ["jp-pmark@1", "jp-pmark@2"]
+    assert [policy.version for policy in held.home] == [1, 3, 7, 4]
     looser = activate(run, "strictest@1", "--from", "now", "--and-by", "taro").says(2)
     assert "jp-" in looser
 
 
 def test_number_of_another_text_then_it_is_refused(run, system, file) -> None:
     assert "version 3" in activate(run, file(text(2)), "--from", "now").says(2)
-    assert activate(run, file(text(3)), "--from", "now").code == 0
-    assert "version 4" in activate(run, file(text(3, ("ask_cap = 1", "ask_cap = 2"))), "--from", "now").says(2)
-    assert activate(run, "jp-pmark@3", "--from", "now").code == 0, "known by its name from now on"
+    assert activate(run, file(today(7)), "--from", "now").code == 0
+    assert "version 8" in activate(run, file(text(7, ("ask_cap = 1", "ask_cap = 2"))), "--from", "now").says(2)
+    assert activate(run, "jp-pmark@7", "--from", "now").code == 0, "known by its name from now on"
 
 
 def test_policy_that_nothing_is_judged_by_then_it_is_refused_naming_the_known(run, system, file) -> None:
@@ -130,33 +132,33 @@ def test_policy_that_nothing_is_judged_by_then_it_is_refused_naming_the_known(ru
 
 
 def test_options_of_another_form_then_they_are_named(run, system, file) -> None:
-    done = run("policy", "activate", file(text(3)), "--by", "緑野 花子", "--yes", "--from", "now")
+    done = run("policy", "activate", file(text(7)), "--by", "緑野 花子", "--yes", "--from", "now")
     says = done.says(2)
     assert "--by" in says
     assert "花子" not in says
-    assert "60 KiB" in activate(run, file(text(3) + "# " + "x" * 61_440), "--from", "now").says(2)
-    assert "60 KiB" in activate(run, file(text(3) + "#" + '"' * 40_000), "--from", "now").says(2)
+    assert "60 KiB" in activate(run, file(text(7) + "# " + "x" * 61_440), "--from", "now").says(2)
+    assert "60 KiB" in activate(run, file(text(7) + "#" + '"' * 40_000), "--from", "now").says(2)
 
 
 def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
-    done = run("policy", "activate", file(text(3)), "--by", "hanako", "--from", "now")
+    done = run("policy", "activate", file(today(7)), "--by", "hanako", "--from", "now")
     assert done.code == 2
     assert "--yes" in done.err
     assert system.records("reference") == []
 
 
 def test_unreadable_policy_record_then_status_and_list_tell_until_a_new_version(run, system, file) -> None:
-    bad = policy_record(text(3), sha256="0" * 64, effective_from="2026-01-01")
+    bad = policy_record(text(7), sha256="0" * 64, effective_from="2026-01-01")
     system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
     rows = run("policy", "list", "--live", "--json").json
-    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"barred", "scheduled", "unreadable"}
+    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"past", "barred", "scheduled", "unreadable"}
     assert "unreadable record" in run("policy", "list", "--live").out
-    assert activate(run, file(text(3)), "--from", "now").code == 0
+    assert activate(run, file(today(7)), "--from", "now").code == 0
     rows = run("policy", "list", "--live", "--json").json
     assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"in_force", "past", "scheduled"}
 
 
 def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
-    system.put("reference", json.dumps(policy_record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
+    system.put("reference", json.dumps(policy_record(text(7), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
     assert run("deadletter", "resolve", "reference/0/0", "--by", "hanako", "--reason", "typed wrong").code == 0
     assert policies(system.settings).over("jp-pmark").bars == ()

@@ -28,7 +28,7 @@ def test_policies_listed_then_every_version_with_its_hash() -> None:
     code, out = run("list", "--json")
     assert code == 0
     names = [(one["id"], one["version"]) for one in json.loads(out)]
-    assert names == [(id_, version) for id_ in ("jp-appi", "jp-pmark", "strictest") for version in (1, 2)]
+    assert names == [(id_, version) for id_ in ("jp-appi", "jp-pmark", "strictest") for version in (1, 3, 2, 4)]
     assert "jp-pmark@2" in run("list")[1]
     assert json.loads(out)[0]["effective_from"] == "2024-10-01T00:00:00+09:00", "as the policy's country reads it"
 
@@ -52,9 +52,9 @@ def test_policy_older_than_a_reason_then_show_and_lint_say_what_this_release_cit
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "mine.toml"
-    file.write_bytes(SHIPPED.replace(b"version = 1", b"version = 3"))
+    file.write_bytes(SHIPPED.replace(b"version = 1", b"version = 7"))
     later = [code for code, kind in CATALOGUE.items() if kind.since > 6]
-    said = text("cli.policy_later", policy="jp-pmark@3", rows=", ".join(later))
+    said = text("cli.policy_later", policy="jp-pmark@7", rows=", ".join(later))
     for command_ in ("show", "lint"):
         assert said in CliRunner().invoke(command, [command_, str(file)]).stderr
     shown = json.loads(run("show", str(file), "--json")[1])

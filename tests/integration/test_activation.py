@@ -10,11 +10,11 @@ import pytest
 
 from schemas.audit import AuditRecord
 from schemas.manifests import Manifest
-from tests.support.policies import policy_record, text
+from tests.support.policies import policy_record, today
 from tests.support.world import World, eventually
 
 PEOPLE = [f"r{number}" for number in range(20)]
-TIGHTER = text(3, ("ask_cap = 1", "ask_cap = 1\nsource_max_age_months = 12"))
+TIGHTER = today(7, ("ask_cap = 1", "ask_cap = 1\nsource_max_age_months = 12"))
 """All of the test's people gave their data in 2024."""
 
 
@@ -64,7 +64,7 @@ def test_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chun
             await flowing
             await asyncio.to_thread(sends, world, 80, 400)  # all of them after its acknowledgement
             await eventually(lambda: world.decided() == 480, "all sends")
-            assert app.gate.readiness()["policy"] == "jp-pmark@3"
+            assert app.gate.readiness()["policy"] == "jp-pmark@7"
         async with world.worker() as app:  # made anew from the topic, in its order
             await asyncio.to_thread(sends, world, 20, 480)
             await eventually(lambda: world.decided() == 500, "sends after a restart")
@@ -77,15 +77,16 @@ def test_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chun
         assert {audit.policy for audit in audits} <= {manifest.policy}, "a chunk is decided by one version"
         versions.setdefault(manifest.partition, []).append(manifest.policy.version)
         for audit in audits:
-            assert (audit.verdict, audit.policy.version) in {("clear", 1), ("confirm", 3)}
-            assert number[audit.did] < 400 or audit.policy.version == 3
-            assert audit.did not in before or audit.policy.version == 1
+            assert (audit.verdict, audit.policy.version) in {("clear", 3), ("confirm", 7)}
+            assert number[audit.did] < 400 or audit.policy.version == 7
+            assert audit.did not in before or audit.policy.version == 3
     assert all(found == sorted(found) for found in versions.values()), "no partition goes back to the old version"
-    assert {1, 3} == {version for found in versions.values() for version in found}
-    shas = {audit.policy.sha256 for audit in world.audits() if audit.policy.version == 3}
+    decided = {version for found in versions.values() for version in found}
+    assert decided == {1, 3, 7}, "the manifest that begins a partition takes nothing, and names the first version"
+    shas = {audit.policy.sha256 for audit in world.audits() if audit.policy.version == 7}
     assert shas == {policy_record(TIGHTER)["sha256"]}
     named = {dict(m.headers())["gate-policy"] for m in world.read("review")}
-    assert named == {b"jp-pmark@3"}
+    assert named == {b"jp-pmark@7"}
 
 
 def test_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_one(world):
@@ -95,14 +96,14 @@ def test_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_
         async with world.worker() as app:
             await asyncio.to_thread(sends, world, 20)
             await eventually(lambda: len(world.audits()) == 20, "sends before it")
-            await asyncio.to_thread(put, world, policy_record(text(3), now(), sha256="0" * 64))
+            await asyncio.to_thread(put, world, policy_record(today(7), now(), sha256="0" * 64))
             await asyncio.to_thread(sends, world, 20, 20)
             await eventually(lambda: len(world.audits()) == 40, "sends under no policy")
             said = app.gate.readiness()
             assert said["ready"] is False
             place = next(iter(said["withholding"]))["record"]
             assert said["policy_unknown"] == {"jp-pmark": place}
-            await asyncio.to_thread(put, world, policy_record(text(3), now()))
+            await asyncio.to_thread(put, world, policy_record(today(7), now()))
             await asyncio.to_thread(sends, world, 20, 40)
             await eventually(lambda: len(world.audits()) == 60, "sends after a good one")
             await eventually(lambda: app.gate.readiness()["ready"], "a ready worker")

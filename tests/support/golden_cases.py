@@ -32,6 +32,7 @@ _ROWS = (
     ("acts", invented.act, "decision_id", "D"),
 )
 _REFERENCE = {
+    "audience_phrase": invented.audience_phrase,
     "batch": invented.batch,
     "controller": invented.controller,
     "joint_use_terms": invented.terms,

@@ -267,6 +267,11 @@ def purpose(*, marketing: bool = True, **fields: Any) -> Event:
     return "reference", bare({**value, "marketing": marketing, "by": by, **fields})
 
 
+def audience_phrase(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "audience_phrase", "id": "P-1", "reason": "見本の品名で、病歴ではない", "by": MANAGERS}
+    return "reference", bare({**value, **fields})
+
+
 def notice(**fields: Any) -> Event:
     value = {"v": 1, "kind": "notice", "id": "OK", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True}
     return "reference", bare({**value, **fields})

@@ -31,6 +31,13 @@ def text(version: int, *changes: tuple[str, str], of: str | None = None) -> str:
     return content
 
 
+def today(version: int, *changes: tuple[str, str], of: str = "jp-pmark") -> str:
+    """Returns a text that says only how it differs from the third version of a pack, which is in force now."""
+    everywhere = 'jurisdictions = ["*"]\n' if of == "strictest" else ""
+    content = f'amends = "{of}@3"\nid = "{of}"\nversion = {version}\n{everywhere}[rules]\n[parameters]\nask_cap = 1\n'
+    return text(version, *changes, of=content)
+
+
 def policy_record(content: str, since: int = invented.T, **other: Any) -> dict[str, Any]:
     """Returns the record of that text, from `since` (milliseconds) on; `other` replaces fields, None takes one away."""
     try:
@@ -41,7 +48,7 @@ def policy_record(content: str, since: int = invented.T, **other: Any) -> dict[s
         "v": 1,
         "kind": "policy",
         "id": said.get("id", "jp-pmark"),
-        "version": said.get("version", 3),
+        "version": said.get("version", 7),
         "jurisdictions": said.get("jurisdictions", ["JP"]),
         "effective_from": instant(since),
         "toml": content,

@@ -56,33 +56,44 @@ def decided(known: FactStore, **fields: Any) -> Decision:
 
 
 def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
-    value = policy_record(text(3, ("ask_cap = 1", "ask_cap = 2")), invented.T + DAY)
+    value = policy_record(text(7, ("ask_cap = 1", "ask_cap = 2")), invented.T + DAY)
     known = store(value)
-    assert names(known, 0, 1, 2) == ["jp-pmark@1", "jp-pmark@3", "jp-pmark@3"]
+    assert names(known, 0, 1, 2) == ["jp-pmark@1", "jp-pmark@7", "jp-pmark@7"]
     held = packs(known)
     assert held.deciding("JP", invented.T + DAY - 1) is BASE.home[0]
-    assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 3, "sha256": value["sha256"]}
+    assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 7, "sha256": value["sha256"]}
 
 
 def test_shipped_amendment_then_it_takes_over_on_its_day_unless_activated_earlier() -> None:
-    assert names(store(policy_record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
+    assert names(store(policy_record(text(7))), 0, 600) == ["jp-pmark@7", "jp-pmark@4"]
     strict = policy_record(shipped("strictest", 2))
-    known = store(strict, policy_record(shipped("jp-pmark", 2)), policy_record(text(3), invented.T + DAY))
-    assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@3", "jp-pmark@3"]
+    known = store(strict, policy_record(shipped("jp-pmark", 2)), policy_record(text(7), invented.T + DAY))
+    assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@7", "jp-pmark@4"]
+
+
+def test_version_that_came_with_later_rules_then_it_replaces_shipped_ones_and_no_text_of_the_company() -> None:
+    strict = policy_record(shipped("strictest", 2))
+    assert names(store(strict, policy_record(shipped("jp-pmark", 2))), 0, 30) == ["jp-pmark@2", "jp-pmark@3"]
+    assert names(store(policy_record(text(7))), 0, 30) == ["jp-pmark@7", "jp-pmark@7"]
+    assert names(store(policy_record(text(7), invented.T + 60 * DAY)), 0, 30, 60) == [
+        "jp-pmark@1",
+        "jp-pmark@3",
+        "jp-pmark@7",
+    ]
 
 
 def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -> None:
-    first, second = policy_record(text(4)), policy_record(text(3))
-    assert names(store(first, second), 0) == ["jp-pmark@3"]
-    assert names(store(second, first), 0) == ["jp-pmark@4"]
+    first, second = policy_record(text(8)), policy_record(text(7))
+    assert names(store(first, second), 0) == ["jp-pmark@7"]
+    assert names(store(second, first), 0) == ["jp-pmark@8"]
     again = FactStore()
     for offset, value in ((101, second), (100, first), (101, second)):
         assert again.apply(fact("reference", 0, offset, None, orjson.dumps(value))) is None
-    assert names(again, 0) == ["jp-pmark@3"]
+    assert names(again, 0) == ["jp-pmark@7"]
 
 
 def test_version_activated_again_for_a_later_day_then_the_former_holds_until_then() -> None:
-    strict, changed = text(3), text(3, ("ask_cap = 1", "ask_cap = 2"))
+    strict, changed = text(7), text(7, ("ask_cap = 1", "ask_cap = 2"))
     known = store(policy_record(strict), policy_record(changed, invented.T + DAY))
     held = packs(known)
     assert [held.at(invented.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
@@ -90,20 +101,20 @@ def test_version_activated_again_for_a_later_day_then_the_former_holds_until_the
 
 def test_record_without_text_then_it_is_the_shipped_version() -> None:
     known = store(policy_record(shipped("strictest", 2)), policy_record(text(2), toml=None, sha256=None))
-    assert packs(known).at(invented.T).sha256 == BASE.home[1].sha256
+    assert packs(known).at(invented.T).sha256 == sha256(shipped("jp-pmark", 2).encode()).hexdigest()
 
 
 BAD = {
-    "not toml": policy_record(text(3).replace("[rules]", "[rules"), invented.T),
-    "unknown rule": policy_record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
-    "hash of another": policy_record(text(3), sha256="0" * 64),
-    "no hash": policy_record(text(3), sha256=None),
-    "another version": policy_record(text(3), version=4),
-    "another place": policy_record(text(3), jurisdictions=["GB"]),
-    "no text": policy_record(text(3), toml=None, sha256=None),
-    "deep": policy_record(text(3) + "\nx = " + "[" * 5000),
-    "unknown field": policy_record(text(3), also="this"),
-    "text in another type": policy_record(text(3), toml=7),
+    "not toml": policy_record(text(7).replace("[rules]", "[rules"), invented.T),
+    "unknown rule": policy_record(text(7, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
+    "hash of another": policy_record(text(7), sha256="0" * 64),
+    "no hash": policy_record(text(7), sha256=None),
+    "another version": policy_record(text(7), version=8),
+    "another place": policy_record(text(7), jurisdictions=["GB"]),
+    "no text": policy_record(text(7), toml=None, sha256=None),
+    "deep": policy_record(text(7) + "\nx = " + "[" * 5000),
+    "unknown field": policy_record(text(7), also="this"),
+    "text in another type": policy_record(text(7), toml=7),
 }
 
 
@@ -120,26 +131,26 @@ def test_bad_record_then_nothing_is_decided_under_its_policy(bad: dict[str, Any]
 
 ALL = 'consent_channels = ["*"]'
 UNLAWFUL = {
-    "will switched off": (text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')), "rules.SUBJECT_OBJECTED"),
-    "fail closed switched off": (text(3, ("[rules]", '[rules]\nFACTS_STALE = "off"')), "rules.FACTS_STALE"),
+    "will switched off": (text(7, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')), "rules.SUBJECT_OBJECTED"),
+    "fail closed switched off": (text(7, ("[rules]", '[rules]\nFACTS_STALE = "off"')), "rules.FACTS_STALE"),
     "evidence switched off": (
-        text(3, ("[rules]", '[rules]\nCONSENT_EVIDENCE_MISSING = "off"')),
+        text(7, ("[rules]", '[rules]\nCONSENT_EVIDENCE_MISSING = "off"')),
         "rules.CONSENT_EVIDENCE_MISSING",
     ),
     "post without consent": (
-        text(3, (ALL, 'consent_channels = ["email", "sms", "phone", "fax", "push", "visit", "social"]')),
+        text(7, (ALL, 'consent_channels = ["email", "sms", "phone", "fax", "push", "visit", "social"]')),
         "parameters.consent_channels",
     ),
-    "nothing with consent": (text(3, (ALL, "consent_channels = []")), "parameters.consent_channels"),
+    "nothing with consent": (text(7, (ALL, "consent_channels = []")), "parameters.consent_channels"),
 }
 
 
 @pytest.mark.parametrize(("content", "line"), UNLAWFUL.values(), ids=UNLAWFUL)
 def test_record_that_takes_away_what_is_law_then_the_version_before_decides(content: str, line: str) -> None:
     known = store(policy_record(content))
-    assert names(known, 0, 600) == ["jp-pmark@1", "jp-pmark@2"]
+    assert names(known, 0, 600) == ["jp-pmark@1", "jp-pmark@4"]
     (ignored,) = packs(known).ignored
-    assert (ignored.name, ignored.case, ignored.what) == ("jp-pmark@3", "unlawful", line)
+    assert (ignored.name, ignored.case, ignored.what) == ("jp-pmark@7", "unlawful", line)
     assert ignored.place == "reference/0/100"
     assert decided(known).verdict == "clear"
     with pytest.raises(UsageError, match=re.escape(line)):
@@ -150,42 +161,42 @@ def test_law_without_the_mark_then_its_own_channels_alone_stay_under_consent() -
     appi, channels = shipped("jp-appi", 1), 'consent_channels = ["email", "sms", "fax"]'
     wider, narrower = ((channels, f"consent_channels = {said}") for said in ('["email", "sms"]', '["*"]'))
     base = load("jp-appi")
-    for change, version in ((wider, "jp-appi@1"), (narrower, "jp-appi@3")):
-        held = store(policy_record(text(3, change, of=appi))).activations.over(base)
+    for change, version in ((wider, "jp-appi@1"), (narrower, "jp-appi@7")):
+        held = store(policy_record(text(7, change, of=appi))).activations.over(base)
         assert held.at(invented.T).name == version
 
 
 def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
-    wider, tighter = text(3, ("ask_cap = 1", "ask_cap = 2")), text(3, ("minor_age = 15", "minor_age = 16"))
+    wider, tighter = text(7, ("ask_cap = 1", "ask_cap = 2")), text(7, ("minor_age = 15", "minor_age = 16"))
     for by in ("pm-7", ["pm-7", "PM-7"]):
         known = store(policy_record(wider, by=by))
         assert names(known, 0) == ["jp-pmark@1"]
         (ignored,) = packs(known).ignored
         assert (ignored.case, ignored.what, ignored.place) == ("one_manager", "ask_cap", "reference/0/100")
-        assert names(store(policy_record(tighter, by=by)), 0) == ["jp-pmark@3"]
-    assert names(store(policy_record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@3"]
+        assert names(store(policy_record(tighter, by=by)), 0) == ["jp-pmark@7"]
+    assert names(store(policy_record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@7"]
 
 
 def test_version_that_widens_and_does_not_bind_then_it_ends_no_bar() -> None:
-    bad, wider = policy_record(text(3), sha256="0" * 64), text(3, ("ask_cap = 1", "ask_cap = 2"))
+    bad, wider = policy_record(text(7), sha256="0" * 64), text(7, ("ask_cap = 1", "ask_cap = 2"))
     assert names(store(bad, policy_record(wider, by="pm-7"), faults=1), 0) == [None]
-    assert names(store(bad, policy_record(wider), faults=1), 0) == ["jp-pmark@3"]
+    assert names(store(bad, policy_record(wider), faults=1), 0) == ["jp-pmark@7"]
 
 
 def test_same_version_from_a_later_day_then_the_day_between_is_what_widens() -> None:
     """A tighter version that is put off lets through until then what it would have withheld."""
-    tight = text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"))
+    tight = text(7, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"))
     strict = policy_record(
-        text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1))
+        text(7, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1))
     )
-    loose = text(4)
+    loose = text(8)
     assert (
         names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY, by="pm-7")), 0, 1)
-        == ["jp-pmark@3"] * 2
+        == ["jp-pmark@7"] * 2
     )
     assert names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY)), 0, 1) == [
-        "jp-pmark@3",
-        "jp-pmark@4",
+        "jp-pmark@7",
+        "jp-pmark@8",
     ]
 
 
@@ -232,24 +243,24 @@ def test_pack_stricter_than_the_strictest_then_nobody_without_country_is_judged(
 
 
 def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:
-    known = store(policy_record(text(3), invented.T + DAY, sha256="0" * 64), faults=1)
+    known = store(policy_record(text(7), invented.T + DAY, sha256="0" * 64), faults=1)
     assert names(known, 0, 1) == ["jp-pmark@1", None]
 
 
 def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
-    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(3), effective_from="soon"))):
+    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(7), effective_from="soon"))):
         assert names(store(value, faults=1), 0) == [None]
 
 
 def test_bad_record_of_a_policy_that_is_not_in_use_then_nothing_is_barred() -> None:
-    other = text(3, ('id = "jp-pmark"', 'id = "midori"'))
+    other = text(7, ('id = "jp-pmark"', 'id = "midori"'))
     known = store(policy_record(other, sha256="0" * 64), faults=1)
     assert names(known, 0) == ["jp-pmark@1"]
     assert ("reference", 0, 100) in known.unresolved.faults
 
 
 def test_bad_strictest_then_only_those_without_country_are_barred() -> None:
-    known = store(policy_record(text(3, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
+    known = store(policy_record(text(7, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
     assert names(known, 0) == ["jp-pmark@1"]
     assert names(known, 0, country=None) == [None]
 
@@ -258,43 +269,43 @@ def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
     place = {"topic": "reference", "partition": 0, "offset": 100}
     said = {"by": "pm-7", "reason": "a typing error", "at": "2026-11-24T10:00:00+09:00"}
     resolution = {"v": 1, "kind": "resolution", "id": "reference-0-100", **place, **said}
-    bad = policy_record(text(3), sha256="0" * 64)
+    bad = policy_record(text(7), sha256="0" * 64)
     assert names(store(bad, resolution, faults=1), 0) == ["jp-pmark@1"]
     assert names(store(bad, resolution, bad, faults=2), 0) == [None], "each record is resolved for itself"
 
 
 def test_good_record_after_a_bad_one_then_it_ends_the_bar_on_its_day() -> None:
-    bad = policy_record(text(3), invented.T, sha256="0" * 64)
-    assert names(store(bad, policy_record(text(3), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
-    assert names(store(bad, policy_record(text(4), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
-    assert names(store(policy_record(text(4), invented.T), bad, faults=1), 0) == [None], (
+    bad = policy_record(text(7), invented.T, sha256="0" * 64)
+    assert names(store(bad, policy_record(text(7), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@7"]
+    assert names(store(bad, policy_record(text(8), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@8"]
+    assert names(store(policy_record(text(8), invented.T), bad, faults=1), 0) == [None], (
         "what came before mends nothing"
     )
-    later = policy_record(text(3), invented.T + 9 * DAY, sha256="0" * 64)
-    assert names(store(later, policy_record(text(4)), faults=1), 0, 9) == ["jp-pmark@4", None], (
+    later = policy_record(text(7), invented.T + 9 * DAY, sha256="0" * 64)
+    assert names(store(later, policy_record(text(8)), faults=1), 0, 9) == ["jp-pmark@8", None], (
         "another version, another day"
     )
-    assert names(store(later, policy_record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
+    assert names(store(later, policy_record(text(7)), faults=1), 0, 9) == ["jp-pmark@7", "jp-pmark@7"]
 
 
 def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
-    stricter = policy_record(text(3, ("minor_age = 15", "minor_age = 18")))
+    stricter = policy_record(text(7, ("minor_age = 15", "minor_age = 18")))
     known = store(stricter)
-    assert names(known, 0) == ["jp-pmark@3"]
+    assert names(known, 0) == ["jp-pmark@7"]
     assert names(known, 0, country=None) == [None]
     (reason,) = decided(known, country=None).reasons
     assert reason.says == {"case": "looser", "policy": "strictest", "what": "minor_age"}
-    known = store(stricter, policy_record(text(3, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
-    assert names(known, 0, country=None) == ["strictest@3"]
+    known = store(stricter, policy_record(text(7, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
+    assert names(known, 0, country=None) == ["strictest@7"]
 
 
 def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() -> None:
-    held = store(policy_record(text(3))).activations.over(BASE.with_max_lag(2_000))
+    held = store(policy_record(text(7))).activations.over(BASE.with_max_lag(2_000))
     assert {policy.max_lag_ms for policy in held.home + held.strictest} == {2_000}
 
 
 def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
-    judge, content = Judge(BASE, 8, tokens=invented.TOKENS), text(3)
+    judge, content = Judge(BASE, 8, tokens=invented.TOKENS), text(7)
     known = invented.store(invented.source(), invented.consent())
     send = Record("mail.sends.v1", 3, 7, invented.T, None, orjson.dumps(invented.send()))
 
@@ -307,7 +318,7 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
     assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(content)))) is None
     after = decides()
     assert after.verdict == "clear"
-    assert after.policy.model_dump() == {"id": "jp-pmark", "version": 3, "sha256": sha256(content.encode()).hexdigest()}
+    assert after.policy.model_dump() == {"id": "jp-pmark", "version": 7, "sha256": sha256(content.encode()).hexdigest()}
     assert known.apply(fact("reference", 0, 101, b"policy/jp-pmark", b"{")) is not None
     assert decides().verdict == "block"
 
@@ -324,17 +335,17 @@ def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
             known = invented.store(*chosen)
             send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
             before = decide(send, invented.view(known, send), known.reference, base, invented.T)
-            appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
+            appi = text(7, ('id = "jp-pmark"', 'id = "jp-appi"'))
             assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(appi)))) is None
             after = decide(send, invented.view(known, send), known.reference, known.activations.over(base), invented.T)
-            assert after.policy.name == "jp-appi@3"
+            assert after.policy.name == "jp-appi@7"
             assert before.verdict == "clear" or after.verdict != "clear"
 
 
 def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:
-    known = store(policy_record(text(3), effective_from="2026-11-25"))
+    known = store(policy_record(text(7), effective_from="2026-11-25"))
     begins = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp() * 1000)
-    assert packs(known).at(begins).version == 3
+    assert packs(known).at(begins).version == 7
     assert packs(known).at(begins - 1).version == 1
 
 
@@ -368,18 +379,18 @@ NEWER = (
 
 
 def test_rows_of_a_newer_release_then_both_releases_decide_by_the_text() -> None:
-    content = text(3, *NEWER)
+    content = text(7, *NEWER)
     known = store(policy_record(content))
-    assert names(known, 0) == ["jp-pmark@3"]
+    assert names(known, 0) == ["jp-pmark@7"]
     assert decided(known).verdict == "clear"
     (found,) = packs(known).of_other_rules(invented.T)
     assert found.unknown == ("REASON_TO_COME", "RULE_TO_COME")
     for change, place in zip(NEWER, ("clauses.REASON_TO_COME", "rules.RULE_TO_COME"), strict=True):
-        written = text(3, change)
+        written = text(7, change)
         with pytest.raises(UsageError, match=place):
             check(read(written.encode(), file="mine"), written)
 
 
 def test_rule_that_we_do_not_have_switched_on_then_nothing_is_cleared_past_it() -> None:
-    known = store(policy_record(text(3, ("[rules]", '[rules]\nRULE_TO_COME = "on"'))), faults=1)
+    known = store(policy_record(text(7, ("[rules]", '[rules]\nRULE_TO_COME = "on"'))), faults=1)
     assert decided(known).codes == ("POLICY_UNKNOWN",)

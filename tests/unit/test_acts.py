@@ -227,7 +227,7 @@ def test_release_that_does_not_say_of_how_many_then_it_takes_a_second_person(des
 def test_no_threshold_in_the_policy_then_one_person_releases_any_number() -> None:
     desk = Desk(*YOUNG)
     desk.send()
-    desk.learn(("reference", policies.policy_record(policies.text(3, ("four_eyes_bulk = 100", "")))))
+    desk.learn(("reference", policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "")))))
     assert desk.act("release", bulk=5_000) == ("cleared", None)
     assert desk.act("undo") == ("recalled", None)
     assert desk.act("redecide") == ("withheld", None)
@@ -236,7 +236,7 @@ def test_no_threshold_in_the_policy_then_one_person_releases_any_number() -> Non
 
 def test_threshold_lowered_after_one_persons_release_then_its_word_is_not_enough(desk: Desk) -> None:
     assert desk.act("release", bulk=80) == ("cleared", None)
-    desk.learn(("reference", policies.policy_record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
+    desk.learn(("reference", policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
     desk.at += 1
     assert [code for _, code in desk.campaign("handoff")] != []
     assert desk.out[-1][0] == "recalls"
@@ -245,7 +245,7 @@ def test_threshold_lowered_after_one_persons_release_then_its_word_is_not_enough
 
 def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> None:
     desk = Desk(invented.source(may_be_minor=True, last_contact_at="2026-01-01"), invented.consent())
-    strict = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
+    strict = policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
     desk.learn(("reference", policies.policy_record(strict)))
     point = invented.send()["contact_point"]
     desk.send(contact_point={name: point[name] for name in point if name != "country"})

@@ -75,9 +75,34 @@ def test_unknown_policy_loaded_then_refused_naming_the_known() -> None:
 def test_amendment_shipped_then_in_force_from_its_day_only() -> None:
     packs = load("jp-pmark")
     first_day = 1_845_990_000_000  # 2028-07-01T00:00:00+09:00
-    assert (packs.at(first_day).name, packs.at(first_day).minor_age) == ("jp-pmark@2", 16)
-    assert (packs.at(first_day - 1).name, packs.at(first_day - 1).minor_age) == ("jp-pmark@1", 15)
-    assert len({policy.sha256 for policy in packs.home + packs.strictest}) == 4
+    assert (packs.at(first_day).name, packs.at(first_day).provisional) == ("jp-pmark@4", True)
+    assert (packs.at(first_day - 1).name, packs.at(first_day - 1).provisional) == ("jp-pmark@3", False)
+    third = 1_796_137_200_000  # 2026-12-02T00:00:00+09:00
+    assert (packs.at(third).minor_age, packs.at(third - 1).minor_age) == (16, 15)
+    assert len({policy.sha256 for policy in packs.home + packs.strictest}) == 6
+    assert [policy.name for policy in packs.provisional(third)] == ["jp-pmark@4", "strictest@4"]
+
+
+def test_text_that_amends_then_what_it_does_not_say_is_as_it_was() -> None:
+    first, _, third, fourth = sorted(shipped()["jp-pmark"], key=lambda policy: policy.version)
+    changed = {one.key for one in differences(first, third)}
+    assert changed == {
+        *("audience_exceptions", "written_methods", "minor_age", "minor_age_from"),
+        "clauses.CONFIRMATION_CHANNEL_UNLAWFUL",
+    }
+    assert [one.key for one in differences(third, fourth)] == ["provisional"]
+
+
+@pytest.mark.parametrize("named", ["jp-pmark@9", "jp-pmark", "../strictest@1", "7"])
+def test_text_that_amends_what_is_not_shipped_then_refused(named: str) -> None:
+    with pytest.raises(UsageError, match="amends"):
+        read(f'amends = "{named}"\nid = "x"'.encode(), file="mine.toml")
+
+
+def test_packs_of_earlier_rules_then_they_had_no_version_of_later_ones() -> None:
+    names = [policy.name for policy in load("jp-pmark").known_to(6).every]
+    assert names == ["jp-pmark@1", "jp-pmark@2", "strictest@1", "strictest@2"]
+    assert load("jp-pmark").known_to(7) == load("jp-pmark")
 
 
 def test_country_asked_for_then_home_decides_its_own_and_the_strictest_the_unknown() -> None:
@@ -87,7 +112,7 @@ def test_country_asked_for_then_home_decides_its_own_and_the_strictest_the_unkno
     assert packs.deciding("JP", 0) is None
 
 
-@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("version", [0, 1, 2, 3])
 def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> None:
     strictest = shipped()["strictest"][version]
     for name, versions in shipped().items():
@@ -117,6 +142,10 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b'"diabetic", ', b"", ["sensitive"]),
         (b'["race", "checkup"]', b'["race"]', ["sensitive_alone"]),
         (b"ask_cap = 1", b"ask_cap = 1\nsource_max_age_months = 36", []),
+        (b"ask_cap = 1", b'ask_cap = 1\nwritten_methods = ["paper"]', []),
+        (b"ask_cap = 1", b"ask_cap = 1\nminor_age_from = { 2020-01-01 = 14 }", ["minor_age_from"]),
+        (b"ask_cap = 1", b"ask_cap = 1\nminor_age_from = { 2020-01-01 = 15, 2026-12-02 = 16 }", []),
+        (b"[rules]", '[audience_exceptions]\nphrases = ["健康食品"]\n[rules]'.encode(), ["audience_exceptions"]),
     ],
 )
 def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: list[str]) -> None:

@@ -68,7 +68,7 @@ def test_registered_twice_then_the_newer_counts_and_the_unreadable_changes_nothi
 
 
 def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(console: Console) -> None:
-    stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
+    stricter = policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
     wrong = policies.policy_record(stricter, sha256="0" * 64)
     console.put(policies.policy_record(stricter, since=invented.T + DAY_MS), wrong, b"{")
     packs = console.now().packs("jp-pmark")
@@ -85,14 +85,14 @@ def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_langu
 
 
 def test_a_policy_that_nobody_signed_then_it_waits_and_changes_nothing(signed: Console) -> None:
-    stricter = policies.policy_record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
+    stricter = policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
     record, signature = by(stricter, "hanako")
     signed.lines([record])
     assert signed.now().activated() == []
     assert signed.now().packs("jp-pmark").at(invented.T).four_eyes_bulk == 100
     assert [(row.name, row.named) for row in signed.now().waiting] == [("policy/jp-pmark", ("hanako",))]
     signed.lines([signature])
-    assert [one["version"] for one in signed.now().activated()] == [3]
+    assert [one["version"] for one in signed.now().activated()] == [7]
     assert signed.now().packs("jp-pmark").at(invented.T).four_eyes_bulk == 10
     assert signed.now().waiting == []
 

@@ -67,7 +67,7 @@ def test_bulk_and_reasons_then_what_takes_a_second_person(
     limit: int | None, reasons: list[str], bulk: int | None, two: list[str]
 ) -> None:
     line = "" if limit is None else f"four_eyes_bulk = {limit}"
-    policy = read(policies.text(3, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
+    policy = read(policies.text(7, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
     act = HeldRelease.model_validate_json(orjson.dumps(invented.act(reasons=reasons, bulk=bulk)[1]))
     assert two_persons(act, policy) == frozenset(two)
 

@@ -104,21 +104,23 @@ RECORDS: dict[str, dict[str, Any]] = {
     "batch": {"id": "B1", "state": "quarantined"},
     "campaign": {"id": "K-1", "name": "冬のカタログ"},
     "register": {"id": "R1", "file_date": "2026-01-01"},
+    "audience_phrase": {"id": "P1", "phrase": "健康靴下", "reason": "a brand of socks"},
     "purpose": {"id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True},
     "policy": {
-        key: value for key, value in policies.policy_record(policies.text(3)).items() if key not in ("v", "kind")
+        key: value for key, value in policies.policy_record(policies.text(7)).items() if key not in ("v", "kind")
     },
     "resolution": {"id": "consents-1-2", **PLACE, "reason": "entered again", "at": "2026-11-24"},
     "copy": {"id": "consents-1", "topic": "consents", "partition": 1, "count": 2, "sha256": "0" * 64},
     "staff": {"id": "mio", "roles": ["reviewer"]},
 }
-PERSONAL = ("policy", "purpose", "resolution", "staff")
+PERSONAL = ("audience_phrase", "policy", "purpose", "resolution", "staff")
 """Kinds for which the console's word is not enough."""
 
 
 def record(kind: str, by: str) -> tuple[str, bytes]:
     """Returns a record of this kind, of which the person is the author where it names one."""
-    said = {"v": 1, "kind": kind, **RECORDS[kind], **({"by": by} if kind in ("policy", "resolution") else {})}
+    author = {"policy": {"by": by}, "resolution": {"by": by}, "audience_phrase": {"by": [by, "hanako"]}}
+    said = {"v": 1, "kind": kind, **RECORDS[kind], **author.get(kind, {})}
     value = orjson.dumps(said)
     model = decode("reference", None, value)
     return f"{kind}/{model.id}", value
@@ -142,7 +144,7 @@ def test_every_kind_of_reference_record_is_among_those_tried() -> None:
 @pytest.mark.parametrize("role", MAY)
 def test_a_reference_record_that_a_role_signs_then_it_counts_for_managers_alone(log: Log, role: str, kind: str) -> None:
     line, code = record(kind, PERSON[role]), refusal(role, "activate", vouched=False)
-    signed = staff.signed(line, PERSON[role], *(["hanako"] if kind == "staff" else []), at=AT)
+    signed = staff.signed(line, PERSON[role], *(["hanako"] if kind in ("staff", "audience_phrase") else []), at=AT)
     before = len(log.counts)
     log.write([line])
     assert len(log.counts) == before, "nobody signed it yet"

@@ -73,14 +73,14 @@ def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pyt
 def test_policy_of_other_rules_then_reminders_name_what_it_lacks_and_what_is_carried(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    content = policies.text(3, ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'))
+    content = policies.text(7, ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'))
     answer = readiness(("reference", policies.policy_record(content)))
     later = [code for code, kind in CATALOGUE.items() if kind.since > 6]
-    assert answer["policy_later"] == {"jp-pmark@3": later}
-    assert answer["policy_carried"] == {"jp-pmark@3": ["REASON_TO_COME"]}
+    assert answer["policy_later"] == {"jp-pmark@7": later}
+    assert answer["policy_carried"] == {"jp-pmark@7": ["REASON_TO_COME"]}
     said = status_shown(answer, capsys)
-    assert text("cli.policy_later", policy="jp-pmark@3", rows=", ".join(later)) in said
-    assert text("cli.policy_carried", policy="jp-pmark@3", rows="REASON_TO_COME") in said
+    assert text("cli.policy_later", policy="jp-pmark@7", rows=", ".join(later)) in said
+    assert text("cli.policy_carried", policy="jp-pmark@7", rows="REASON_TO_COME") in said
     assert readiness()["policy_later"] == {}, "of a text that we ship, nobody needs to be reminded"
 
 

@@ -15,7 +15,7 @@ from gatekeeper.audit.checks.recorded_case import milliseconds
 from gatekeeper.audit.checks.replay import Replayed, ReplayFinding, other_rules, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
-from gatekeeper.audit.records.releases import RELEASES
+from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.engine.failures import invalid
@@ -96,8 +96,8 @@ class Recheck:
         self._whole = whole
         self._partitions = partitions
         self._releases = releases
-        self._then: tuple[tuple[tuple[int, ...], Any], Packs] | None = None
-        """The last positions of `reference` and longest lag, with the packs in force."""
+        self._then: tuple[tuple[tuple[int, ...], Any, int], Packs] | None = None
+        """The last positions of `reference`, longest lag and rules, with the packs in force."""
         self._cleared: dict[str, Source] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Released items and confirmation requests: the pseudonym, and the release ('' for a request)."""
@@ -151,9 +151,10 @@ class Recheck:
             lag = orjson.loads(value).get("max_lag_ms")
         except (ValueError, AttributeError):
             lag = None  # replay says that it is no record
-        then = tuple(at.get("reference", ())), lag
+        rules = rules_of(value) or RULES
+        then = tuple(at.get("reference", ())), lag, rules
         if self._then is None or self._then[0] != then:  # the same for nearly all neighbours
-            packs = self._archive.reference(at).activations.over(self._packs)
+            packs = self._archive.reference(at).activations.over(self._packs.known_to(rules))
             with suppress(ValueError, AttributeError):
                 packs = packs.with_max_lag(lag)
             self._then = then, packs

@@ -24,6 +24,7 @@ from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
 from gatekeeper.ground.atomic_store import sync
 from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.policy.pack_texts import amended
 from schemas.audit import AuditRecord
 from schemas.codec import canonical
 from schemas.manifests import Manifest
@@ -186,8 +187,7 @@ class _Writer:
                 self._found.absent.append(digest)
                 continue
             sync(self._put(f"{folder}/{digest}.{ending}", value))  # a finished day depends on it
-            if ending == "json":
-                pending |= _versions(value)
+            pending |= _versions(value) if ending == "json" else _amended(value)
 
     def _tiles(self, log: Sealed) -> None:
         """Copies the log as of that checkpoint, even if it has grown since."""
@@ -251,4 +251,12 @@ def _versions(value: bytes) -> set[str]:
         versions = orjson.loads(value)
         digests = versions.values() if isinstance(versions, dict) else (version[1] for version in versions)
         return set(_digests(digests)) if "v" not in versions else set()
+    return set()
+
+
+def _amended(value: bytes) -> set[str]:
+    """The hash of the policy that a text amends, empty for a whole one; any value may stand in a trail."""
+    with suppress(ValueError):
+        before = amended(value)
+        return {sha256(before).hexdigest()} if before is not None else set()
     return set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from gatekeeper.deciding.case import Case
@@ -18,20 +18,25 @@ _BETWEEN = re.compile(r"[._\-・]")
 def selected(case: Case, consents: Consents) -> Iterator[Found]:
     """SENSITIVE_AUDIENCE: a sensitive attribute without consent. IMPROPER_USE_TARGETING: a warning flag."""
     send = case.send
-    unasked = [attribute for attribute in send.audience if sensitive(attribute, case.policy)]
-    unasked = [attribute for attribute in unasked if not _agreed(case, attribute, consents)]
+    phrases = case.reference.phrases(case.at)
+    asking = {attribute for attribute in send.audience if sensitive(attribute, case.policy, phrases)}
+    unasked = {attribute for attribute in asking if not _agreed(case, attribute, consents)}
     if unasked:
-        yield Found("SENSITIVE_AUDIENCE", (), {"attribute": ", ".join(sorted(set(unasked)))})
+        written = {"case": "written"} if case.policy.written_methods is not None else {}
+        yield Found("SENSITIVE_AUDIENCE", (), {**written, "attribute": ", ".join(sorted(unasked))})
     if send.flags:
         yield Found("IMPROPER_USE_TARGETING", (), {"flag": ", ".join(sorted(set(send.flags)))})
 
 
-def sensitive(attribute: str, policy: Policy) -> bool:
+def sensitive(attribute: str, policy: Policy, phrases: frozenset[str] = frozenset()) -> bool:
     """Tells whether the code of an audience needs a consent of its own. One or several of its parts are a listed word.
 
-    A Japanese word counts anywhere in the code, as Japanese is written without spaces (domain rule 7.5.28).
+    A Japanese word counts anywhere in the code, as Japanese is written without spaces (domain rule 7.5.28). A phrase
+    that only looks sensitive takes its own letters out (rule 8.3.53).
+    `phrases`: those that the company registered, beside the policy's. One that is no longer than a listed word in it
+    takes nothing out.
     """
-    return _sensitive(attribute, policy.sensitive, policy.sensitive_alone)
+    return _sensitive(attribute, policy.sensitive, policy.sensitive_alone, policy.audience_exceptions | phrases)
 
 
 def words(attribute: str) -> tuple[str, ...]:
@@ -40,9 +45,31 @@ def words(attribute: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _sensitive(attribute: str, listed: frozenset[str], alone: frozenset[str]) -> bool:
-    whole, parts = "".join(words(attribute)), _barred(attribute)
+def _sensitive(attribute: str, listed: frozenset[str], alone: frozenset[str], phrases: frozenset[str]) -> bool:
+    parts = _barred(attribute)
+    for phrase in sorted(map(words, phrases), key=lambda split: (-len("".join(split)), split)):
+        if _is_longer("".join(phrase), listed | alone):
+            parts = _without(parts, phrase)
+    whole = parts.replace("|", "")
     return whole in alone or any(_barred(word) in parts if word.isascii() else nfkc(word) in whole for word in listed)
+
+
+def _is_longer(phrase: str, listed: Iterable[str]) -> bool:
+    """True if a phrase says more than each listed word in it."""
+    return not any(len(phrase) <= len(word) for word in map(nfkc, listed) if word in phrase)
+
+
+def _without(parts: str, phrase: tuple[str, ...]) -> str:
+    """A code in bars without a phrase: whole parts, or letters within a part if the phrase is one in Japanese.
+
+    A full stop stands where it was, so that what is beside it makes no new word.
+    """
+    sought = f"|{'|'.join(phrase)}|"
+    if len(phrase) == 1 and not phrase[0].isascii():
+        return parts.replace(phrase[0], ".")
+    while sought in parts:
+        parts = parts.replace(sought, "|.|")
+    return parts
 
 
 def _barred(code: str) -> str:
@@ -51,12 +78,16 @@ def _barred(code: str) -> str:
 
 
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
-    """True if a proven consent names the attribute, and no refusal of the send, lifted or not, came after it."""
-    sender = case.send.controller_id
+    """True if a proven consent names the attribute, and no refusal of the send, lifted or not, came after it.
+
+    The policy may ask that it is in writing (rule 8.2.46).
+    """
+    sender, written = case.send.controller_id, case.policy.written_methods
     after = consents.standing((sender,)).after
     return any(
         event.purpose == attribute
         and event.controller_id == sender
+        and (written is None or not written.isdisjoint(consents.proof.methods(event, after)))
         and consents.proof.when(event).first > after
         and not consents.proof.faults(event, after)
         and not any(consents.proof.taken_back(event, no) for no in consents.proof.nos)
