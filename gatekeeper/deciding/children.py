@@ -1,12 +1,14 @@
-"""Consents that a child gave, and the refusals that such a consent never lifts (domain rule 7.1.3)."""
+"""Consents that a child gave, and the refusals that such a consent never lifts (domain rules 7.1.3, 8.2.43)."""
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterator
+from datetime import date
 
 from gatekeeper.deciding.case import Case, Known
 from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
-from gatekeeper.ground.times import Span, day, months_after
+from gatekeeper.ground.times import Span, day, span, today
 from schemas.events import GIVEN_STATES, Source
 
 _UNKNOWN = (None, "import")
@@ -16,17 +18,28 @@ _UNKNOWN = (None, "import")
 def minor(case: Case, yes: HeldConsent, spoken: Span) -> bool:
     """True if a proven consent counts as given by a minor; a guardian's never does.
 
-    `spoken`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
-    years. They begin when a guardian spoke or a source said `may_be_minor`.
+    `spoken`: the time from which the consent speaks; it is measured by the policy's age of that day. Without a birth
+    date the person counts as a minor for so many years. They begin when a guardian spoke or a source said
+    `may_be_minor`.
     """
     if yes.expressed_by == GUARDIAN:
         return False
+    age = case.policy.minor_age_on(day(spoken.first, case.policy.timezone))
     if case.facts.ages.now is not None:
-        return case.facts.ages.on(day(spoken.first, case.policy.timezone)) < case.policy.minor_age
+        return case.facts.ages.on(day(spoken.first, case.policy.timezone)) < age
     return any(
-        written is None or (case.span(written).first <= spoken.last and spoken.first < _grown(case, written))
+        written is None or (case.span(written).first <= spoken.last and spoken.first < _grown(case, written, age))
         for written in _words(case)
     )
+
+
+def as_child(case: Case, yes: HeldConsent, spoken: Span) -> bool:
+    """True if a person who is grown now gave a consent below the policy's age of that day, by a birth date on file.
+
+    Until then MINOR_NO_GUARDIAN says it. An undated one has no day to be measured by.
+    """
+    now = case.facts.ages.now
+    return now is not None and now >= case.policy.minor_age and bool(yes.event_time) and minor(case, yes, spoken)
 
 
 def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
@@ -43,7 +56,9 @@ def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
 
 def warns(case: Case, source: Source) -> bool:
     """True if a source says that the person may be a minor, and less than `minor_age` years have passed since."""
-    return bool(source.may_be_minor) and (source.acquired_at is None or case.at < _grown(case, source.acquired_at))
+    return bool(source.may_be_minor) and (
+        source.acquired_at is None or case.at < _grown(case, source.acquired_at, case.policy.minor_age)
+    )
 
 
 def _words(case: Case) -> Iterator[str | None]:
@@ -59,6 +74,13 @@ def _words(case: Case) -> Iterator[str | None]:
             yield source.acquired_at
 
 
-def _grown(case: Case, written: str) -> int:
-    """The instant from which a word about a child says nothing any more: `minor_age` years later."""
-    return months_after(case.span(written).last, 12 * case.policy.minor_age, case.policy.timezone)
+def _grown(case: Case, written: str, years: int) -> int:
+    """The instant from which a word about a child says nothing any more: the anniversary, so many years later.
+
+    That of 29 February is 1 March (rule 6.7).
+    """
+    zone = case.policy.timezone
+    said = today(case.span(written).last, zone)
+    leap = (said.month, said.day) == (2, 29) and not isleap(said.year + years)
+    anniversary = date(said.year + years, 3, 1) if leap else said.replace(year=said.year + years)
+    return span(anniversary.isoformat(), zone).first

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import minor
-from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
-from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
+from gatekeeper.deciding.consent_proof import AS_CHILD, EVIDENCE, EXPIRED, Proof, speaks, unauthorised
+from gatekeeper.deciding.facts import GUARDIAN, HeldConsent, HeldSuppression
 from gatekeeper.deciding.redacted import changed
 from gatekeeper.deciding.refusals import Lifter, Lifting, No, bound, covers_send, lifting, no_of, reads_wide, stop_of
 from gatekeeper.deciding.scope import ANOTHER_ID, READ_WIDE, is_known
 from gatekeeper.deciding.stops import is_open
-from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
+from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, day
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
 from schemas.events import Source
@@ -29,6 +29,7 @@ UNCOUNTED = {
     "CONSENT_NOT_YET_VALID": "early",
     "CONSENT_INVALIDATED": "void",
     EXPIRED: "over",
+    AS_CHILD: "child",
 }
 """The cause why a consent does not count, in one word, by its fault."""
 
@@ -140,6 +141,8 @@ class Consents:
         if not left:
             unended = self._unended(givens)
             stands = tuple(yes for yes in unended if proof.when(yes).first > after and not proof.faults(yes, after))
+            if not any(yes.expressed_by == GUARDIAN for yes in stands):
+                stands = tuple(yes for yes in stands if not proof.as_child(yes))
         lacks: tuple[Found, ...] = ()
         if due and left:
             if givens and proof.when(givens[0]).first > _end(left):
@@ -150,7 +153,7 @@ class Consents:
             lacks = self._near_miss(parties, after) or (_missing(case),)
         if proof.reads_wide(parties):
             notes |= {READ_WIDE}
-        guardian = any(event.expressed_by == "guardian" for event in stands)
+        guardian = any(event.expressed_by == GUARDIAN for event in stands)
         return ConsentState(left, stands, lacks, after, notes, guardian, back)
 
     def _nos(self, parties: tuple[str, ...]) -> list[No]:
@@ -249,10 +252,12 @@ class Consents:
             says["collector"] = case.party(event.controller_id)
         elif code == "CHANNEL_NOT_CONSENTED":
             says["channels"] = " ".join(sorted(event.channels))
+        elif code == AS_CHILD:
+            says["age"] = str(case.policy.minor_age_on(day(self.proof.when(event).first, case.policy.timezone)))
         elif code == EXPIRED and event.effective_to and self.proof.over(event):
             says |= {"case": "until", "date": case.day(event.effective_to)}
         elif code == EVIDENCE and event.event_time and unauthorised(event):
-            says["case"] = "agent"
+            says["case"] = str(event.expressed_by)
         elif code == EVIDENCE and event.event_time and (form := self.proof.early(event)):
             says |= {"case": "early", "form": form.name or form.id, "date": case.day(str(form.valid_from))}
         elif code == "CONSENT_NOT_YET_VALID":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from gatekeeper.deciding import scope
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.children import guarded, minor
-from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.deciding.children import as_child, guarded, minor
+from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
 from gatekeeper.deciding.refusals import covers, covers_send
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, Span, months_after
 from schemas.events import GIVEN_STATES, NO_STATES, Notice
 
-EVIDENCE, EXPIRED = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED"
+EVIDENCE, EXPIRED, AS_CHILD = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED", "CONSENT_AS_CHILD"
 SPEAKERS = ("subject", "guardian", "agent")
 """The speakers whose consent can lift a withdrawal, refusal or objection."""
 CLICKED, IMPORT = "doi_confirm", "import"
@@ -145,6 +145,21 @@ class Proof:
         scope = yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id
         return not later_yes and covers(self.case, no, *scope)
 
+    def as_child(self, event: HeldConsent) -> bool:
+        """True if the person, who is grown now, gave this consent as a child (rule 8.2.43)."""
+        return as_child(self.case, event, self.when(event))
+
+    def _with_guardian(self, event: HeldConsent, after: int) -> bool:
+        """True if a guardian's proven consent covers the send beside this one, given to the same company."""
+        return any(
+            yes.expressed_by == GUARDIAN
+            and yes.controller_id in (event.controller_id, self.case.send.controller_id)
+            and self._is_here(yes)
+            and self.when(yes).first > after
+            and not self.faults(yes, after)
+            for yes in self.yeses
+        )
+
     def _too_late(self, event: HeldConsent) -> bool:
         """True for a consent to the predecessor of a succession after its closing, which is not read (rule 7.5.24)."""
         deals = [source.succession for source in self.case.facts.sources if source.succession]
@@ -163,6 +178,8 @@ class Proof:
             faults.append(EVIDENCE)
         if event.expressed_by in ("family", "staff"):
             faults.append("CONSENT_BY_OTHER")
+        if self.as_child(event) and not self._with_guardian(event, after):
+            faults.append(AS_CHILD)
         begun: list[HeldConsent] = []
         if by == CLICKED:
             begun = round_trip = self._begun(event, after)
@@ -248,8 +265,8 @@ def method(event: HeldConsent) -> str:
 
 
 def unauthorised(event: HeldConsent) -> bool:
-    """True if an agent gave a consent without evidence of it."""
-    return event.expressed_by == "agent" and not event.evidence_ref
+    """True if an agent or a guardian gave a consent without evidence of it (rules 7.1.10, 8.2.43)."""
+    return event.expressed_by in ("agent", GUARDIAN) and not event.evidence_ref
 
 
 def speaks(event: HeldConsent) -> bool:

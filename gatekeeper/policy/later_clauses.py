@@ -23,6 +23,7 @@ CLAUSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             ("jp-pmark", "jp-appi", "strictest"), "policy: nothing is cleared by an absence"
         ),
         "RETENTION_OVER": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
+        "CONSENT_AS_CHILD": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "PPC Q&A 1-62; Civil Code 5"),
         "NAME_NEAR_STOP": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
         "PRINT_UNACCOUNTED": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
     }

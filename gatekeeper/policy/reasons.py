@@ -120,6 +120,7 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
             ReasonKind("CONSENT_EXPIRED", "consent", "SOFT", ("C",)),
             ReasonKind("CONSENT_INVALIDATED", "consent", "HARD", ("N",)),
             ReasonKind("CONSENT_BY_OTHER", "consent", "SOFT", ("C",)),
+            ReasonKind("CONSENT_AS_CHILD", "consent", "SOFT", ("C",), since=7),
             ReasonKind(
                 "FACTS_UNAVAILABLE", "system", "HARD", ("W",), own_rule="policy: nothing is cleared by an absence"
             ),

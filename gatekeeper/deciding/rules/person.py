@@ -65,18 +65,27 @@ def unaccounted(case: Case) -> tuple[Found, ...]:
 
 
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
-    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source warns of it, and the birth date is unknown."""
+    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source warns of it, and no source of ours answers.
+
+    Only an active source of ours answers by its birth date (rule 8.2.43).
+    """
     if standing.guardian:
         return ()
     ages, minor_age = case.facts.ages, case.policy.minor_age
-    if ages.now is not None:
-        if ages.now >= minor_age:
-            return ()
+    if ages.now is not None and ages.now < minor_age:
         return (Found("MINOR_NO_GUARDIAN", ages.sources, {"age": str(minor_age)}),)
-    if young := [source for source in case.facts.sources if warns(case, source)]:
-        says = {"case": "under", "age": str(minor_age), "method": young[0].method}
+    if (young := [source for source in case.facts.sources if warns(case, source)]) and not _told_by_us(case):
+        says = {"case": "under" if ages.now is None else "others", "age": str(minor_age), "method": young[0].method}
         return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), says),)
     return ()
+
+
+def _told_by_us(case: Case) -> bool:
+    """True if an active source of ours tells the birth date."""
+    return any(
+        source.source_id in case.facts.ages.sources and lane(source) == "own" and active(case, source)
+        for source in case.facts.sources
+    )
 
 
 def _sure(case: Case, hit: Hit) -> bool:
