@@ -123,7 +123,14 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
     plain |= {"effective_from": _since(chosen), "later": list(chosen.later), "unknown": list(chosen.unknown)}
     named = chosen.citing(clause) if clause else chosen.clauses
     plain["clauses"] = {
-        name: [{**row._asdict(), "channels": sorted(row.channels)} for row in rows]
+        name: [
+            {
+                **row._asdict(),
+                "channels": sorted(row.channels),
+                "verified": row.verified.model_dump() if row.verified else False,
+            }
+            for row in rows
+        ]
         for name, rows in groupby(named, key=lambda row: row.name)
     }
     if clause:
@@ -134,6 +141,7 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
     lines = [(key, _told(value)) for key, value in plain.items() if key != "clauses"]
     cites = [(f"clauses.{row.name}", _cited(row)) for row in named]
     show_table([f"cli.column_{name}" for name in ("key", "set_to")], [*lines, *cites])
+    _note_unverified(chosen)
     _note_other_rules(chosen)
 
 
@@ -185,6 +193,15 @@ def _note_other_rules(policy: Policy) -> None:
             note(f"cli.policy_{key}", policy=policy.name, rows=", ".join(rows))
 
 
+def _note_unverified(policy: Policy) -> None:
+    """Notes once which rows nobody has compared with the text of the law."""
+    names, every = policy.unverified, {clause.name for clause in policy.clauses}
+    if every and len(names) == len(every):
+        note("cli.policy_unverified_all", policy=policy.name, count=len(names))
+    elif names:
+        note("cli.policy_unverified", policy=policy.name, rows=", ".join(names))
+
+
 def _now() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
@@ -195,7 +212,7 @@ def _since(policy: Policy) -> str:
 
 def _cited(clause: Clause) -> str:
     channels = f" ({', '.join(text(f'word.channel.{name}') for name in sorted(clause.channels))})"
-    return law(clause.told, language()) + (channels if clause.channels else "")
+    return law(clause.cite, language()) + (channels if clause.channels else "")
 
 
 def _plain(value: Any) -> Any:

@@ -27,7 +27,7 @@ LAWS = (
     *("proviso", "policy:"),
     *("double opt-in", "a frozen list", "strictest", "purposes and controllers", "nothing is cleared by an absence"),
     *("a country needs a policy in force", "a failed decision withholds", "a newer hard fact ends a release"),
-    *("one piece a person, campaign and channel", "validity", "Privacy Mark rules", "(unverified)"),
+    *("one piece a person, campaign and channel", "validity", "Privacy Mark rules"),
     *("sender, contact and how to stop", "a consent is proven", "only a registered template asks"),
     *("the privacy manager suspends sending",),
 )

@@ -10,34 +10,38 @@ from pydantic import Field, StringConstraints
 
 from gatekeeper.policy.later_clauses import CLAUSES
 from gatekeeper.policy.reasons import CATALOGUE
-from schemas.values import Channel, Model
+from schemas.values import Channel, Day, Line, Model
 
-UNVERIFIED = " (unverified)"
-"""Stands behind each citation that nobody has compared with the text of the law."""
 CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 """The form of a reason's code. A row under another name is a condition of a clause, such as `J.8.7 a`."""
 
 
+class Verification(Model):
+    """A comparison of a citation with the text of the law: `edition` of that text, `on` which day, `by` whom."""
+
+    edition: Line
+    on: Day
+    by: Line
+
+
 class Clause(NamedTuple):
-    """One citation. `name`: the code of its reason, or its own name. `channels`: only for these; empty = for all."""
+    """One citation. `name`: the code of its reason, or its own name. `channels`: only for these; empty = for all.
+
+    `verified`: None if nobody has compared it with the text of the law (domain rule 8.4.56).
+    """
 
     name: str
     cite: str
     channels: frozenset[str] = frozenset()
-    verified: bool = False
-
-    @property
-    def told(self) -> str:
-        """The citation, marked if it is not verified."""
-        return self.cite if self.verified else self.cite + UNVERIFIED
+    verified: Verification | None = None
 
 
 class ClauseRow(Model):
-    """A citation in the file of a pack. Only somebody who holds the text of the law writes `verified = true`."""
+    """A citation in the file of a pack. A bare `verified = true` names nobody, and is read as false."""
 
     cite: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
     channels: frozenset[Channel] = frozenset()
-    verified: bool = False
+    verified: bool | Verification = False
 
 
 Rows = Annotated[tuple[ClauseRow, ...], Field(min_length=1, max_length=16)]
@@ -53,7 +57,9 @@ def listed(table: Any) -> Any:
 def clauses(table: Mapping[str, Iterable[ClauseRow]]) -> tuple[Clause, ...]:
     """The citations of a pack's table `[clauses]`, in its order."""
     return tuple(
-        Clause(name, row.cite, frozenset(row.channels), row.verified) for name, rows in table.items() for row in rows
+        Clause(name, row.cite, frozenset(row.channels), None if isinstance(row.verified, bool) else row.verified)
+        for name, rows in table.items()
+        for row in rows
     )
 
 
@@ -81,5 +87,5 @@ def lent(codes: Iterable[str], pack: str) -> tuple[Clause, ...]:
 
 def cited(rows: Iterable[Clause], channel: str | None) -> str:
     """The citations of one reason for a send by `channel`, joined; "" for none. None = of no channel."""
-    citations = [row.told for row in rows if not row.channels or channel in row.channels]
+    citations = [row.cite for row in rows if not row.channels or channel in row.channels]
     return "; ".join(dict.fromkeys(citations))

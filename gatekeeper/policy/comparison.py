@@ -51,7 +51,9 @@ def _citations(policy: Policy) -> dict[str, str]:
     citations: dict[str, list[str]] = {}
     for clause in policy.clauses:
         channels = f" [{', '.join(sorted(clause.channels))}]" if clause.channels else ""
-        citations.setdefault(clause.name, []).append(clause.told + channels)
+        known = clause.verified
+        verified = f" ({known.edition}, {known.on}, {known.by})" if known else ""
+        citations.setdefault(clause.name, []).append(clause.cite + channels + verified)
     return {name: "; ".join(texts) for name, texts in citations.items()}
 
 

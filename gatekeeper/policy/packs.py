@@ -201,7 +201,7 @@ def load(name: str) -> Packs:
 
 
 def _binding(name: str, rules: int | None = None) -> tuple[Policy, ...]:
-    """The versions of a shipped pack that ever take force; a later one that does so no later takes the place of one.
+    """The versions of a shipped pack that ever take force: no higher one does so before or on the same day.
 
     `rules`: without those that came with later rules.
     """

@@ -152,6 +152,11 @@ class Policy:
         return rows
 
     @property
+    def unverified(self) -> tuple[str, ...]:
+        """The rows that nobody has compared with the text of the law."""
+        return tuple(dict.fromkeys(clause.name for clause in self.clauses if clause.verified is None))
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """The rows of the text about reasons that this release does not have, as a newer one may."""
         codes = {clause.name for clause in self.clauses if CODE.fullmatch(clause.name)} | self.off

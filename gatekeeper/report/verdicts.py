@@ -104,7 +104,10 @@ class Sends:
                 for code in ranked
             ],
             "policies": [
-                {"id": id_, "version": version, "sha256": digest, "sends": n}
+                {
+                    **{"id": id_, "version": version, "sha256": digest, "sends": n},
+                    "unverified": list(self._citations.unverified(f"{id_}@{version}", digest)),
+                }
                 for (id_, version, digest), n in sorted(self._policies.items())
             ],
             "clauses": [

@@ -39,7 +39,13 @@ def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
             assert json.loads(run("show", *named, "--json")[1])["minor_age"] == age
     in_force = packs.load("jp-pmark").at(int(datetime.now(UTC).timestamp() * 1000))
     assert json.loads(run("show", "jp-pmark", "--json")[1])["version"] == in_force.version
-    assert "minor_age" in run("show", "jp-pmark")[1]
+    shown = CliRunner().invoke(command, ["show", "jp-pmark"])
+    assert "minor_age" in shown.stdout
+    (unverified,) = [
+        line for line in shown.stderr.splitlines() if "照らし合わせ" in line or "Nobody has compared" in line
+    ]
+    assert "jp-pmark@3" in unverified
+    assert "unverified" not in shown.stdout
     with pytest.raises(UsageError, match="jp-pmark@1"):
         run("show", "jp-pmark@9")
     with pytest.raises(UsageError, match="jp-pmark@1"):

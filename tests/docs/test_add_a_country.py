@@ -86,8 +86,8 @@ def test_page_followed_then_the_pack_passes_the_checks_of_activate(country: Path
 def test_sends_to_the_country_then_its_own_reasons_with_its_own_law(house: Path, country: Path) -> None:
     found = decided(house, country, "xa", "XA", method="direct.sweepstake")
     assert found == {
-        "XA_LOTTERY_DATA": "Example Mail Act 7 (unverified)",
-        "XA_BALANCE_MISSING": "Example Mail Act 9 (unverified)",
+        "XA_LOTTERY_DATA": "Example Mail Act 7",
+        "XA_BALANCE_MISSING": "Example Mail Act 9",
     }
     assert decided(house, country, "xa", "XA", li_ref="LI-7") == {}
     assert "POLICY_UNKNOWN" in decided(house, country, "xa", "JP")

@@ -291,7 +291,7 @@ def test_reason_that_changed_then_a_record_is_told_by_the_clause_of_its_time() -
     assert clause(5) == "APPI 35(5)(6); J.10 (A.3.4.4)"
     assert clause(RULES) == "Act 1"
     assert clause(RULES, "fax") == "Act 1; Specified Commercial Transactions Act 12-5"
-    assert clause(RULES, "phone") == "Act 1; Specified Commercial Transactions Act 17 (unverified)"
+    assert clause(RULES, "phone") == "Act 1; Specified Commercial Transactions Act 17"
     assert clause(RULES, None, version=1, sha256="0" * 64) == "APPI 35(5)(6); J.10", "the text is nowhere any more"
     assert clause(RULES, sha256="0" * 64) is None
 

@@ -38,6 +38,11 @@ class Citations:
             return None
         return policy.cites(code, record["channel"])
 
+    def unverified(self, name: str, sha256: str) -> tuple[str, ...]:
+        """The rows of a policy that nobody has compared with the text of the law; () for an unknown one."""
+        policy = self._policy(sha256) or self._named.get(name)
+        return policy.unverified if policy else ()
+
     def _policy(self, sha256: str) -> Policy | None:
         if sha256 not in self._policies:
             text = self._texts(sha256)
