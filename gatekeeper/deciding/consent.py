@@ -13,6 +13,7 @@ from gatekeeper.deciding.facts import GUARDIAN, HeldConsent, HeldSuppression
 from gatekeeper.deciding.redacted import changed
 from gatekeeper.deciding.refusals import Lifter, Lifting, No, bound, covers_send, lifting, no_of, reads_wide, stop_of
 from gatekeeper.deciding.scope import ANOTHER_ID, READ_WIDE, is_known
+from gatekeeper.deciding.statutory_exception import excepted
 from gatekeeper.deciding.stops import is_open
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, day
 from gatekeeper.policy.methods import METHODS
@@ -59,6 +60,8 @@ class Consents:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.proof = Proof(case)
+        self.excepted = excepted(case, self.proof.nos)
+        """True if the law asks no consent for this send (rule 8.3.55)."""
         self._standing: dict[tuple[str, ...], ConsentState] = {}
         self._given_to: dict[tuple[str, ...], list[HeldConsent]] = {}
         self._lifting: dict[tuple[tuple[str, ...], int], list[Lifter]] = {}
@@ -130,7 +133,7 @@ class Consents:
 
     def _stands(self, parties: tuple[str, ...]) -> ConsentState:
         case, proof = self.case, self.proof
-        due = case.policy.needs_consent(case.send.channel)
+        due = case.policy.needs_consent(case.send.channel) and not self.excepted
         if not proof.yeses and not proof.nos:
             return ConsentState((), (), (_missing(case),) if due else (), BEFORE_ALL, frozenset(), False)
         nos = self._nos(parties)

@@ -18,6 +18,7 @@ from gatekeeper.deciding.rules import audience, channel, confirmation, objection
 from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.deciding.scope import ANOTHER_ID
+from gatekeeper.deciding.statutory_exception import STATUTORY_EXCEPTION
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
 from schemas.decision import Verdict
@@ -123,8 +124,10 @@ def _marketing(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         left_out = tuple(sorted({reason.code for reason in reasons if reason.code in ABSENCE}))
         reasons = [reason for reason in reasons if reason.code not in ABSENCE]
     notes = plan.notes | lifted | basis.notes
+    if consents.excepted and basis.consent is None:
+        notes |= {STATUTORY_EXCEPTION}
     decision = _decided(case, reasons, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
-    consented = basis.consent is not None or not case.policy.needs_consent(case.send.channel)
+    consented = basis.consent is not None or consents.excepted or not case.policy.needs_consent(case.send.channel)
     assert decision.verdict != "clear" or consented, "cleared without an effective consent"
     return decision
 

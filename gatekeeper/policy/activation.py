@@ -166,7 +166,7 @@ def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
     """The versions by the date on which they take force; of one date the latest record wins.
 
     A version is dropped if a later record puts it in force again from that day or an earlier one. So is a shipped one
-    that came with later rules, if the company put a text of its own in force before: nobody knew of it then.
+    of later rules, if a text of the company held before. Who put that in force did not know of it.
     """
     return tuple(
         policy

@@ -81,6 +81,8 @@ def _widens(key: str, old: Policy, new: Policy) -> bool:
     if key == "minor_age_from":
         days = [day for day, _ in (*before, *after)]
         return any(new.minor_age_on(day) < old.minor_age_on(day) for day in ("0001-01-01", *days))
+    if key == "statutory_exception":
+        return before is None
     if key == "delivery":
         return bool(after == "token")
     return key == "confirm_days" and any(days > dict(before).get(channel, days) for channel, days in after)

@@ -14,6 +14,8 @@ from gatekeeper.policy.comparison import wider
 from gatekeeper.policy.policy import Policy, read
 from schemas.values import Channel
 
+EXCEPTING = "jp-appi"
+"""The one pack of which a version may take the exceptions of the law from the opt-in (rule 8.3.55)."""
 STRICTEST = "strictest"
 """The pack that decides sends to people whose country is unknown."""
 
@@ -181,6 +183,7 @@ def widening(before: Iterable[Policy], after: Iterable[Policy], since: int) -> l
 def unlawful(policy: Policy) -> str | None:
     """The line of a version that takes away what no version of its pack may take away; None without one.
 
+    No pack but `jp-appi` excepts anybody from the opt-in.
     The channels with a duty of consent are law. They are those of the first shipped version of the pack (domain rule
     7.6.30).
     """
@@ -188,7 +191,7 @@ def unlawful(policy: Policy) -> str | None:
     bound = (channel for channel in get_args(Channel) if first and first.needs_consent(channel))
     if not all(policy.needs_consent(channel) for channel in bound):
         return "parameters.consent_channels"
-    return None
+    return "parameters.statutory_exception" if policy.statutory_exception and policy.id != EXCEPTING else None
 
 
 @cache
@@ -201,7 +204,7 @@ def load(name: str) -> Packs:
 
 
 def _binding(name: str, rules: int | None = None) -> tuple[Policy, ...]:
-    """The versions of a shipped pack that ever take force: no higher one does so before or on the same day.
+    """The versions of a shipped pack that ever take force, as no higher one does so by that day.
 
     `rules`: without those that came with later rules.
     """

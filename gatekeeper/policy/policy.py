@@ -74,7 +74,8 @@ class Policy:
     `provisional`: nobody knows yet whether text and day of the law stay as they are. `clauses`: empty only in texts of
     before release 0.3.0. `later`: the reasons that came after the text, so that this release cites the law for them.
     `aliases`: other numbers of clauses, for searching alone.
-    `delivery`: whether a send must print its address.
+    `delivery`: whether a send must print its address. `statutory_exception`: the evidence for which the exceptions of
+    the law from the opt-in to e-mail and SMS are in force; None = they are not (rule 8.3.55).
     """
 
     id: str
@@ -113,6 +114,7 @@ class Policy:
     later: tuple[str, ...]
     aliases: tuple[tuple[str, str], ...]
     delivery: DeliveryRule
+    statutory_exception: str | None
     rules_version: int
     sha256: str
 
@@ -289,6 +291,7 @@ class _Parameters(Model):
     consent_max_age_months: Months | None = None
     source_max_age_months: Months | None = None
     delivery: DeliveryRule = "printed"
+    statutory_exception: Id | None = None
 
 
 class _File(Model):

@@ -83,8 +83,8 @@ class Controller(Model):
 
     `id`: its code. `name`: as printed. `group`: the group to which it belongs. `notice_items`: for letters that ask.
     `suspended_since`, `suspended_until`: no mail of the classes in `suspends` goes out in between; absent = none but
-    mail about safety and rights. `by`: two managers, needed where the entity leaves a group. `recorded_at`: when it was
-    entered.
+    mail about safety and rights. `by`: two managers, needed where the entity leaves a group. `mail_order`: it sells by
+    mail order; absent = it does. `recorded_at`: when it was entered.
     """
 
     v: Version
@@ -96,6 +96,7 @@ class Controller(Model):
     suspended_since: Time | None = None
     suspended_until: Time | None = None
     suspends: Annotated[Many[Stoppable], Field(min_length=1, max_length=3)] | None = None
+    mail_order: bool | None = None
     by: TwoManagers | None = None
     recorded_at: Time | None = None
 

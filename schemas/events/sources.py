@@ -120,6 +120,7 @@ class Source(Model):
     joint use. `succession`: after a merger or transfer. `entrustment`: of data that others entrusted. `evidence_ref`:
     where the proof is kept. `birth_date`: of the person. `may_be_minor`: the person may be a child. `relationship`:
     with the person. `retention_until`: until when the data may be used.
+    `business`: the address was published for business, without a refusal of advertisements.
     """
 
     v: Version
@@ -146,3 +147,4 @@ class Source(Model):
     may_be_minor: bool | None = None
     relationship: Literal["customer", "prospect"] | None = None
     retention_until: Time | None = None
+    business: bool | None = None

@@ -205,6 +205,14 @@ def test_a_no_by_channel_then_the_law_of_that_channel_is_cited_beside(code: str)
         assert visit == "; Specified Commercial Transactions Act 3-2"
 
 
+@pytest.mark.parametrize("name", ["jp-pmark", "jp-appi", "strictest"])
+def test_question_by_another_channel_then_no_mail_law_is_cited(name: str) -> None:
+    third = next(one for one in shipped()[name] if one.version == 3)
+    for channel in CHANNELS:
+        by_mail = "Specified E-mail Act 3(1)" in third.cites("CONFIRMATION_CHANNEL_UNLAWFUL", channel)
+        assert by_mail == (channel in ("email", "sms"))
+
+
 def test_text_of_an_earlier_release_then_read_without_clauses() -> None:
     former = read(SHIPPED.partition(b"# The clause behind")[0], file="former.toml")
     assert (former.clauses, former.cites("FACTS_STALE"), former.cites("CONSENT_MISSING")) == (

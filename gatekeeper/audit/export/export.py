@@ -255,7 +255,7 @@ def _versions(value: bytes) -> set[str]:
 
 
 def _amended(value: bytes) -> set[str]:
-    """The hash of the policy that a text amends, empty for a whole one; any value may stand in a trail."""
+    """The hash of the policy that a text amends, empty for a whole one or another value."""
     with suppress(ValueError):
         before = amended(value)
         return {sha256(before).hexdigest()} if before is not None else set()

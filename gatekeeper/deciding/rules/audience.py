@@ -60,7 +60,7 @@ def _is_longer(phrase: str, listed: Iterable[str]) -> bool:
 
 
 def _without(parts: str, phrase: tuple[str, ...]) -> str:
-    """A code in bars without a phrase: whole parts, or letters within a part if the phrase is one in Japanese.
+    """A code in bars without a phrase: whole parts, or letters of a part for a Japanese one.
 
     A full stop stands where it was, so that what is beside it makes no new word.
     """

@@ -13,13 +13,13 @@ OPT_IN = ("email", "sms")
 
 
 def opted_in(case: Case, consents: Consents, effective: HeldConsent | None) -> tuple[Found, ...]:
-    """EMAIL_OPT_IN_MISSING: nobody agreed to e-mail or SMS of this sender (rules 6.4.3, 8.2.42).
+    """EMAIL_OPT_IN_MISSING: nobody agreed to e-mail or SMS of this sender (rules 6.4.3, 8.2.42, 8.3.55).
 
     A faulty yes counts, as its own reason tells of it; one that names something unknown does not. `effective`: the
     consent on which the send rests. If it is another party's, a yes to the sender must stand beside it.
     """
     send = case.send
-    if send.channel not in OPT_IN:
+    if send.channel not in OPT_IN or consents.excepted:
         return ()
     said = any(
         send.channel in event.channels and is_known(case, event) and _to_sender(case, event)

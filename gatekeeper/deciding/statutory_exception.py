@@ -1,0 +1,57 @@
+"""The exceptions of the law from the opt-in to e-mail and SMS (特定電子メール法 3(1)(ii)-(iv); domain rule 8.3.55).
+
+No shipped pack has them in force, as nobody has verified them. A version of two managers switches them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gatekeeper.deciding.arrival import WILL_KINDS
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.children import warns
+from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.deciding.rules.source import lane, state
+from schemas.events import Source
+
+STATUTORY_EXCEPTION = "STATUTORY_EXCEPTION"
+"""The note of a send that goes out by such an exception, without a consent."""
+_CHANNELS = ("email", "sms")
+_SPOKEN = ("direct.support_call", "direct.observed")
+"""The methods of our own by which an address is not given in writing."""
+
+
+def excepted(case: Case, nos: Collection[HeldConsent]) -> bool:
+    """True if the law asks no consent of this person for an e-mail or SMS of the sender.
+
+    `nos`: the person's withdrawals and refusals. Any of them ends the exception, whatever its scope; so does any stop.
+    It is not for children, nor for a company that sells by mail order (特定商取引法 12-3).
+    """
+    send, controller = case.send, case.reference.controllers.get(case.send.controller_id)
+    return (
+        case.policy.statutory_exception is not None
+        and send.channel in _CHANNELS
+        and controller is not None
+        and controller.mail_order is False
+        and not nos
+        and not any(hit.stop.kind in WILL_KINDS for hit in case.stops)
+        and not _is_child(case)
+        and any(_stands_for_consent(case, source) for source in case.facts.sources)
+    )
+
+
+def _is_child(case: Case) -> bool:
+    """True if the person is a child by a birth date on file, or may be one."""
+    now = case.facts.ages.now
+    return (now is not None and now < case.policy.minor_age) or any(
+        warns(case, source) for source in case.facts.sources
+    )
+
+
+def _stands_for_consent(case: Case, source: Source) -> bool:
+    """True if a sound source names the mailbox or number: given to us in writing, a customer's, or a published one."""
+    if not case.names_contact_point(source) or state(case, source):
+        return False
+    if lane(source) == "own" and source.collected_by == case.send.controller_id:
+        return source.method not in _SPOKEN or source.relationship == "customer"
+    return source.method == "public.web" and bool(source.business)
