@@ -34,7 +34,7 @@ def minor(case: Case, yes: HeldConsent, spoken: Span) -> bool:
 
 
 def as_child(case: Case, yes: HeldConsent, spoken: Span) -> bool:
-    """True if a person who is grown now was a child on the day of a consent, by a birth date on file.
+    """True if a person who is grown now was a child on that day, by a birth date on file.
 
     Until then MINOR_NO_GUARDIAN says it. An undated one has no day to be measured by.
     """

@@ -49,7 +49,7 @@ def _is_child(case: Case) -> bool:
 
 
 def _stands_for_consent(case: Case, source: Source) -> bool:
-    """True if a sound source names the mailbox or number: given to us in writing, a customer's, or a published one."""
+    """True if a sound source names it: given to us in writing, a customer's, or published for business."""
     if not case.names_contact_point(source) or state(case, source):
         return False
     if lane(source) == "own" and source.collected_by == case.send.controller_id:

@@ -74,8 +74,8 @@ class Policy:
     `provisional`: nobody knows yet whether text and day of the law stay as they are. `clauses`: empty only in texts of
     before release 0.3.0. `later`: the reasons that came after the text, so that this release cites the law for them.
     `aliases`: other numbers of clauses, for searching alone.
-    `delivery`: whether a send must print its address. `statutory_exception`: the evidence for which the exceptions of
-    the law from the opt-in to e-mail and SMS are in force; None = they are not (rule 8.3.55).
+    `delivery`: whether a send must print its address. `statutory_exception`: the evidence for the law's exceptions
+    from the opt-in (rule 8.3.55); None = they are not in force.
     """
 
     id: str

@@ -17,7 +17,7 @@ from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from schemas.events import Send
 from schemas.plain_send import read_plain
-from tests.support import invented
+from tests.support import invented, policies
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[1] / "golden" / "cases.yaml").read_text("utf-8")
@@ -31,12 +31,21 @@ _ROWS = (
     ("events", invented.event, "record_id", "E"),
     ("acts", invented.act, "decision_id", "D"),
 )
+
+
+def _policy(*, kind: str, of: str, line: str) -> invented.Event:
+    """Returns a version of a pack that two managers put in force on 3 December, with one line more."""
+    content = policies.today(7, ("ask_cap = 1", f"ask_cap = 1\n{line}"), of=of)
+    return "reference", policies.policy_record(content, millis("2026-12-03T00:00:00+09:00"))
+
+
 _REFERENCE = {
     "audience_phrase": invented.audience_phrase,
     "batch": invented.batch,
     "controller": invented.controller,
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
+    "policy": _policy,
     "purpose": invented.purpose,
     "resolution": invented.resolution,
     "template": invented.template,
@@ -74,7 +83,8 @@ def of_events(
 ) -> Decision:
     """Returns what decide() says of a send, by these events and the circumstances of a case."""
     store = invented.store(*facts, reference=reference)
-    at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
+    at = millis(case["at"]) if "at" in case else invented.T
+    packs = store.activations.over(load(case.get("policy", "jp-pmark")))
     zone = packs.zone(send.contact_point.country, at)
     tokens = invented.gate(*case.get("keys", (1,)))
     view = store.view(send, printed(tokens, send), at=at, zone=zone)
