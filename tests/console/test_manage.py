@@ -180,18 +180,18 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_without_names(
 def test_a_policy_then_its_differences_are_shown_and_a_looser_one_takes_two_managers(site: Site) -> None:
     client, passkey = site.client("manager"), site.passkey("manager")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
-    page = looked(client, "activate", "strictest@2", since="now").text
-    assert re.search(r'<th scope="row">minor_age</th><td[^>]*>15</td><td[^>]*>16</td>', page)
-    assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"), passkey)
+    page = looked(client, "activate", "strictest@4", since="now").text
+    assert re.search(r'<th scope="row">provisional</th><td[^>]*>False</td><td[^>]*>True</td>', page)
+    assert "Acknowledged" in done(client, "activate", form(page, "strictest@4"), passkey)
     (fact,) = [one for one in records(site, "reference") if one.kind == "policy"]
-    assert (fact.id, fact.version, fact.by) == ("strictest", 2, "manager")
+    assert (fact.id, fact.version, fact.by) == ("strictest", 4, "manager")
     until(lambda: "in force from" in client.get("/manage").text, "the record")
-    page = looked(client, "activate", "jp-appi@2", since="now").text
-    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@2"), passkey)
+    page = looked(client, "activate", "jp-appi@4", since="now").text
+    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@4"), passkey)
     page = looked(client, "activate", "jp-appi@1", since="now").text
     assert "lets more through" in page
     assert "Enter the id of the second manager" in done(client, "activate", form(page, "jp-appi@1"))
     page = looked(client, "activate", "jp-appi@1", since="now").text
     assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", and_by="pm-8"), passkey)
     facts = [one for one in records(site, "reference") if one.kind == "policy"]
-    assert [(fact.id, fact.version) for fact in facts] == [("strictest", 2), ("jp-appi", 2), ("jp-appi", 1)]
+    assert [(fact.id, fact.version) for fact in facts] == [("strictest", 4), ("jp-appi", 4), ("jp-appi", 1)]
