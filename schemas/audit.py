@@ -58,11 +58,13 @@ class Origin(Model):
 class Stop(Model):
     """A suppression of the person, with the certainty of the match: 1000 per mille unless found by a weaker match.
 
-    `elsewhere`: the suppression names only another contact point that a source of the person gives.
+    `elsewhere`: the suppression names only another contact point that a source of the person gives. `named`: it names
+    another than the first of the names printed; its place among them.
     """
 
     event: dict[str, Any]
     elsewhere: bool = False
+    named: Count | None = None
     score: PerMille
 
 

@@ -99,12 +99,19 @@ class HeldRelease(Model):
 class Hit(msgspec.Struct, frozen=True):
     """A suppression that names the person, with the certainty of the match (per mille).
 
-    `elsewhere`: the suppression names only another contact point, which a source of the person names.
+    `elsewhere`: the suppression names only another contact point, which a source of the person names. `named`: the
+    place among those printed of the name that it means, if that is not the first (rule 8.2.44).
     """
 
     stop: HeldSuppression
     score: int
     elsewhere: bool = False
+    named: int | None = None
+
+    @property
+    def says(self) -> dict[str, str]:
+        """The values of a sentence about it: which of the names printed it means, if that is not the first."""
+        return {"name": str(self.named)} if self.named is not None else {}
 
 
 class Ages(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
@@ -147,9 +147,11 @@ def releases(lines: bytes) -> tuple[HeldRelease, ...]:
     return _all(HeldRelease, lines)
 
 
-def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
+def hits(
+    stops: Mapping[bytes, int], elsewhere: Collection[bytes] = (), named: Mapping[bytes, int] = MappingProxyType({})
+) -> tuple[Hit, ...]:
     """Reads suppressions from their redacted forms, sorted by these."""
-    return tuple(Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops))
+    return tuple(Hit(_suppression(line), stops[line], line in elsewhere, named.get(line)) for line in sorted(stops))
 
 
 @lru_cache(maxsize=4096)

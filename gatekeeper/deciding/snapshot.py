@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from gatekeeper.deciding import redacted
@@ -20,6 +21,7 @@ def snapshot(
     unreadable: Sequence[str],
     refs: bytes,
     elsewhere: Collection[bytes] = (),
+    named: Mapping[bytes, int] = MappingProxyType({}),
     event_lines: bytes = b"",
     ask_lines: bytes = b"",
     release_lines: bytes = b"",
@@ -35,7 +37,13 @@ def snapshot(
 ) -> bytes:
     """The canonical JSON of a Snapshot, joined from the redacted forms without encoding them again."""
     stopped = b",".join(
-        b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
+        b'{%b"event":%b,%b"score":%d}'
+        % (
+            b'"elsewhere":true,' if line in elsewhere else b"",
+            line,
+            b'"named":%d,' % named[line] if line in named else b"",
+            stops[line],
+        )
         for line in sorted(stops)
     )
     parts = []
@@ -79,6 +87,7 @@ def read_snapshot(recorded: bytes) -> Facts:
     parsed = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in parsed.suppressions}
     elsewhere = {canonical(stop.event) for stop in parsed.suppressions if stop.elsewhere}
+    named = {canonical(stop.event): stop.named for stop in parsed.suppressions if stop.named is not None}
     sources = redacted.sources(_lines(parsed.sources))
     return Facts(
         sources=sources.read,
@@ -88,7 +97,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         left=parsed.left,
         confirmed=frozenset(parsed.confirmed),
         consents=redacted.consents(_lines(parsed.consents)),
-        suppressions=redacted.hits(stops, elsewhere),
+        suppressions=redacted.hits(stops, elsewhere, named),
         contact_point_from=frozenset(parsed.contact_point_from),
         contact_point_near=parsed.contact_point_near,
         printed=parsed.printed,

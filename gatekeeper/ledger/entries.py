@@ -145,9 +145,10 @@ def clearance(
     at_point: Any = printed
     if isinstance(printed, Identified):
         # what was printed before there was `beside`, as 0.3.0 reads it
-        *at_point, places, further, beside, text = printed.remembered
+        *at_point, places, further, beside, text, named = printed.remembered
         fields |= {"beside": beside} if beside else {}
         fields |= {"further": further} if further else {}
+        fields |= {"named": named} if named else {}
         fields |= {"places": [(token.removeprefix("t"), score) for token, score in places]} if places else {}
         fields |= {"text": text} if text and released else {}  # a release of what is printed is for that text alone
     fields["src"] = [src[name] for name in _PLACE if name in src]
@@ -236,8 +237,9 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
         token, readings, others, accounted, same = printed
         less, more, texts = (tuple(map(tuple, rows)) for rows in (readings, others, content.get("beside", ())))
         places = tuple((f"t{bare}", score) for bare, score in content.get("places", ()))
-        further = tuple(map(tuple, content.get("further", ())))
-        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, content.get("text", ""))
+        further, named = (tuple(map(tuple, content.get(name, ()))) for name in ("further", "named"))
+        text = content.get("text", "")
+        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, text, named)
     fields = {name: content[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, content["src"], strict=False))
     return Clearance(

@@ -24,7 +24,7 @@ def reached(case: Case) -> Iterator[Found]:
     for hit in case.stops:
         if _sure(case, hit) and (since := _unreached(case, hit)):
             another = {"case": "another"} if hit.stop.of_another else {}
-            says = {**another, "date": day(since.first, case.policy.timezone)}
+            says = {**another, **hit.says, "date": day(since.first, case.policy.timezone)}
             yield Found(CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
 
 
@@ -44,7 +44,7 @@ def near(case: Case, consents: Consents) -> Iterator[Found]:
             if lifted.dated_back:
                 yield from dated_back(case, lifted.dated_back)
             else:
-                yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score)})
+                yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score), **hit.says})
 
 
 def near_elsewhere(case: Case, told: Iterable[Found]) -> list[Found]:
