@@ -16,6 +16,7 @@ from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
+from gatekeeper.identity.further_lines import further_lines
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
@@ -120,6 +121,9 @@ class Identified(NamedTuple):
     named: tuple[tuple[str, int], ...] = ()
     """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
 
+    lines: tuple[tuple[str, ...], ...] = ()
+    """Of each line of further text, its tokens under all keys, if a source may account for all of it (8.3.54)."""
+
     @property
     def remembered(self) -> Identified:
         """The same as a clearance keeps it: of further names with those alone that surely mean the person."""
@@ -140,7 +144,7 @@ class Identified(NamedTuple):
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
-        return self if given else self._replace(accounted=False)
+        return self if given else self._replace(accounted=False, lines=())
 
     @property
     def unaccounted(self) -> str | None:
@@ -180,11 +184,13 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     value, more = str(whole), besides(whole, pieces)
     names = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
     others, nth = _others(delivery, pieces, whole, names)
-    complete = accounted(pieces) and len(more) <= MOST and not (names and len(others) >= OTHERS)
+    fits = len(more) <= MOST and not (names and len(others) >= OTHERS)
+    complete = accounted(pieces) and fits
+    lines = further_lines(whole, pieces) if fits and not complete else ()
     less = dict(list(others.items())[:OTHERS])
     forms = _forms(whole, spelled.name, names, nth)
     identified = _identified(
-        keys, value, readings(whole), less, more, place=whole.nameless, names=forms, nth=nth, whole=complete
+        keys, value, readings(whole), less, more, lines, place=whole.nameless, names=forms, nth=nth, whole=complete
     )
     if complete and not more:
         return identified
@@ -217,6 +223,7 @@ def _identified(
     less: Mapping[str, int],
     others: Mapping[str, int],
     more: Sequence[str] = (),
+    lines: Sequence[str] = (),
     *,
     place: Postal | None = None,
     names: Mapping[str, int] | None = None,
@@ -229,10 +236,15 @@ def _identified(
         return tuple((token(keys[n], text, n), score) for text, score in scores.items() for n in (newest, *former))
 
     same = tuple(token(keys[n], value, n) for n in former)
-    beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
+    beside, given = (
+        tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in texts)
+        for texts in (more[:MOST], lines)
+    )
     places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
     newest_token, further, named = token(keys[newest], value, newest), tokens(names or {}), tokens(nth or {})
-    return Identified(newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named)
+    return Identified(
+        newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named, lines=given
+    )
 
 
 def _others(
@@ -299,7 +311,7 @@ class Spelling(NamedTuple):
         if tokens is None:
             return 600
         less = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, tokens.named)
-        return 600 + 150 * sum(map(len, (*less, *tokens.beside)))
+        return 600 + 150 * sum(map(len, (*less, *tokens.beside, *tokens.lines)))
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

@@ -69,7 +69,7 @@ class Meeting(NamedTuple):
         """The contact points of another id that the send meets; tokens of an entrusted source meet its entruster's."""
         found: dict[str, Met] = {}
         for one in given:
-            if one.score == BESIDE or not _is_for(one, sender):
+            if one.score <= BESIDE or not _is_for(one, sender):
                 continue
             posted = self.posted.score(one) if one.channel == POSTAL else 0
             score = max(self.printed.score(one), posted)
