@@ -122,7 +122,7 @@ class Identified(NamedTuple):
     """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
 
     lines: tuple[tuple[str, ...], ...] = ()
-    """Of each line of further text, its tokens under all keys, if a source may account for all of it (8.3.54)."""
+    """Of each line of further text its tokens under all keys, if a source may account for all lines (8.3.54)."""
 
     @property
     def remembered(self) -> Identified:

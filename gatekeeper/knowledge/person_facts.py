@@ -3,7 +3,7 @@
 A line is its kind and the redacted form of an event (gatekeeper.deciding.redacted). The kinds of a person are
 
 * `s`: a source, `t`: a token that a source names, `b`: a birth date that a source states
-* `f`: a token of further text that a source or an event accounts for, with its contact point and its fact
+* `f`: a token of further text, with the contact point and the fact that accounts for it
 * `c`: a consent event, `e`: another event
 * `x`: a suppression, `a`: an ask, `r`: a reviewer's release
 

@@ -123,7 +123,7 @@ def takes_away(event: object) -> bool:
 
 
 def needs_signature(event: object) -> bool:
-    """True for an event that counts only with those who stand for it: one that takes a no away, or accepts a print."""
+    """True for an event that counts only by a signature: one that takes a no away, or accepts a print."""
     return takes_away(event) or (isinstance(event, PersonEvent) and event.kind == PRINT_ACCEPTED)
 
 

@@ -123,8 +123,8 @@ class PersonEvent(Model):
     which a program may be, and `evidence_ref`.
     `identity_resolved`: the stops `of` are of somebody else, as they stood then. Those in `by` sign it: one of the
     staff for a weak match, two managers for a certain one.
-    `print_accepted`: one of the staff has looked at further text that is printed at the contact point, and it is the
-    person's. It names that text by `further`, and `by` signs it.
+    `print_accepted`: one of the staff found that further text at the contact point is the person's. It names that text
+    by `further`, and `by` signs it.
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
     was entered. `request_id`: the question, of `ask_undelivered`. `source_id`: the source, of `notice_given`.

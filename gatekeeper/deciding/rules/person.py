@@ -69,7 +69,7 @@ def unaccounted(case: Case) -> tuple[Found, ...]:
 
 
 def _accounts(case: Case, fact: Accounting) -> bool:
-    """True if a fact accounts for a line: an active source that covers the send, or an event for which staff stands."""
+    """True if a fact accounts for a line: an active source that covers the send, or an event of staff."""
     if fact.source:
         return any(
             source.source_id == fact.source
