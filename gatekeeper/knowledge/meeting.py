@@ -83,7 +83,7 @@ class Meeting(NamedTuple):
         return found
 
     def line(self, no: CrossingNo, points: Mapping[str, Met], id_: str) -> tuple[bytes, int, int | None] | None:
-        """A no under an id in its redacted form, with score and name; None if it does not meet the send."""
+        """A no in its redacted form, with score and name; None if it does not meet the send."""
         met = [point for name, point in points.items() if no.point in (None, name)]
         if not met:
             return None

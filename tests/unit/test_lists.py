@@ -211,7 +211,7 @@ def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else(
     assert not any(part.encode() in found.value + found.key for part in ("橋", "渋谷", "150", "みどり"))
 
 
-def test_a_department_behind_the_address_then_its_line_is_carried_and_the_token_is_the_addresss() -> None:
+def test_a_department_behind_the_address_then_its_line_is_carried() -> None:
     columns = 'source_id = "A"\n' + SOURCE + f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
     (found,) = read("番号,氏名,〒,住所,建物\nR1,髙橋 一郎,,東京都渋谷区神宮前1-2-3,営業部\n", columns, tokens=TWO)
     assert isinstance(found, Event)
