@@ -76,6 +76,8 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
     if (cause := values.pop("not_counted", None)) is not None:
         why = text(f"reason.yes_{cause}", language)
         beside.append(text("reason.yes_not_counted", language, yes=values.pop("yes"), why=why))
+    if (nth := values.pop("name", None)) is not None:
+        beside.append(text("reason.no_of_name" if nth != "0" else "reason.no_of_part", language, name=nth))
     if (speaker := values.pop("speaker", None)) is not None:
         beside.append(text(f"reason.no_of_{speaker}", language))
     if "channels" in values:

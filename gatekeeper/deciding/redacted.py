@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
@@ -37,8 +37,15 @@ BESIDE = 0
 """The score of a token of what may be printed beside an address. It stands for no address."""
 
 
+FURTHER = -1
+"""The score of a token of further text that may be printed with an address. It stands for no address, either."""
+
+
 class Token(NamedTuple):
-    """A token that an event names. `point`: its contact point, "" for a stop. `score`: of the match, or BESIDE."""
+    """A token that an event names. `point`: its contact point, "" for a stop.
+
+    `score`: of the match; BESIDE or FURTHER for text.
+    """
 
     token: str
     point: str
@@ -71,6 +78,8 @@ def redacted_fields(
     tokens: list[Token] = []
     if topic == "suppressions":
         tokens = _tokens(event, "")
+    elif topic == "consents":
+        tokens = _tokens(event, event.get("contact_point_id") or "") if "further" in event else []
     elif topic == "confirmations":
         # the source names the address; the text and its delivery are for the print house
         for name in ("contact_point", "contact_point_id", "text", "answer_code", "delivery"):
@@ -100,7 +109,8 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
     token, readings = named.pop("token", None), named.pop("readings", None) or ()
     less = [Token(reading["token"], point, reading["score"]) for reading in readings]
     beside = [Token(value, point, BESIDE) for value in named.pop("beside", None) or ()]
-    return [Token(token, point), *less, *beside] if token else []
+    further = [Token(value, point, FURTHER) for value in named.pop("further", None) or ()]
+    return [Token(token, point), *less, *beside, *further] if token else further
 
 
 def sources(lines: bytes) -> KnownSources:
@@ -147,9 +157,11 @@ def releases(lines: bytes) -> tuple[HeldRelease, ...]:
     return _all(HeldRelease, lines)
 
 
-def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
+def hits(
+    stops: Mapping[bytes, int], elsewhere: Collection[bytes] = (), named: Mapping[bytes, int] = MappingProxyType({})
+) -> tuple[Hit, ...]:
     """Reads suppressions from their redacted forms, sorted by these."""
-    return tuple(Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops))
+    return tuple(Hit(_suppression(line), stops[line], line in elsewhere, named.get(line)) for line in sorted(stops))
 
 
 @lru_cache(maxsize=4096)
@@ -228,7 +240,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""
-_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "birth_date", "reason")
+_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "further", "birth_date", "reason")
 """Fields that the redacted form never has, so no code can read them by mistake."""
 _BARE: dict[type[BaseModel], type[Any]] = {}
 for _model in _MODELS:

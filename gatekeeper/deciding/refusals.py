@@ -21,7 +21,7 @@ class No(NamedTuple):
     """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one.
 
     `guarded`: no consent of a minor lifts it. `of_another`: another id said it (rule 8.1.36). `event`: it as it is on
-    file, None for an erasure of the ledger.
+    file, None for an erasure of the ledger. `named`: as of `Hit`.
     """
 
     fact: str
@@ -31,6 +31,7 @@ class No(NamedTuple):
     guarded: bool = False
     of_another: bool = False
     event: HeldConsent | HeldSuppression | None = None
+    named: int | None = None
 
 
 class Lifter(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import NO_AGES, Ages, Facts
-from schemas.audit import Address, Printing, Snapshot
+from schemas.audit import Accounting, Address, Printing, Snapshot
 from schemas.codec import canonical
 
 
@@ -20,6 +21,7 @@ def snapshot(
     unreadable: Sequence[str],
     refs: bytes,
     elsewhere: Collection[bytes] = (),
+    named: Mapping[bytes, int] = MappingProxyType({}),
     event_lines: bytes = b"",
     ask_lines: bytes = b"",
     release_lines: bytes = b"",
@@ -30,12 +32,19 @@ def snapshot(
     confirmed: Collection[str] = (),
     printed: Printing | None = None,
     printed_text: str | None = None,
+    further: Sequence[Sequence[Accounting]] = (),
     erased: int | None = None,
     ages: Ages = NO_AGES,
 ) -> bytes:
     """The canonical JSON of a Snapshot, joined from the redacted forms without encoding them again."""
     stopped = b",".join(
-        b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
+        b'{%b"event":%b,%b"score":%d}'
+        % (
+            b'"elsewhere":true,' if line in elsewhere else b"",
+            line,
+            b'"named":%d,' % named[line] if line in named else b"",
+            stops[line],
+        )
         for line in sorted(stops)
     )
     parts = []
@@ -58,6 +67,9 @@ def snapshot(
         parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if further:
+        facts = [[fact.model_dump(exclude_none=True) for fact in line] for line in further]
+        parts.append(b'"further":%b,' % canonical(facts))
     if late:
         parts.append(b'"late":%b,' % canonical(late))
     if left:
@@ -79,6 +91,7 @@ def read_snapshot(recorded: bytes) -> Facts:
     parsed = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in parsed.suppressions}
     elsewhere = {canonical(stop.event) for stop in parsed.suppressions if stop.elsewhere}
+    named = {canonical(stop.event): stop.named for stop in parsed.suppressions if stop.named is not None}
     sources = redacted.sources(_lines(parsed.sources))
     return Facts(
         sources=sources.read,
@@ -88,11 +101,12 @@ def read_snapshot(recorded: bytes) -> Facts:
         left=parsed.left,
         confirmed=frozenset(parsed.confirmed),
         consents=redacted.consents(_lines(parsed.consents)),
-        suppressions=redacted.hits(stops, elsewhere),
+        suppressions=redacted.hits(stops, elsewhere, named),
         contact_point_from=frozenset(parsed.contact_point_from),
         contact_point_near=parsed.contact_point_near,
         printed=parsed.printed,
         printed_text=parsed.printed_text,
+        further=parsed.further,
         unreadable=parsed.unreadable,
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),

@@ -9,6 +9,7 @@ from typing import cast
 
 from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of, pieces
 from gatekeeper.identity.letters import alike
+from gatekeeper.identity.printed_names import printed_names
 from schemas.events import Delivery
 from schemas.plain_send import PlainDelivery
 
@@ -60,6 +61,7 @@ def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     `found`: the pieces of `delivery`.
     """
     names = [host_of(piece.text) for piece in found if piece.kind == "host"]
+    names += [name.name for written in names for name in printed_names(written)]
     names += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
     return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in names)
 

@@ -16,10 +16,12 @@ from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
+from gatekeeper.identity.further_lines import further_lines
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
+from gatekeeper.identity.printed_names import PrintedName, printed_names
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
@@ -38,6 +40,7 @@ SPELLINGS = 128 * MEGABYTE
 OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
 _READ = 4  # of these, the likeliest are also read less exactly
+_FORMED = 8  # further names of which parts are looked up, too, as of the first name
 _ANYBODY = "だれでも"  # in place of the name, for an address without one
 SURE = 1000
 """The score of a token that stands for the same value, under whichever key."""
@@ -115,11 +118,18 @@ class Identified(NamedTuple):
     """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
     text: str = ""
     """Keyed hash of all that is printed, under the key in use; `p` stands before it. No address has it as its token."""
+    named: tuple[tuple[str, int], ...] = ()
+    """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
+
+    lines: tuple[tuple[str, ...], ...] = ()
+    """Of each line of further text its tokens under all keys, if a source may account for all lines (8.3.54)."""
 
     @property
     def remembered(self) -> Identified:
         """The same as a clearance keeps it: of further names with those alone that surely mean the person."""
-        return self._replace(further=tuple(pair for pair in self.further if pair[1] == SURE))
+        further = tuple(pair for pair in self.further if pair[1] == SURE)
+        kept = {*dict(self.others), *dict(further)}
+        return self._replace(further=further, named=tuple(pair for pair in self.named if pair[0] in kept))
 
     @property
     def exact(self) -> frozenset[str]:
@@ -134,7 +144,7 @@ class Identified(NamedTuple):
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
-        return self if given else self._replace(accounted=False)
+        return self if given else self._replace(accounted=False, lines=())
 
     @property
     def unaccounted(self) -> str | None:
@@ -142,10 +152,11 @@ class Identified(NamedTuple):
         return None if self.accounted or not self.text else self.text
 
     def is_like(self, other: Identified) -> bool:
-        """True if the same was printed, as far as the keys of both tell."""
-        keys = self.keys & other.keys
+        """True if the same was printed, as far as the keys of both tell. Names add nothing to the rest of the print."""
+        keys, names = self.keys & other.keys, {**dict(self.named), **dict(other.named)}
         mine, theirs = (
             {token for token in (*side.exact, *dict(side.others), *chain(*side.beside)) if key_of(token) in keys}
+            - names.keys()
             for side in (self, other)
         )
         return bool(keys) and (mine, self.accounted) == (theirs, other.accounted)
@@ -170,13 +181,16 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     whole = _whole(delivery, spelled, pieces)
     if whole is None:
         return None
-    value, others, more = str(whole), _others(delivery, pieces), besides(whole, pieces)
-    others.pop(value, None)
-    less, complete = dict(list(others.items())[:OTHERS]), accounted(pieces) and len(more) <= MOST
-    at = value.removeprefix(whole.name)
-    names = {f"{name}{at}": score for name, score in name_forms(whole.name, spelled.name).items()}
+    value, more = str(whole), besides(whole, pieces)
+    names = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
+    others, nth = _others(delivery, pieces, whole, names)
+    fits = len(more) <= MOST and not (names and len(others) >= OTHERS)
+    complete = accounted(pieces) and fits
+    lines = further_lines(whole, pieces) if fits and not complete else ()
+    less = dict(list(others.items())[:OTHERS])
+    forms = _forms(whole, spelled.name, names, nth)
     identified = _identified(
-        keys, value, readings(whole), less, more, place=whole.nameless, names=names, whole=complete
+        keys, value, readings(whole), less, more, lines, place=whole.nameless, names=forms, nth=nth, whole=complete
     )
     if complete and not more:
         return identified
@@ -209,9 +223,11 @@ def _identified(
     less: Mapping[str, int],
     others: Mapping[str, int],
     more: Sequence[str] = (),
+    lines: Sequence[str] = (),
     *,
     place: Postal | None = None,
     names: Mapping[str, int] | None = None,
+    nth: Mapping[str, int] | None = None,
     whole: bool,
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
@@ -220,21 +236,61 @@ def _identified(
         return tuple((token(keys[n], text, n), score) for text, score in scores.items() for n in (newest, *former))
 
     same = tuple(token(keys[n], value, n) for n in former)
-    beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
+    beside, given = (
+        tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in texts)
+        for texts in (more[:MOST], lines)
+    )
     places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
-    newest_token, further = token(keys[newest], value, newest), tokens(names or {})
-    return Identified(newest_token, tokens(less), tokens(others), whole, same, places, further, beside)
+    newest_token, further, named = token(keys[newest], value, newest), tokens(names or {}), tokens(nth or {})
+    return Identified(
+        newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named, lines=given
+    )
 
 
-def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
-    """The normalised values of other names and addresses in `delivery` with their scores, whole ones first."""
-    scores = dict.fromkeys(filter(None, map(normalise_postal, further(delivery, parts))), SURE)
-    for value in [*scores][:_READ]:
+def _others(
+    delivery: Delivery, parts: Sequence[Piece], whole: Postal, names: Sequence[PrintedName]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The normalised values of other names and addresses in `delivery` with their scores, whole ones first.
+
+    Of those with another name than the first, the places of these among the `names` printed.
+    """
+    own = {str(whole), *readings(whole)}
+    at_home = {name: whole._replace(name=name.name) for name in names}
+    nth = {str(person): name.nth for name, person in at_home.items()}
+    scores = dict.fromkeys(nth, SURE)
+    likely = [value for value in map(normalise_postal, further(delivery, parts)) if value]
+    scores.update(dict.fromkeys(likely, SURE))
+    likely = [*dict.fromkeys(likely)][:_READ]
+    for name, person in at_home.items():
+        if name.likely:
+            likely.append(str(person))
+            for less in readings(person):
+                nth.setdefault(less, name.nth)
+    for value in likely if len(scores) < OTHERS else ():
         for less, score in readings(Postal.of(value)).items():
             scores.setdefault(less, score)
-    for host in filter(None, map(normalise_postal, hosts(delivery, parts))):
+    last = max((name.nth for name in names), default=1)
+    for place, host in enumerate(filter(None, map(normalise_postal, hosts(delivery, parts))), last + 1):
         scores.setdefault(host, HOST)
-    return scores
+        nth.setdefault(host, place)
+    scores.pop(str(whole), None)
+    return scores, {value: place for value, place in nth.items() if value not in own}
+
+
+def _forms(whole: Postal, written: str, names: Sequence[PrintedName], nth: dict[str, int]) -> dict[str, int]:
+    """The values of the forms in which lists may write the names (rule 8.1.37), with their scores.
+
+    `written`: the name in one form. `nth`: takes the places of further names.
+    """
+    at = str(whole).removeprefix(whole.name)
+    forms = {f"{form}{at}": score for form, score in name_forms(whole.name, written).items()}
+    for index, name in enumerate(names if len(names) < OTHERS else ()):
+        for form, score in name_forms(name.name, name.name).items():
+            if (score == SURE or (name.likely and index < _FORMED)) and f"{form}{at}" not in forms:
+                forms[f"{form}{at}"] = score
+                nth.setdefault(f"{form}{at}", name.nth)
+    forms.pop(str(whole), None)
+    return forms
 
 
 def open_tokens(keys: Mapping[int, bytes]) -> Tokens | None:
@@ -254,8 +310,8 @@ class Spelling(NamedTuple):
         tokens = self.identified
         if tokens is None:
             return 600
-        more = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, *tokens.beside)
-        return 600 + 150 * sum(map(len, more))
+        less = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, tokens.named)
+        return 600 + 150 * sum(map(len, (*less, *tokens.beside, *tokens.lines)))
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

@@ -33,7 +33,7 @@ from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.reverse_index import ReverseIndex
-from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
+from gatekeeper.knowledge.suppressed_tokens import Stopped, SuppressedTokens
 from gatekeeper.knowledge.token_keys import Lacking, StopScope, TokenKeys, address_of, uncompared
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.knowledge.withholding import BY_TWO, WHOM, Whom, Withholding
@@ -135,8 +135,10 @@ class KnownFacts:
         given_by, near = covering(person, send.contact_point, address) if identified or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, identified, near)
-        stops, elsewhere, overfull, linked = self._suppressed.stops(person, tokens, readings, here)
-        stops, elsewhere = self._signed_stops((send.recipient_id, *tokens, *readings), stops, elsewhere)
+        nth = dict(identified.named) if identified else {}
+        matches = self._suppressed.stops(person, tokens, readings, here, nth)
+        matches = self._corrected((send.recipient_id, *tokens, *readings), matches)
+        stops, elsewhere, overfull, linked, named = matches
         events, event_lines = self._corrections.events(
             send.recipient_id, person.event_lines, person.events, self.log, self.confirmed_nos
         )
@@ -145,15 +147,16 @@ class KnownFacts:
             for other in sorted(linked):
                 crossing, faults = self._crossing(other, send, met, zone, at)
                 overfull += faults
-                for line, score in crossing:
+                for line, score, name in crossing:
                     stops[line] = max(score, stops.get(line, 0))
+                    named |= {line: name} if name is not None else {}
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self._uncompared(self.token_keys.lacking(address), send, person)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
         known_ages = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
-        stopped = hits(stops, elsewhere) if stops else ()
+        stopped = hits(stops, elsewhere, named) if stops else ()
         companies = named_companies(self.reference, person.consents, stopped)
         registered_late = late(self.reference, companies)
         groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
@@ -162,6 +165,8 @@ class KnownFacts:
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
         given = printed.by(person.beside) if isinstance(printed, Identified) else None
         how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
+        lines = given.lines if given else ()
+        further = tuple(tuple(fact for token in line for fact in person.further.get(token, ())) for line in lines)
         recorded = snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
@@ -174,9 +179,11 @@ class KnownFacts:
             confirmed=confirmed,
             printed=how,
             printed_text=given.unaccounted if given else None,
+            further=further,
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
+            named=named,
             event_lines=event_lines,
             ask_lines=person.ask_lines,
             release_lines=person.release_lines,
@@ -198,6 +205,7 @@ class KnownFacts:
             confirmed=confirmed,
             printed=how,
             printed_text=given.unaccounted if given else None,
+            further=further,
             unreadable=unreadable,
             snapshot=recorded,
             events=events,
@@ -209,14 +217,14 @@ class KnownFacts:
 
     def _crossing(
         self, other: str, send: Send, met: Meeting, zone: str, at: int
-    ) -> tuple[list[tuple[bytes, int]], tuple[str, ...]]:
-        """The nos of another id that meet the send, with their scores, and the faults of its facts (rule 8.1.36)."""
+    ) -> tuple[list[tuple[bytes, int, int | None]], tuple[str, ...]]:
+        """The nos of another id that meet the send, as of `Meeting.line`, and the faults of its facts (rule 8.1.36)."""
         person = self._decoded(self._people.get(other) or b"")
         points = met.points(person.given, send.controller_id)
         if not points:  # or too many, or damaged: then nobody can tell
             return [], person.overfull
-        lines, _ = self._signed_stops((other,), dict.fromkeys(person.stops, CERTAIN), set())
-        stops = hits(lines)
+        own = Stopped(dict.fromkeys(person.stops, CERTAIN), set(), [], set(), {})
+        stops = hits(self._corrected((other,), own).stops)
         events, _ = self._corrections.events(other, person.event_lines, person.events, self.log, self.confirmed_nos)
         companies = named_companies(self.reference, person.consents, stops)
         facts = msgspec.structs.replace(
@@ -235,20 +243,22 @@ class KnownFacts:
         faults = (*person.overfull, *self.unresolved.naming((other,)))
         return [each for each in found if each], faults
 
-    def _signed_stops(
-        self, names: Collection[str], stops: dict[bytes, int], elsewhere: set[bytes]
-    ) -> tuple[dict[bytes, int], set[bytes]]:
+    def _corrected(self, names: Collection[str], met: Stopped) -> Stopped:
         """The same, with those who stand for the corrections among them. `names`: the person's id and tokens."""
         if not self._corrections:
-            return stops, elsewhere
+            return met
         signed = {
             line: self._corrections.signed(line, names, self.log, self.confirmed_nos)
-            for line in stops
+            for line in met.stops
             if line in self._corrections
         }
         if not signed:
-            return stops, elsewhere
-        return {signed.get(line, line): n for line, n in stops.items()}, {signed.get(line, line) for line in elsewhere}
+            return met
+        return met._replace(
+            stops={signed.get(line, line): n for line, n in met.stops.items()},
+            elsewhere={signed.get(line, line) for line in met.elsewhere},
+            named={signed.get(line, line): n for line, n in met.named.items()},
+        )
 
     def _uncompared(self, lacking: Iterable[Lacking], send: Send, person: PersonFacts) -> list[str]:
         """The keys of stops that cannot be compared and may bind the send's company, as faults."""
@@ -314,13 +324,13 @@ class KnownFacts:
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = self._decoded(self._people.get(recipient_id) or b"")
-        stops, _, overfull, _ = self._suppressed.stops(person, person.exact, person.less, ())
-        stops, _ = self._signed_stops((recipient_id, *person.exact, *person.less), stops, set())
+        met = self._suppressed.stops(person, person.exact, person.less, (), {})
+        stops = self._corrected((recipient_id, *person.exact, *person.less), met).stops
         _, event_lines = self._corrections.events(
             recipient_id, person.event_lines, person.events, self.log, self.confirmed_nos
         )
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
-        faults = (*person.overfull, *overfull, *unread)
+        faults = (*person.overfull, *met.overfull, *unread)
         return snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,

@@ -37,18 +37,23 @@ class Tokens(NamedTuple):
 
 
 class Met(NamedTuple):
-    """The score of a meeting. `nameless`: only a mailbox or a number met."""
+    """The score of a meeting. `nameless`: only a mailbox or a number met. `name`: as of `Stopped.named`."""
 
     score: int
     nameless: bool
+    name: int | None = None
 
 
 class Meeting(NamedTuple):
-    """The tokens by which a send meets other ids. `printed`: printed or named by it. `posted`: of sources for post."""
+    """The tokens by which a send meets other ids. `printed`: printed or named by it. `posted`: of sources for post.
+
+    `nth`: the places of printed names, by token.
+    """
 
     printed: Tokens
     posted: Tokens
     nameless: bool
+    nth: Mapping[str, int]
 
     @classmethod
     def of(cls, send: Send, person: PersonFacts, place: Identified | None) -> Meeting:
@@ -57,28 +62,34 @@ class Meeting(NamedTuple):
         posted = [one for one in person.tokens if one.channel == POSTAL and _is_for(one, send.controller_id)]
         exact = {one.token: CERTAIN for one in posted if one.score == CERTAIN}
         readings = {one.token: one.score for one in posted if one.score < CERTAIN}
-        return cls(Tokens(whole, less), Tokens(exact, readings), send.channel in NAMELESS)
+        nth = dict(place.named) if place else {}
+        return cls(Tokens(whole, less), Tokens(exact, readings), send.channel in NAMELESS, nth)
 
     def points(self, given: Iterable[Given], sender: str) -> dict[str, Met]:
         """The contact points of another id that the send meets; tokens of an entrusted source meet its entruster's."""
         found: dict[str, Met] = {}
         for one in given:
-            if one.score == BESIDE or not _is_for(one, sender):
+            if one.score <= BESIDE or not _is_for(one, sender):
                 continue
             posted = self.posted.score(one) if one.channel == POSTAL else 0
             score = max(self.printed.score(one), posted)
             if score:
                 had = found.get(one.point, Met(0, nameless=True))
-                found[one.point] = Met(max(score, had.score), had.nameless and self.nameless and not posted)
+                name = None if posted == score else self.nth.get(one.token)
+                if had.score > score or (had.score == score and had.name is None):
+                    name = had.name
+                nameless = had.nameless and self.nameless and not posted
+                found[one.point] = Met(max(score, had.score), nameless, name)
         return found
 
-    def line(self, no: CrossingNo, points: Mapping[str, Met], id_: str) -> tuple[bytes, int] | None:
-        """The redacted form of a no under an id, with its score; None if it does not meet the send."""
+    def line(self, no: CrossingNo, points: Mapping[str, Met], id_: str) -> tuple[bytes, int, int | None] | None:
+        """A no in its redacted form, with score and name; None if it does not meet the send."""
         met = [point for name, point in points.items() if no.point in (None, name)]
         if not met:
             return None
         nameless = {"nameless": True} if all(point.nameless for point in met) else {}
-        return canonical({**no.event, **nameless, "suppression_id": id_}), max(point.score for point in met)
+        best = max(met, key=lambda point: (point.score, point.name is None))
+        return canonical({**no.event, **nameless, "suppression_id": id_}), best.score, best.name
 
 
 def pair_id(key: bytes, recipient_id: str, other: str, fact: str) -> str:

@@ -6,6 +6,7 @@ A suppression stands under each whole token that it names, and under each less e
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,21 @@ from gatekeeper.deciding.redacted import Token
 from gatekeeper.ground.tables import Table
 from gatekeeper.identity import NUMBER_MISSING
 from gatekeeper.knowledge.person_facts import PersonFacts, add
+
+
+class Stopped(NamedTuple):
+    """The stops that a look-up met, in their redacted form, with the certainty of each match (per mille).
+
+    `elsewhere`: those only of another contact point. `overfull`: the faults of tokens with too many lines. `linked`:
+    the people whose nos may bind whoever has one of the tokens. `named`: the places of printed names, by which alone a
+    stop was met so surely (domain rule 8.2.44).
+    """
+
+    stops: dict[bytes, int]
+    elsewhere: set[bytes]
+    overfull: list[str]
+    linked: set[str]
+    named: dict[bytes, int]
 
 
 class SuppressedTokens:
@@ -48,25 +64,30 @@ class SuppressedTokens:
         tokens: Mapping[str, int],
         readings: Mapping[str, int],
         here: Collection[str],
-    ) -> tuple[dict[bytes, int], set[bytes], list[str], set[str]]:
-        """The person's stops with the certainty of each match, those only of another contact point, and faults.
-
-        Last come the people whose nos may bind whoever has one of the tokens.
+        nth: Mapping[str, int],
+    ) -> Stopped:
+        """The person's stops, and those of the tokens.
 
         A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
         never match, because rooms 101 and 102 share one.
         `tokens`, `readings`: spellings of the person and the send, with their scores. `here`: those of the send's own
-        contact point.
+        contact point. `nth`: the places of printed names, by token.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
         at_hand = set(person.stops)
         elsewhere: set[bytes] = set()
         overfull: list[str] = []
         linked: set[str] = set()
+        named: dict[bytes, int] = {}
 
         def match(token: str, line: bytes, score: int) -> None:
             score = CERTAIN if score == NUMBER_MISSING and _of_rooms(line) else score
-            stops[line] = max(score, stops.get(line, 0))
+            if score >= (had := stops.get(line, 0)):
+                stops[line] = score
+                if token not in nth:
+                    named.pop(line, None)
+                elif score > had:
+                    named[line] = nth[token]
             (at_hand if token in here else elsewhere).add(line)
 
         for scores in (tokens, readings):
@@ -80,7 +101,7 @@ class SuppressedTokens:
                     match(token, line, score)
                 for weaker, line in stopped.near if scores is tokens else ():
                     match(token, line, score * weaker // CERTAIN)
-        return stops, elsewhere - at_hand, overfull, linked
+        return Stopped(stops, elsewhere - at_hand, overfull, linked, named)
 
     def names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""

@@ -34,6 +34,8 @@ READMIT = "readmit"
 """The act by which a manager takes an erasure back."""
 RESOLVING = ("identity_resolved", "undeliverable_resolved")
 """Events of a person that take a no, or a returned piece, away."""
+PRINT_ACCEPTED = "print_accepted"
+"""The event by which one of the staff accepts further text that is printed."""
 TAKING_BACK = ("corrected", "rejected")
 """States of a suppression that take it away."""
 CORRECTION = ActKind("person", DESK)
@@ -120,8 +122,13 @@ def takes_away(event: object) -> bool:
     return isinstance(event, PersonEvent) and event.kind in RESOLVING
 
 
+def needs_signature(event: object) -> bool:
+    """True for an event that counts only by a signature: one that takes a no away, or accepts a print."""
+    return takes_away(event) or (isinstance(event, PersonEvent) and event.kind == PRINT_ACCEPTED)
+
+
 def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> Correctors:
-    """Those in `by` who signed an event that takes a no away; nobody without evidence (rule 8.1.40).
+    """Those in `by` who signed an event that needs it; nobody without evidence (rule 8.1.40).
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
     event, and the form of an act `correct` about a person. The console's word makes nobody a manager. Where nobody is

@@ -22,7 +22,7 @@ from gatekeeper.demo.result import DemoResult
 from gatekeeper.demo.retailer import CAMPAIGNS, CAST, Person, Retailer
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import Identified, Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
 from gatekeeper.policy.methods import METHODS, RANKS
@@ -232,6 +232,11 @@ def test_given_sends_then_the_hard_ways_of_writing_occur(retailer: Retailer) -> 
         assert hard in text
 
 
+def _place(found: Identified) -> Identified:
+    """Returns what does not depend on the words between which a name has spaces."""
+    return found._replace(beside=(), text="", others=(), further=(), named=())
+
+
 def test_given_every_spelling_of_an_address_then_one_token(crowd: list[Person]) -> None:
     rng = Random(5)
     for person in crowd:
@@ -239,7 +244,7 @@ def test_given_every_spelling_of_an_address_then_one_token(crowd: list[Person]) 
         found, known = (TOKENS.of("postal", one) for one in (delivery, person.delivery))
         assert found is not None
         assert known is not None
-        assert found._replace(beside=(), text="") == known._replace(beside=(), text=""), delivery
+        assert _place(found) == _place(known), delivery
         more = {*chain(*found.beside)} - {*chain(*known.beside)}
         assert not more or "旧姓" in delivery.name, "a building or host is one in every spelling"
 

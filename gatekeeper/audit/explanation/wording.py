@@ -218,6 +218,7 @@ class Wording:
         event = stop["event"]
         more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
+        more += [self.say("stop_named", name=stop["named"])] if stop.get("named") else []
         more += [self.say("stop_of_another")] if event.get("of_another") else []
         if (state := event.get("state") or "active") != "active":
             more.append(self.say("source_state", value=self.known("stop_state", state)))

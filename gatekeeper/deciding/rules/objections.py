@@ -57,7 +57,7 @@ def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], froz
         lifted = consents.stop(hit.stop)
         notes |= lifted.notes
         for no in lifted.left:
-            stops.setdefault(no.kind, []).append(no)
+            stops.setdefault(no.kind, []).append(no._replace(named=hit.named))
     return stops, frozenset(notes)
 
 
@@ -120,6 +120,7 @@ def reason(case: Case, code: str, nos: Sequence[No], consents: Consents | None =
     if own and code == "SUBJECT_ERASED" and case.send.message_class == "transactional":
         says = {"case": "order"}
     says |= {"date": day(newest.said.first, case.policy.timezone)}
+    says |= {"name": str(newest.named)} if newest.named is not None else {}
     says |= {"speaker": speaker} if (speaker := _speaker(newest)) else {}
     if consents:
         says |= consents.uncounted(newest) | ({"scope": "wide"} if consents.is_wide(newest) else {})

@@ -1,0 +1,126 @@
+"""The names in a printed one, and the sentence about a stop of one (domain rule 8.2.44)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.deciding.answer import sentence
+from gatekeeper.identity import identify
+from gatekeeper.identity.letters import alike
+from gatekeeper.identity.printed_names import MOST, printed_names
+from gatekeeper.identity.token import OTHERS
+from gatekeeper.ledger import entries
+from gatekeeper.policy.reasons import Found
+from schemas.audit import AuditRecord
+from schemas.codec import parse
+from schemas.events import Delivery
+from tests.support import invented
+from tests.support.one_send import SEND_JUDGE, send_record
+
+KEY = {1: bytes(range(32)), 2: bytes(range(1, 33))}
+HOME = "緑山県若葉市青葉町1-2-3"
+
+
+@pytest.mark.parametrize(
+    ("printed", "name", "nth"),
+    [
+        ("高橋 一郎・花子", "高橋花子", 2),
+        ("高橋一郎、花子", "高橋花子", 2),
+        ("高橋 一郎・佐藤 恵・茂", "佐藤茂", 3),
+        ("高橋 一郎様 佐藤 恵様", "佐藤恵", 2),
+        ("高橋 一郎さん、恵さん", "高橋恵", 2),
+        ("高橋一郎と花子", "高橋花子", 2),
+        ("高橋 一郎 花子", "高橋花子", 0),
+        ("高橋 花子(旧姓 佐藤)", "佐藤花子", 2),
+        ("高橋(佐藤)花子", "佐藤花子", 2),
+        ("高橋 花子【旧姓：佐藤 花子】", "佐藤花子", 2),
+        ("高橋 花子（タカハシ ハナコ）", "タカハシハナコ", 2),
+        ("高橋 花子（ハナコ）", "高橋ハナコ", 2),
+        ("株式会社見本商事 田中 太郎", "田中太郎", 2),
+        ("株式会社見本商事 田中 太郎", "株式会社見本商事", 1),
+        ("㈱見本商事　田中太郎", "田中太郎", 2),
+        ("見本商事 株式会社 田中 太郎", "田中太郎", 2),
+        ("株式会社 見本商事 田中 太郎", "株式会社見本商事", 0),
+        ("株式会社見本商事田中太郎", "田中太郎", 0),
+        ("田中太郎見本商事有限会社", "田中太郎", 0),
+        ("見本商事 田中太郎", "田中太郎", 0),
+        ("田中 太郎(株式会社見本商事)", "田中太郎", 1),
+    ],
+)
+def test_a_name_printed_with_others_then_it_is_read_with_its_place(printed: str, name: str, nth: int) -> None:
+    places = {read.name: read.nth for read in printed_names(alike(printed))}
+    assert places[name] == nth
+
+
+@pytest.mark.parametrize("printed", ["高橋 一郎", "高橋一郎 様", "林　誠", "タカハシ イチロウ", "John Smith", "-", ""])
+def test_one_name_then_no_other_is_read(printed: str) -> None:
+    assert printed_names(alike(printed)) == ()
+
+
+@pytest.mark.parametrize("sign", [" ", "・", "(", "様 ", "と", "旧姓 ", "株式会社"])
+def test_hostile_names_then_few_are_read(sign: str) -> None:
+    written = "".join(f"{letter}{sign}" for letter in "一二三四五六七八九十あいうえおかきくけこ" * 5)
+    assert len(printed_names(alike(written))) <= MOST
+
+
+def test_more_names_than_fit_then_the_print_is_not_accounted_for() -> None:
+    family = "高橋 " + "・".join(f"{one}{two}" for one in "一二三四" for two in "郎子美恵")
+    found = identify(KEY, "postal", Delivery(name=family, lines=(HOME,)))
+    assert found is not None
+    assert not found.accounted
+    assert len(found.others) == OTHERS * len(KEY)
+
+
+def test_a_clearance_then_its_entry_holds_the_places_of_names_kept() -> None:
+    value = invented.send(delivery={"name": "高橋 一郎・花子", "lines": [HOME]})
+    sent = parse("sends", b"P-1", orjson.dumps(value))
+    printed = invented.TOKENS.of("postal", sent.model.delivery)
+    assert printed is not None
+    entry = entries.clearance(
+        sent, did="D-1", at=1, until=2, basis=None, released=False, src={"topic": "sends"}, printed=printed
+    )
+    assert entry.value is not None
+    kept = entries.read_clearance(entry.key, entry.value).printed
+    assert kept == printed.remembered
+    assert {*dict(printed.remembered.named)} <= {*dict(printed.others), *dict(printed.further)}
+
+
+def judged(name: str, stop: str, **fields: Any) -> Found:
+    delivery = {"name": name, "lines": [HOME]}
+    facts = (
+        invented.source(contact_points=[{"id": "cp-1", "written": delivery}]),
+        invented.consent(),
+        invented.suppression(written={"name": stop, "lines": [HOME]}, **fields),
+    )
+    record = send_record(orjson.dumps(invented.send(delivery=delivery)))
+    found = SEND_JUDGE.judge(record, invented.store(*facts), invented.T)
+    (reason,) = AuditRecord.model_validate_json(found.audit).reasons
+    return Found(reason.code, reason.facts, reason.says)
+
+
+@pytest.mark.parametrize(
+    ("stop", "fields", "code", "place"),
+    [
+        ("高橋 花子", {}, "SUBJECT_OBJECTED", "2"),
+        ("高橋 一郎", {}, "SUBJECT_OBJECTED", "1"),
+        ("高橋 一郎・花子", {}, "SUBJECT_OBJECTED", None),
+        ("高橋 花子", {"kind": "deceased"}, "RECIPIENT_DECEASED", "2"),
+        ("高橋 花", {}, "NAME_NEAR_STOP", "2"),
+    ],
+)
+def test_a_stop_of_one_name_then_the_sentence_says_which(
+    stop: str, fields: dict[str, Any], code: str, place: str | None
+) -> None:
+    reason = judged("高橋 一郎・花子", stop, **fields)
+    assert (reason.code, reason.says.get("name")) == (code, place)
+    assert (f"{place} 番目の名前" in sentence(reason, "ja")) == (place is not None)
+    assert (f"name {place}" in sentence(reason, "en")) == (place is not None)
+
+
+def test_a_stop_of_a_part_that_no_sign_sets_apart_then_the_sentence_says_so() -> None:
+    reason = judged("見本商事 田中 太郎", "田中 太郎")
+    assert (reason.code, reason.says["name"]) == ("SUBJECT_OBJECTED", "0")
+    assert "名前の一部" in sentence(reason, "ja")
