@@ -13,6 +13,7 @@ from gatekeeper.deciding.versions import Versions, in_force
 from schemas.events import (
     Batch,
     Controller,
+    Ground,
     JointUseTerms,
     Notice,
     PolicyVersion,
@@ -27,7 +28,7 @@ from schemas.events import (
 PURPOSES = "purpose/*"
 """The name of all records of purposes together. Any of them can change the meaning of another."""
 Versioned = Notice | JointUseTerms | Batch | Template
-Referred = Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register
+Referred = Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register | Ground
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -46,7 +47,8 @@ class Reference:
     and terms it is always the latter: a wide purpose covers what was registered by then (rule 8.2.45).
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
-    `ask`: the template that asks people, None if no registered template may ask.
+    `ask`: the template that asks people, None if no registered template may ask. `grounds`: the ids of the grounds on
+    record.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Reference:
     left: dict[str, dict[str, int]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
+    grounds: set[str] = field(default_factory=set)
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
     _notices: dict[str, Versions[Notice]] = field(default_factory=dict)
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
@@ -160,6 +163,8 @@ class Reference:
                 self.controllers[model.id] = model
                 had = self.companies.get(model.id, Since(arrived, by_two=False))
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
+            case Ground():
+                self.grounds.add(model.id)
             case JointUseTerms():
                 content = _kept(self.terms, model, value, arrived).listed
             case Notice():

@@ -11,7 +11,7 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import READMIT, RESOLVING, Correctors, correctors, readmits
+from gatekeeper.staff.signed_acts import READMIT, VOUCHED_FOR, Correctors, correctors, readmits
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -60,7 +60,7 @@ class Corrections:
         self, person: str, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos
     ) -> tuple[tuple[HeldEvent, ...], bytes]:
         """The events of a person, by recipient id, with those who stand for them, and their redacted forms."""
-        if not self._records or not any(event.kind in RESOLVING for event in events):
+        if not self._records or not any(event.kind in VOUCHED_FOR for event in events):
             return tuple(events), lines
         signed = b"\n".join(self.signed(line, (person,), log, nos) for line in lines.split(b"\n"))
         return redacted.events(signed), signed

@@ -53,7 +53,7 @@ class ReferenceLog:
         self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
         self._unread: dict[Order, tuple[Record, frozenset[str]]] = {}
-        self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
+        self._digests: dict[tuple[str, str, str | None, tuple[str, ...]], bytes] = {}
 
     @property
     def origin(self) -> str:
@@ -107,14 +107,17 @@ class ReferenceLog:
 
         `named`: by the person's facts, as kind/id. The result is canonical JSON.
         """
-        digests = self._digests.get((send.controller_id, send.template_id, named))
+        ground = send.ground if send.message_class == "safety_legal" else None
+        terms = send.controller_id, send.template_id, ground, named
+        digests = self._digests.get(terms)
         if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
+            keys.update({f"ground/{ground}"} if ground else ())
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:
                 self._digests.clear()
-            self._digests[send.controller_id, send.template_id, named] = digests
+            self._digests[terms] = digests
         return digests
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:

@@ -23,7 +23,7 @@ from gatekeeper.knowledge.unregistered_names import NamedByRefusals
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
-from gatekeeper.staff.signed_acts import takes_away
+from gatekeeper.staff.signed_acts import is_signed
 from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
@@ -165,7 +165,7 @@ class FactStore(KnownFacts):
         line, stated = _redacted(record, event.json)
         tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
-        if takes_away(model):
+        if is_signed(model):
             self._corrections.note(line, record, event.json)
             self._journals.corrected(record)
         place = f"{topic}/{record.partition}/{record.offset}"

@@ -34,6 +34,10 @@ READMIT = "readmit"
 """The act by which a manager takes an erasure back."""
 RESOLVING = ("identity_resolved", "undeliverable_resolved")
 """Events of a person that take a no, or a returned piece, away."""
+REQUEST = "request_received"
+"""The event that a person asked for a right."""
+VOUCHED_FOR = (*RESOLVING, REQUEST)
+"""Events of a person that count by those who stand for them."""
 TAKING_BACK = ("corrected", "rejected")
 """States of a suppression that take it away."""
 CORRECTION = ActKind("person", DESK)
@@ -120,8 +124,13 @@ def takes_away(event: object) -> bool:
     return isinstance(event, PersonEvent) and event.kind in RESOLVING
 
 
+def is_signed(event: object) -> bool:
+    """True for an event that counts by those who sign it."""
+    return takes_away(event) or (isinstance(event, PersonEvent) and event.kind in VOUCHED_FOR)
+
+
 def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> Correctors:
-    """Those in `by` who signed an event that takes a no away; nobody without evidence (rule 8.1.40).
+    """Those in `by` who signed such an event; nobody takes a no away without evidence (rules 8.1.40, 8.3.50).
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
     event, and the form of an act `correct` about a person. The console's word makes nobody a manager. Where nobody is
@@ -129,15 +138,17 @@ def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origi
     a record of before the first staff nobody is believed: two managers stand for it anew (`NosResolution`).
     """
     named = roles.wanted(said)
-    if not said.get("evidence_ref") or not named:
+    if not named or not (said.get("evidence_ref") or said["kind"] == REQUEST):
         return Correctors()
     if roster.began is None:
         return Correctors(named, named if len(named) > 1 else frozenset())
     id_, at = said.get("suppression_id") or said.get("record_id"), said.get("received_at") or said.get("at")
+    request = said["kind"] == REQUEST
     fact = {"kind": CORRECT, "act_id": id_, "at": at}
     controller = (said.get("scope") or {}).get("controller")
     staff, managers = set[str](), set[str]()
     for signed in signatures(record.headers):
+        fact |= {"at": signed.at} if request else {}  # it came in before anybody entered it
         signer = _weighed(record, fact, signed, CORRECTION, roster=roster, origin=origin) if id_ and at else None
         if not isinstance(signer, Signer) or roles.person(signer.by) not in named or not signer.acts_for(controller):
             continue

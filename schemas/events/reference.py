@@ -20,8 +20,10 @@ from schemas.values import (
     Model,
     PrintedLine,
     Stoppable,
+    Surrogate,
     Time,
     Version,
+    ZonedTime,
 )
 
 
@@ -299,6 +301,25 @@ class Copy(Model):
     origin: Line | None = None
 
 
+class Ground(Model):
+    """One manager's word that mail about safety or law is owed: a recall, a breach, a duty (domain rule 8.3.50).
+
+    A second manager signs it within seven days; no mail waits for that.
+
+    `id`: the ground that sends name. It is `recall`, `safety`, `breach`, `statutory` or `tax`, or begins with one of
+    these and a dot. `by`: the manager. `evidence_ref`: where the proof is kept. `at`: when.
+    """
+
+    v: Version
+    kind: Literal["ground"]
+    id: Annotated[
+        str, StringConstraints(pattern=r"^(recall|safety|breach|statutory|tax)(\.[A-Za-z0-9][A-Za-z0-9._:\-]{0,53})?$")
+    ]
+    by: Surrogate
+    evidence_ref: Surrogate
+    at: ZonedTime
+
+
 Reference = Annotated[
     Purpose
     | Controller
@@ -309,6 +330,7 @@ Reference = Annotated[
     | Template
     | PolicyVersion
     | Register
+    | Ground
     | AnyResolution
     | Copy
     | Staff

@@ -19,7 +19,7 @@ from gatekeeper.staff import person_keys, roles, signatures
 from gatekeeper.staff.act_kinds import ERASURES
 from gatekeeper.staff.message import milliseconds, timely
 from gatekeeper.staff.person_keys import PersonKey
-from gatekeeper.staff.signed_acts import takes_away
+from gatekeeper.staff.signed_acts import is_signed
 from schemas.codec import decode
 from schemas.events import Act
 from schemas.events.staff import SignIn
@@ -94,7 +94,7 @@ class PersonSignatory:
             return (signatures.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
         if record.topic in ("suppressions", "consents"):
             event = decode(record.topic, record.key, record.value)
-            if takes_away(event) and not (event.kind == "erasure" and self._for()):
+            if is_signed(event) and not (event.kind == "erasure" and self._for()):
                 form = {"origin": self._origin, "at": at, "blind": blind}
                 return (signatures.of_correction(event, self._key, **form, **self._for()),)
         return ()

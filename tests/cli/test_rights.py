@@ -161,6 +161,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "review show": (did,),
         "withdraw": ("zoe",),
         "correct": ("x1", "--evidence", "minutes-7", "--yes"),
+        "request": ("P-1", "7", "--asked", "disclosure"),
         "erase": ("zoe", "--reason", "a test", "--yes"),
         "readmit": ("zoe", "--reason", "a test"),
         "suspend": ("C1", "--reason", "a test"),

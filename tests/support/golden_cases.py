@@ -34,6 +34,7 @@ _ROWS = (
 _REFERENCE = {
     "batch": invented.batch,
     "controller": invented.controller,
+    "ground": invented.ground,
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
     "purpose": invented.purpose,

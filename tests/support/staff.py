@@ -180,11 +180,12 @@ def correction(value: bytes, by: str = "hanako", *, at: str | None = None, origi
 
 
 def corrected(topic: str, value: dict[str, Any], *, at: str) -> list[tuple[str, bytes]]:
-    """The signatures of those in `by` if the fact takes a no away, as `orjson` writes it; none for any other.
+    """The signatures of those in `by` if the fact counts by who signs it, as `orjson` writes it; none for any other.
 
     A manager signs the correction of an erasure.
     """
-    taken = value.get("state") in ("corrected", "rejected") or value.get("kind") == "identity_resolved"
+    signed = ("identity_resolved", "request_received")
+    taken = value.get("state") in ("corrected", "rejected") or value.get("kind") in signed
     if topic not in ("suppressions", "consents") or not taken:
         return []
     by = value.get("by", ()) if value["kind"] != "erasure" else "hanako"

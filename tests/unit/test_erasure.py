@@ -101,6 +101,8 @@ def test_erased_then_the_record_derives_again() -> None:
 def test_erased_then_what_is_owed_goes_out_and_names_nobody() -> None:
     desk = Desk()
     paired(desk, "erase")
+    assert desk.send(message_class="rights_reply", event_id="E-0").codes == ("EVENT_INVALID",), "the request is gone"
+    desk.learn(invented.event(kind="request_received", asked="erasure"))
     assert desk.send(message_class="rights_reply").verdict == "clear"
     assert (desk.records[-1].notes, desk.records[-1].subj) == (("ERASED_BUT_OWED",), None)
 

@@ -111,14 +111,15 @@ RECORDS: dict[str, dict[str, Any]] = {
     "resolution": {"id": "consents-1-2", **PLACE, "reason": "entered again", "at": "2026-11-24"},
     "copy": {"id": "consents-1", "topic": "consents", "partition": 1, "count": 2, "sha256": "0" * 64},
     "staff": {"id": "mio", "roles": ["reviewer"]},
+    "ground": {"id": "recall", "evidence_ref": "minutes-1", "at": "2026-11-24T10:00:00+09:00"},
 }
-PERSONAL = ("policy", "purpose", "resolution", "staff")
+PERSONAL = ("ground", "policy", "purpose", "resolution", "staff")
 """Kinds for which the console's word is not enough."""
 
 
 def record(kind: str, by: str) -> tuple[str, bytes]:
     """Returns a record of this kind, of which the person is the author where it names one."""
-    said = {"v": 1, "kind": kind, **RECORDS[kind], **({"by": by} if kind in ("policy", "resolution") else {})}
+    said = {"v": 1, "kind": kind, **RECORDS[kind], **({"by": by} if kind in ("ground", "policy", "resolution") else {})}
     value = orjson.dumps(said)
     model = decode("reference", None, value)
     return f"{kind}/{model.id}", value

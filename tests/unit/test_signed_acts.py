@@ -239,6 +239,18 @@ def test_correction_of_before_all_staff_then_it_takes_nothing_back() -> None:
     assert desk.send(event_id="E-901").codes == ("SUBJECT_OBJECTED",)
 
 
+def test_request_that_somebody_of_the_staff_signed_then_the_reply_goes_out() -> None:
+    desk = Office(invented.source())
+    value = canonical(invented.event(kind="request_received", by="kenji", at="2026-11-03")[1])
+    for offset, signers, verdict in ((901, (), "block"), (902, ("ami",), "block"), (903, ("kenji",), "clear")):
+        headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
+        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
+        assert desk.store.apply(record) is None
+        sent = desk.send(event_id=f"E-{offset}", message_class="rights_reply")
+        assert (sent.verdict, sent.codes) == (verdict, ("EVENT_INVALID",) if verdict == "block" else ())
+    desk.check_anew()
+
+
 def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
     (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
     assert found.dead
