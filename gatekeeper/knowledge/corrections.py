@@ -11,7 +11,7 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import READMIT, VOUCHED_FOR, Correctors, correctors, readmits
+from gatekeeper.staff.signed_acts import VOUCHED_FOR, Correctors, correctors
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -49,8 +49,6 @@ class Corrections:
                 continue
             stand |= correctors(record, said, roster=log.roster, origin=log.origin)
             stand |= nos.stand_for(_name(said), record.timestamp)
-            if said.get("kind") == "erasure" and readmits(record, said, roster=log.roster, origin=log.origin):
-                stand |= Correctors(READMITTED, READMITTED)
         if not stand.staff:
             return line
         found = {"staff": sorted(stand.staff), "managers": sorted(stand.managers)}
@@ -64,10 +62,6 @@ class Corrections:
             return tuple(events), lines
         signed = b"\n".join(self.signed(line, (person,), log, nos) for line in lines.split(b"\n"))
         return redacted.events(signed), signed
-
-
-READMITTED = frozenset((READMIT,))
-"""Stands for the manager who signed the correction of an erasure in the form of an act `readmit`."""
 
 
 def _names(said: Mapping[str, Any]) -> frozenset[str]:

@@ -163,7 +163,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "correct": ("x1", "--evidence", "minutes-7", "--yes"),
         "request": ("P-1", "7", "--asked", "disclosure"),
         "erase": ("zoe", "--reason", "a test", "--yes"),
-        "readmit": ("zoe", "--reason", "a test"),
+        "readmit": ("zoe", "--reason", "a test", "--evidence", "form-91"),
         "suspend": ("C1", "--reason", "a test"),
         "resume": ("C1", "--reason", "a test"),
         "source quarantine": ("B-1", "--reason", "a test"),

@@ -145,7 +145,7 @@ def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
     paired(desk, "erase")
     desk.weigh()
     desk.at += 1000
-    desk.learn(stop(state="corrected", received_at=instant(desk.at)))
+    desk.learn(stop(state="corrected", received_at=instant(desk.at), **invented.OF_MANAGERS))
     assert desk.send().codes == ("SUBJECT_ERASED",), "the mark stands until the act"
     paired(desk, "readmit")
     assert desk.send().verdict == "clear"
@@ -223,7 +223,10 @@ def test_the_desks_stops_with_ids_like_ours_then_readmission_takes_back_no_other
 
 def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands() -> None:
     own, log = stop(suppression_id="erase-1"), ReferenceLog(staff.ORIGIN)
-    back = "suppressions", {**own[1], "state": "corrected"}
+    back = "suppressions", {**own[1], "state": "corrected", **invented.OF_MANAGERS}
     assert erasures.standing(reader(own, back), "P-1", log) == [], "before anybody was registered"
+    for fields in ({"by": "hanako"}, {"evidence_ref": None}):
+        half = back[0], invented.bare({**back[1], **fields})
+        assert erasures.standing(reader(own, half), "P-1", log), "two managers stand for it, with evidence"
     staff.known(log, "taro", "manager", at=0)
     assert [one.suppression_id for one in erasures.standing(reader(own, back), "P-1", log)] == ["erase-1"]
