@@ -118,7 +118,7 @@ def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origi
     """Those in `by` who signed such an event; nobody takes a no away without evidence (rules 8.1.40, 8.3.50).
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
-    event, and the form of an act `correct` about a person; that of an erasure's correction has the form of `readmit`.
+    event, and the form of an act `correct` about a person. An erasure's correction has the form of an act `readmit`.
     The console's word makes nobody a manager. Where nobody is
     registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers. Of
     a record of before the first staff nobody is believed: two managers stand for it anew (`NosResolution`).

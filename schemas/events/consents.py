@@ -127,7 +127,8 @@ class PersonEvent(Model):
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
     was entered. `request_id`: the question, of `ask_undelivered`, or the request, of `request_received`. `asked`: the
-    right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of `notice_given`.
+    right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of
+    `notice_given`.
     `contact_point_id`: of `undeliverable_resolved`. `by`: who says so. `evidence_ref`: where the proof is kept.
     `of`: stops by their ids.
     """

@@ -49,9 +49,7 @@ def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: R
     assert [word for word in ("Exports", "sealed", "birth date", "list-", "1095") if word not in said] == []
 
 
-def test_readmitted_by_two_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(
-    run: Run, people: System
-) -> None:
+def test_readmitted_by_two_then_the_stops_of_the_erasure_are_corrected(run: Run, people: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
     people.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
     for name in ("p-1", "p-2"):

@@ -93,7 +93,8 @@ def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
     (note,) = found["acts"]["signed"]
     assert (note["unsigned"], found["signatures"]["acts"]) == ({"acts": 1, "by": ["hanako"]}, "unsigned")
     assert "Acts need no signature" in page.body(found, "en")
-    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": ["controller/C-1", "notice/N-1"]})
+    unsigned = ["controller/C-1", "notice/N-1"]
+    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": unsigned, "lone": []})
     assert "Acts need no signature" not in page.body(later, "en")
     assert "2 records of reference data" in page.body(later, "en")
 
