@@ -17,6 +17,7 @@ from schemas.events import (
     JointUseTerms,
     Notice,
     PolicyVersion,
+    Provider,
     ProviderCheck,
     Purpose,
     PurposeResolution,
@@ -28,7 +29,17 @@ from schemas.events import (
 PURPOSES = "purpose/*"
 """The name of all records of purposes together. Any of them can change the meaning of another."""
 Versioned = Notice | JointUseTerms | Batch | Template
-Referred = Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register | Ground
+Referred = (
+    Versioned
+    | VersionResolution
+    | PurposeResolution
+    | Purpose
+    | Controller
+    | PolicyVersion
+    | Register
+    | Ground
+    | Provider
+)
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -48,7 +59,7 @@ class Reference:
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask. `grounds`: the ids of the grounds on
-    record.
+    record. `providers`: the companies in the chains of checks.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -57,6 +68,7 @@ class Reference:
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
     grounds: set[str] = field(default_factory=set)
+    providers: dict[str, Provider] = field(default_factory=dict)
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
     _notices: dict[str, Versions[Notice]] = field(default_factory=dict)
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
@@ -165,6 +177,10 @@ class Reference:
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
             case Ground():
                 self.grounds.add(model.id)
+            case Provider():
+                if not model.by_two:
+                    return value
+                self.providers[model.id] = model
             case JointUseTerms():
                 content = _kept(self.terms, model, value, arrived).listed
             case Notice():

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from gatekeeper.deciding.chains import names_of
 from gatekeeper.deciding.reference import PURPOSES, Reference, Referred
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
@@ -113,6 +114,8 @@ class ReferenceLog:
         if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
             keys.update({f"ground/{ground}"} if ground else ())
+            listed = (name.removeprefix("batch/") for name in named if name.startswith("batch/"))
+            keys.update(names_of(check for id_ in listed for check in self.reference.checks(id_)))
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:

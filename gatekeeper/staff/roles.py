@@ -11,7 +11,7 @@ PEOPLE = frozenset(("viewer", "reviewer", "approver", "manager", "auditor"))
 VIEWS: Mapping[str, frozenset[str]] = {"see": PEOPLE, "report": frozenset(("auditor", "manager"))}
 """The roles for looking in the console: `see` is every page, `report` the report of a period."""
 
-PERSONAL = frozenset(("policy", "staff", "resolution", "purpose", "ground"))
+PERSONAL = frozenset(("policy", "staff", "resolution", "purpose", "ground", "provider"))
 """Kinds of `reference` for which the console's word is not enough."""
 
 NEVER_UNSIGNED = frozenset(("copy",))

@@ -301,6 +301,26 @@ class Copy(Model):
     origin: Line | None = None
 
 
+class Provider(Model):
+    """A company that had data before we did, as the `chain` of a check names it (domain rule 8.3.52).
+
+    It counts with two managers. `id`: its code. `name`: in words. `opt_out`: it got the data by opt-out. `by`: the two
+    managers.
+    """
+
+    v: Version
+    kind: Literal["provider"]
+    id: Code
+    name: Line
+    opt_out: bool
+    by: TwoManagers
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the record."""
+        return two_managers(self.by)
+
+
 class Ground(Model):
     """One manager's word that mail about safety or law is owed: a recall, a breach, a duty (domain rule 8.3.50).
 
@@ -331,6 +351,7 @@ Reference = Annotated[
     | PolicyVersion
     | Register
     | Ground
+    | Provider
     | AnyResolution
     | Copy
     | Staff

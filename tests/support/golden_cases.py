@@ -37,6 +37,7 @@ _REFERENCE = {
     "ground": invented.ground,
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
+    "provider": invented.provider,
     "purpose": invented.purpose,
     "resolution": invented.resolution,
     "template": invented.template,

@@ -111,9 +111,10 @@ RECORDS: dict[str, dict[str, Any]] = {
     "resolution": {"id": "consents-1-2", **PLACE, "reason": "entered again", "at": "2026-11-24"},
     "copy": {"id": "consents-1", "topic": "consents", "partition": 1, "count": 2, "sha256": "0" * 64},
     "staff": {"id": "mio", "roles": ["reviewer"]},
+    "provider": {"id": "hoshi", "name": "ほし名簿", "opt_out": False, "by": ["hanako", "taro"]},
     "ground": {"id": "recall", "evidence_ref": "minutes-1", "at": "2026-11-24T10:00:00+09:00"},
 }
-PERSONAL = ("ground", "policy", "purpose", "resolution", "staff")
+PERSONAL = ("ground", "policy", "provider", "purpose", "resolution", "staff")
 """Kinds for which the console's word is not enough."""
 
 
@@ -143,7 +144,7 @@ def test_every_kind_of_reference_record_is_among_those_tried() -> None:
 @pytest.mark.parametrize("role", MAY)
 def test_a_reference_record_that_a_role_signs_then_it_counts_for_managers_alone(log: Log, role: str, kind: str) -> None:
     line, code = record(kind, PERSON[role]), refusal(role, "activate", vouched=False)
-    signed = staff.signed(line, PERSON[role], *(["hanako"] if kind == "staff" else []), at=AT)
+    signed = staff.signed(line, PERSON[role], *(["hanako"] if kind in ("staff", "provider") else []), at=AT)
     before = len(log.counts)
     log.write([line])
     assert len(log.counts) == before, "nobody signed it yet"
