@@ -37,6 +37,7 @@ HEADINGS = {
     "cli.heading_stop": {
         "withdraw": "withdraw",
         "correct": "correct",
+        "request": "request",
         "suspend": "suspend",
         "resume": "resume",
         "source": "source",

@@ -6,7 +6,7 @@ import click
 
 from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.answer import Question, wait_options
-from gatekeeper.cli.output import json_option, show_json
+from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
 from streams.client import fact_with_act
@@ -22,7 +22,9 @@ from streams.operations import erasures
 def command(
     recipient: str, reason: str, evidence: str | None, by: str | None, wait: float, no_wait: bool, as_json: bool
 ) -> None:
-    """Takes back the stops of the erasure, with the act, all or nothing; refuses (2) a person never erased.
+    """Writes corrections of the erasure's stops with the act, all or nothing; refuses (2) a person never erased.
+
+    The stops hold until a second manager has run it, too.
 
     Exit 1 if the worker refuses the act, and 3 if it has not answered in time.
     """
@@ -40,4 +42,6 @@ def command(
         show_json({"act_id": pair.act_id, "by": act.by, **counts, **answer.plain()})
     elif not answer.refused:
         click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(back.stops)))
+    if not answer.refused:
+        note("cli.readmit_second")
     answer.conclude()

@@ -56,6 +56,9 @@ def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_js
         note("report.acts_unsigned")
     if names := report["signatures"]["unsigned"]:
         note("report.reference_unsigned", count=f"{len(names):,}", shown=", ".join(names[:5]))
+    if lone := report["signatures"]["lone"]:
+        late, names = sum(row["late"] for row in lone), ", ".join(row["record"] for row in lone[:5])
+        note("report.reference_lone", count=f"{len(lone):,}", late=f"{late:,}", shown=names)
     if unproven := report["acts"]["unproven"]:
         note("report.acts_unproven", count=f"{unproven:,}")
     if report["kept_from"]:

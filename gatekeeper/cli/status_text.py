@@ -163,6 +163,8 @@ def _signatures(signatures: Mapping[str, Any]) -> Iterator[str]:
         yield text("cli.status_reference_waits", **{**row, "signed_by": ", ".join(row["signed_by"]) or "-"})
     if names := signatures["unsigned"]:
         yield text("cli.status_reference_unsigned", count=len(names), shown=", ".join(names[:5]))
+    for row in signatures["lone"]:
+        yield text("cli.status_reference_lone", record=row["record"], by=row["by"], until=row["until"])
     for refusal in signatures["refused"]:
         yield text("cli.status_signature_refused", **{**refusal, "why": text(f"act.refused_{_known(refusal['code'])}")})
 

@@ -16,6 +16,7 @@ from gatekeeper.deciding.plan import Plan
 from gatekeeper.deciding.pointed import all_digests
 from gatekeeper.deciding.rules import audience, channel, confirmation, objections, person, system
 from gatekeeper.deciding.rules import source as source_rules
+from gatekeeper.deciding.rules.message_class import unrequested
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.deciding.scope import ANOTHER_ID
 from gatekeeper.deciding.statutory_exception import STATUTORY_EXCEPTION
@@ -83,7 +84,7 @@ def decide(
         ending = [*ending, plan.ungoverned]
     reasons = [*plan.unplaced, *system.twice(clearance, plan.checkpoint)]
     if send.message_class in OWED:
-        invalid = plan.invalid or system.undelivered(case)
+        invalid = plan.invalid or system.undelivered(case) or _unrequested(plan, case)
         return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *reasons], clearance)
     if ending := ending or plan.invalid or system.undelivered(case):
         return only(case.policy, plan.at, ending)
@@ -92,6 +93,11 @@ def decide(
     if send.message_class == "confirmation":
         return _confirmation(plan, case, reasons)
     return _transactional(plan, case, reasons)
+
+
+def _unrequested(plan: Plan, case: Case) -> tuple[Found, ...]:
+    """A reply without its request, which is asked for at intake: an erasure calls no reply back."""
+    return unrequested(case) if plan.checkpoint == "intake" else ()
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:

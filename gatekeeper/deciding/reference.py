@@ -14,9 +14,11 @@ from schemas.events import (
     AudiencePhrase,
     Batch,
     Controller,
+    Ground,
     JointUseTerms,
     Notice,
     PolicyVersion,
+    Provider,
     ProviderCheck,
     Purpose,
     PurposeResolution,
@@ -31,7 +33,16 @@ PHRASES = "audience_phrase/*"
 """The name of all records of phrases of audiences together."""
 Versioned = Notice | JointUseTerms | Batch | Template
 Referred = (
-    Versioned | VersionResolution | PurposeResolution | Purpose | Controller | PolicyVersion | Register | AudiencePhrase
+    Versioned
+    | VersionResolution
+    | PurposeResolution
+    | Purpose
+    | Controller
+    | PolicyVersion
+    | Register
+    | Ground
+    | Provider
+    | AudiencePhrase
 )
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
@@ -51,7 +62,8 @@ class Reference:
     and terms it is always the latter: a wide purpose covers what was registered by then (rule 8.2.45).
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
-    `ask`: the template that asks people, None if no registered template may ask.
+    `ask`: the template that asks people, None if no registered template may ask. `grounds`: the ids of the grounds on
+    record. `providers`: the companies in the chains of checks.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -59,6 +71,8 @@ class Reference:
     left: dict[str, dict[str, int]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
+    grounds: set[str] = field(default_factory=set)
+    providers: dict[str, Provider] = field(default_factory=dict)
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
     _notices: dict[str, Versions[Notice]] = field(default_factory=dict)
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
@@ -179,6 +193,12 @@ class Reference:
                 self.controllers[model.id] = model
                 had = self.companies.get(model.id, Since(arrived, by_two=False))
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
+            case Ground():
+                self.grounds.add(model.id)
+            case Provider():
+                if not model.by_two:
+                    return value
+                self.providers[model.id] = model
             case JointUseTerms():
                 content = _kept(self.terms, model, value, arrived).listed
             case Notice():

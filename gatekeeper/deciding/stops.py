@@ -60,18 +60,17 @@ class Stops(NamedTuple):
     def _taken_away(self, hit: Hit, *, proven: bool) -> bool:
         """True if corrections of a stop, or looks at whose it is, take it away. All who stand for them count together.
 
-        `proven`: only if they are enough. One of the staff is for a weak match, else it takes two managers.
+        `proven`: only if they are enough. One of the staff is for a weak match, else it takes two managers. The
+        correction of an erasure always takes two.
         """
         corrections = [by for by in self.hits if _withdraws(by.stop) and self._settles(by, hit)]
         said: list[HeldSuppression | HeldEvent] = [by.stop for by in corrections if by is not hit]
         said += [event for event in self.looks if self._is_of_another(event, hit, proven=proven)]
         if not proven or not said:
             return bool(said)
-        staff = {person for event in said for person in event.staff}
+        staff = {person for event in said if event.kind != "erasure" for person in event.staff}
         managers = {person for event in said for person in event.managers}
-        if hit.stop.kind == "erasure" and "readmit" in managers:
-            return True
-        return bool(staff) if hit.score < self.floor else len(managers) > 1
+        return len(managers) > 1 or (hit.score < self.floor and bool(staff))
 
     def _is_of_another(self, event: HeldEvent, hit: Hit, *, proven: bool) -> bool:
         """True if somebody who looked at a stop as it stands says that it is not this person's.

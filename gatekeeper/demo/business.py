@@ -8,6 +8,7 @@ from types import MappingProxyType
 from schemas.events import (
     Batch,
     Controller,
+    Ground,
     JointUseTerms,
     Notice,
     NoticeItems,
@@ -165,11 +166,14 @@ REFERENCE: tuple[Reference, ...] = (
         ask_complete=True,
         notice_id="may-we-write-2026",
     ),
+    Ground(v=1, kind="ground", id="recall", by=MANAGERS[0], evidence_ref="minutes-12", at="2026-11-20T10:00:00+09:00"),
     *(
         Template(v=1, kind="template", id=id_, name=name, display_ok=display_ok, ask_complete=False)
         for id_, name, display_ok in _SERVICE_TEMPLATES
     ),
 )
+REPLY = "rights-replies"
+"""The campaign of replies to people who asked for a right."""
 OTHER_MAIL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "order-notices": {"message_class": "transactional", "purpose": "service.orders", "template_id": "order-notice"},
@@ -179,11 +183,10 @@ OTHER_MAIL: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "template_id": "recall-notice",
             "ground": "recall",
         },
-        "rights-replies": {
+        REPLY: {
             "message_class": "rights_reply",
             "purpose": "service.orders",
             "template_id": "rights-reply",
-            "ground": "dsr.7",
         },
         "questions": {"message_class": "confirmation", "template_id": "may-we-write"},
     }

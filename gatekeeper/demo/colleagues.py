@@ -23,6 +23,7 @@ from streams.client.signatory import PersonSignatory, Signed, Unsigned
 VISITOR = "demo"
 """The person at the console, who may do everything that one person may do."""
 CONSOLE = "console"
+_REQUEST = b'"kind":"request_received"'
 ROLES: Mapping[str, tuple[StaffRole, ...]] = {
     **dict.fromkeys(MANAGERS, ("manager",)),
     VISITOR: ("reviewer", "approver", "manager", "auditor"),
@@ -33,7 +34,7 @@ ROLES: Mapping[str, tuple[StaffRole, ...]] = {
 class Colleagues:
     """Everybody in ROLES with a new key, registered by the records of `gatekeeper init` and `gatekeeper staff add`.
 
-    As a signatory it lets as many managers sign a record of `reference` as it needs.
+    As a signatory it lets as many managers sign a record of `reference` as it needs. One signs a person's request.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
@@ -58,10 +59,11 @@ class Colleagues:
                 raise IncompleteError("demo.unacknowledged", topic="reference", count=lost)
 
     def sign(self, records: Sequence[Outgoing]) -> Signed:
-        """The records of `reference`, with the signatures that they need behind them: of both managers, or of one."""
-        return Signed(
-            list(records), [manager.endorse(record) for record in records for manager in self._needed(record)]
-        )
+        """The records with the signatures that they need. Those of `reference` stand behind them."""
+        first = self._managers[0]
+        signed = [first.sign([record]).records[0] if _REQUEST in record.value else record for record in records]
+        referred = [record for record in records if record.topic == "reference"]
+        return Signed(signed, [manager.endorse(record) for record in referred for manager in self._needed(record)])
 
     def _needed(self, record: Outgoing) -> Sequence[PersonSignatory]:
         entry = orjson.loads(record.value)

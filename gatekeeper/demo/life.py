@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from gatekeeper.demo.business import GROUP, PURPOSE, RETAILER
+from gatekeeper.demo.business import GROUP, MANAGERS, PURPOSE, RETAILER
 from gatekeeper.demo.origins import Origin
 from gatekeeper.identity import Identified
 from schemas.decision import Verdict
-from schemas.events import Consent, Match, Scope, Source, SourceContactPoint, Suppression
+from schemas.events import Consent, Match, PersonEvent, Scope, Source, SourceContactPoint, Suppression
 
 _JAPAN = timezone(timedelta(hours=9))
 Event = tuple[str, BaseModel]
@@ -102,6 +102,22 @@ class Life:
             yield self._stop("erasure", self._day(date(2020, 1, 1), self.met), by_address=True)
         else:
             yield from self._regrets(said_yes=luck < max(origin.postal, origin.email))
+
+    def asked(self) -> Iterator[Event]:
+        """Yields the person's request for disclosure, of two weeks ago, which a manager recorded."""
+        yield (
+            "consents",
+            PersonEvent(
+                v=1,
+                kind="request_received",
+                recipient_id=self.recipient,
+                record_id=f"D-{self.ids.of('request')}",
+                request_id=self.ids.of("request"),
+                asked="disclosure",
+                at=f"{self.today - timedelta(days=14)}T10:00:00+09:00",
+                by=MANAGERS[0],
+            ),
+        )
 
     def _regrets(self, *, said_yes: bool) -> Iterator[Event]:
         """Yields later facts: withdrawal, objection, consent after withdrawal, returned mail, or death."""

@@ -10,12 +10,12 @@ from random import Random
 
 from gatekeeper.demo import addresses, paper
 from gatekeeper.demo.addresses import Address
-from gatekeeper.demo.business import CAMPAIGN_NAMES, OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
+from gatekeeper.demo.business import CAMPAIGN_NAMES, OTHER_MAIL, PURPOSE, REFERENCE, REPLY, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.decision import Verdict
-from schemas.events import Campaign, Controller, Delivery, Notice, Purpose, Send, SendContactPoint, Source
+from schemas.events import Campaign, Controller, Delivery, Notice, PersonEvent, Purpose, Send, SendContactPoint, Source
 from schemas.values import Channel
 
 CAST: dict[Verdict, tuple[str, str]] = {
@@ -34,7 +34,10 @@ RESPELLED, MISTAKEN = 0.2, 0.01
 CAMPAIGNS = ((0.5, "winter-catalogue", 10), (0.8, "year-end-sale", 4), (1.0, "new-year-card", 24))
 """The campaigns in order. Of each: the share of all pieces at its end, its name, the days until it is mailed."""
 OTHERS_EVERY = 50
-"""One in so many pieces of a campaign is no advertisement: service mail, a recall, a reply, a question."""
+"""One in so many pieces of a campaign is no advertisement: service mail, a recall, a question."""
+ASKED_EVERY = 200
+"""One in so many people asked what is held about them. Their piece is the reply."""
+_BESIDE = [name for name in OTHER_MAIL if name != REPLY]
 _ORIGIN = {origin.name: origin for origin in ORIGINS}
 _WEIGHTS = [origin.weight for origin in ORIGINS]
 
@@ -92,7 +95,9 @@ class Retailer:
         ids = Ids(self.seed, recipient)
         life = Life(recipient, ids=ids, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
         contact = SendContactPoint(id=contact_id(ids, "A"), country="JP")
-        return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
+        facts = life.scripted(verdict) if verdict else life.lived()
+        asked = life.asked() if number % ASKED_EVERY == 0 else ()
+        return Person(recipient, origin, address, contact, (*facts, *asked))
 
     def _address(self, number: int, rng: Random) -> Address:
         """The person's address; a duplicate has the name and address of the person before."""
@@ -157,8 +162,10 @@ class Retailer:
             for rank, number in enumerate(numbers[:size], start=1):
                 _, name, days = next(row for row in CAMPAIGNS if rank <= row[0] * size)
                 kind = None
-                if rank % OTHERS_EVERY == 0:
-                    name = kind = list(OTHER_MAIL)[rank // OTHERS_EVERY % len(OTHER_MAIL)]
+                if number % ASKED_EVERY == 0:
+                    name = kind = REPLY
+                elif rank % OTHERS_EVERY == 0:
+                    name = kind = _BESIDE[rank // OTHERS_EVERY % len(_BESIDE)]
                 campaign = self.campaign(name, wave).id
                 mail_date = self.today + timedelta(days=days)
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date, kind=kind)
@@ -177,6 +184,9 @@ class Retailer:
         elif luck < RESPELLED + MISTAKEN and not cast:
             delivery = person.address.mistaken(rng)
         fields: Mapping[str, str] = OTHER_MAIL[kind] if kind else {}
+        if kind == REPLY:
+            request = next(value.request_id for _, value in person.facts if isinstance(value, PersonEvent))
+            fields = {**fields, "ground": f"dsr.{request}"}
         if kind == "questions":
             source = next((value.source_id for _, value in person.facts if isinstance(value, Source)), None)
             fields = (

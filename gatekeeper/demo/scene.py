@@ -99,7 +99,7 @@ class Scene:
     def load(self, advance: Advance) -> int:
         """Publishes reference records and facts, and returns their number."""
         with ExitStack() as stack:
-            signs = {"reference": self.premises.colleagues}
+            signs = dict.fromkeys(("reference", "consents"), self.premises.colleagues)
             publishers = {
                 topic: stack.enter_context(Publisher(self.settings, topic, signs.get(topic))) for topic in FACT_TOPICS
             }

@@ -40,6 +40,8 @@ INVALID = {
     "template_advertises": ("class_differs", "template_id"),
     "class_not_registered": ("class_not_registered", "template_id"),
     "ground_missing": ("ground_missing", "ground"),
+    "ground_unknown": ("ground_unknown", "ground"),
+    "request_unknown": ("ground_unknown", "ground"),
     "delivery": ("delivery_missing", "delivery"),
     "token_differs": ("token_differs", "contact_point.token"),
     "several": ("not_an_address", "delivery"),

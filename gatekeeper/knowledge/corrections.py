@@ -11,7 +11,7 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import PRINT_ACCEPTED, READMIT, RESOLVING, Correctors, correctors, readmits
+from gatekeeper.staff.signed_acts import VOUCHED_FOR, Correctors, correctors
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -49,8 +49,6 @@ class Corrections:
                 continue
             stand |= correctors(record, said, roster=log.roster, origin=log.origin)
             stand |= nos.stand_for(_name(said), record.timestamp)
-            if said.get("kind") == "erasure" and readmits(record, said, roster=log.roster, origin=log.origin):
-                stand |= Correctors(READMITTED, READMITTED)
         if not stand.staff:
             return line
         found = {"staff": sorted(stand.staff), "managers": sorted(stand.managers)}
@@ -60,14 +58,10 @@ class Corrections:
         self, person: str, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos
     ) -> tuple[tuple[HeldEvent, ...], bytes]:
         """The events of a person, by recipient id, with those who stand for them, and their redacted forms."""
-        if not self._records or not any(event.kind in (*RESOLVING, PRINT_ACCEPTED) for event in events):
+        if not self._records or not any(event.kind in VOUCHED_FOR for event in events):
             return tuple(events), lines
         signed = b"\n".join(self.signed(line, (person,), log, nos) for line in lines.split(b"\n"))
         return redacted.events(signed), signed
-
-
-READMITTED = frozenset((READMIT,))
-"""Stands for the manager who signed the correction of an erasure in the form of an act `readmit`."""
 
 
 def _names(said: Mapping[str, Any]) -> frozenset[str]:

@@ -23,6 +23,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from gatekeeper.deciding import arrival, redacted
+from gatekeeper.deciding.chains import names_of
 from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldEvent, HeldRelease
 from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import Identified
@@ -258,6 +259,7 @@ def _referred(sources: Collection[Source], consents: Collection[Consent], asks: 
     names.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
     names.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
     names.update(f"template/{ask.template_id}" for ask in asks)
+    names.update(names_of(source.check for source in sources if source.check))
     companies = {source.collected_by for source in sources} | {event.controller_id for event in consents}
     companies |= {source.succession.predecessor for source in sources if source.succession}
     companies |= {source.entrustment.entruster for source in sources if source.entrustment}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from gatekeeper.deciding.chains import names_of
 from gatekeeper.deciding.reference import PHRASES, PURPOSES, Reference, Referred
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
@@ -53,7 +54,7 @@ class ReferenceLog:
         self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
         self._unread: dict[Order, tuple[Record, frozenset[str]]] = {}
-        self._digests: dict[tuple[str, str, bool, tuple[str, ...]], bytes] = {}
+        self._digests: dict[tuple[str, str, str | None, bool, tuple[str, ...]], bytes] = {}
 
     @property
     def origin(self) -> str:
@@ -109,16 +110,21 @@ class ReferenceLog:
 
         `named`: by the person's facts, as kind/id. The result is canonical JSON.
         """
+        ground = send.ground if send.message_class == "safety_legal" else None
         by_phrases = bool(send.audience) and PHRASES in self.reference.digests
-        digests = self._digests.get((send.controller_id, send.template_id, by_phrases, named))
+        terms = send.controller_id, send.template_id, ground, by_phrases, named
+        digests = self._digests.get(terms)
         if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
+            keys.update({f"ground/{ground}"} if ground else ())
+            listed = (name.removeprefix("batch/") for name in named if name.startswith("batch/"))
+            keys.update(names_of(check for id_ in listed for check in self.reference.checks(id_)))
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             keys.update({PHRASES} if by_phrases else ())
             digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:
                 self._digests.clear()
-            self._digests[send.controller_id, send.template_id, by_phrases, named] = digests
+            self._digests[terms] = digests
         return digests
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:

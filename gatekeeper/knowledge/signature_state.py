@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from schemas.audit import Acts
+from schemas.topics import DAY_MS
 
 MAX_ROWS = 100
 """Most records of each kind that are named."""
+SECOND_MS = 7 * DAY_MS
+"""The time that a second manager has to sign a ground (rule 8.3.50)."""
 
 
 def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
@@ -28,6 +32,10 @@ def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
         "founder": state.first,
         "waiting": waiting,
         "unsigned": sorted(state.unsigned)[:MAX_ROWS] if began else [],
+        "lone": [
+            {"record": lone.name, "by": lone.by, "since": instant(lone.since), "until": instant(lone.since + SECOND_MS)}
+            for lone in state.lone[:MAX_ROWS]
+        ],
         "refused": [
             {"record": refused.of, "place": "reference/{}/{}".format(*refused.order), "code": refused.code}
             for refused in state.refused[:MAX_ROWS]

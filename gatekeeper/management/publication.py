@@ -139,6 +139,8 @@ class Publication:
             return _instead(send.message_class, [name for name, by in classes.items() if send.channel in by])
         if kind == "ground_missing":
             return Hint("publish.values", {"values": ", ".join(grounds(send.message_class))})
+        if kind == "ground_unknown":
+            return _instead(str(send.ground), reference.grounds)
         if kind in ("mail_date", "mail_date_past"):
             last = self._at + (CLEARED_DAYS - 1) * DAY_MS  # a day counts up to its end
             first, last_day = (times.day(at * 1000, case.policy.timezone) for at in (self._at, last))

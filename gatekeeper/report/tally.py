@@ -31,7 +31,7 @@ PLACES = 10
 """Most places of foreign records that are listed one by one."""
 Window = Callable[[Mapping[str, Any]], int | None]
 """Gives the time to wait for the answer to an audit record's question, in milliseconds; None = not known."""
-NO_SIGNATURES: Mapping[str, Any] = {"acts": "nobody", "unsigned": []}
+NO_SIGNATURES: Mapping[str, Any] = {"acts": "nobody", "unsigned": [], "lone": []}
 """The state of a log without people."""
 NO_NAMES: Mapping[str, str] = {}
 """Of a report without reference data."""
@@ -137,7 +137,10 @@ class Tally:
             "cleared": self._cleared.told(),
             **self.people.told(min(made, self.period.to)),
             **desk,
-            "signatures": {name: signatures[name] for name in ("acts", "unsigned")},
+            "signatures": {
+                **{name: signatures[name] for name in ("acts", "unsigned")},
+                "lone": [{**row, "late": row["until"] < instant(made)} for row in signatures["lone"]],
+            },
             "seal": self._seal.told(made),
             "coverage": self._chains.told(),
             "foreign": list(foreign),

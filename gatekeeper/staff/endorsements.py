@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gatekeeper.staff.message import fingerprint, timely
-from gatekeeper.staff.roles import NEVER_UNSIGNED, PERSONAL, person, scope, wanted
+from gatekeeper.staff.roles import NEVER_UNSIGNED, PERSONAL, SECONDED, person, scope, wanted
 from gatekeeper.staff.roster import Member, Roster
 
 P = TypeVar("P")
@@ -38,6 +38,19 @@ class EffectiveRecord(NamedTuple, Generic[P]):
     order: Order
     arrived: int
     signed: bool
+
+
+class LoneRecord(NamedTuple):
+    """A record that counts by one manager and lacks a second.
+
+    `since`: its arrival, in milliseconds. `signers`: who signed it. `by`: the manager whom it names as its author.
+    """
+
+    name: str
+    order: Order
+    since: int
+    signers: tuple[str, ...]
+    by: str
 
 
 class RefusedRecord(NamedTuple):
@@ -81,6 +94,7 @@ class Endorsements(Generic[P]):
         self._unread: dict[str, tuple[Order, frozenset[str]]] = {}  # by SHA-256
         self._waiting: dict[tuple[str, str], _Waiting[P]] = {}
         self._before: dict[tuple[str, str], _Waiting[P]] = {}  # unsigned ones, which somebody may still sign
+        self._lone: dict[tuple[str, str], _Waiting[P]] = {}  # they count, and lack the second manager
         self._newest: dict[str, str] = {}
         self._scopes: dict[str, frozenset[str] | None] = {}
         self._seen: set[str] = set()
@@ -95,6 +109,16 @@ class Endorsements(Generic[P]):
         ]
         return sorted(records, key=lambda record: record[1])
 
+    @property
+    def lone(self) -> list[LoneRecord]:
+        """The records that count by one manager and lack a second, in the order of arrival."""
+        records = [
+            LoneRecord(of.name, of.order, of.arrived, tuple(sorted(lone.signers)), str(of.said["by"]))
+            for lone in self._lone.values()
+            if self._newest.get((of := lone.record).name) == of.sha256
+        ]
+        return sorted(records, key=lambda record: record.order)
+
     def take(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         """Takes the next record. The result is the record that counts from now on: this one, or one signed by it."""
         if record.order <= self._last:
@@ -104,7 +128,9 @@ class Endorsements(Generic[P]):
             return self._sign(record)
         kind = record.said["kind"]
         if self.roster.began is None and kind not in ("staff", *NEVER_UNSIGNED):
-            self._before[record.name, record.sha256] = _Waiting(record)
+            waiting = self._before[record.name, record.sha256] = _Waiting(record)
+            if kind in SECONDED:
+                self._lone[record.name, record.sha256] = waiting
             self.unsigned[record.name] = record.sha256
             return self._counts(record, record.order, record.arrived, signed=False)
         if kind == "staff":
@@ -131,7 +157,7 @@ class Endorsements(Generic[P]):
     def _sign(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         signature, name = record.said, (record.said["of"], record.said["sha256"])
         before, waiting = self._before.get(name), self._waiting.get(name)
-        about = waiting or before
+        about = waiting or before or self._lone.get(name)
         unread = None if about else self._unread.get(signature["sha256"])
         known = about is not None or (unread is not None and signature["of"] in unread[1])
         code = self._fault(signature, record.arrived, about) if known else "unknown_record"
@@ -147,8 +173,12 @@ class Endorsements(Generic[P]):
         about.vouched |= signature["method"] == "vouched"
         if not self._enough(about, record.arrived):
             return None
+        if len(about.signers) > 1:
+            self._lone.pop(name, None)
+        elif about.record.said["kind"] in SECONDED:
+            self._lone[name] = about
         if waiting is None:
-            del self._before[name]
+            self._before.pop(name, None)
             if self.unsigned.get(about.record.name) == about.record.sha256:
                 del self.unsigned[about.record.name]
             return None  # it has counted all along

@@ -11,11 +11,15 @@ PEOPLE = frozenset(("viewer", "reviewer", "approver", "manager", "auditor"))
 VIEWS: Mapping[str, frozenset[str]] = {"see": PEOPLE, "report": frozenset(("auditor", "manager"))}
 """The roles for looking in the console: `see` is every page, `report` the report of a period."""
 
-PERSONAL = frozenset(("policy", "staff", "resolution", "purpose", "audience_phrase"))
+PERSONAL = frozenset(("policy", "staff", "resolution", "purpose", "ground", "provider", "audience_phrase"))
 """Kinds of `reference` for which the console's word is not enough."""
 
 NEVER_UNSIGNED = frozenset(("copy",))
 """Kinds of `reference` that count only signed, also where they are older than the first person."""
+
+
+SECONDED = frozenset(("ground",))
+"""Kinds of `reference` that count by one manager, and that a second one signs afterwards."""
 
 
 def wanted(record: Mapping[str, Any]) -> frozenset[str]:

@@ -30,12 +30,16 @@ Refused = Literal[
     "vouched_not_enough",
 ]
 """Codes of an act that is refused for its signature."""
-READMIT = "readmit"
-"""The act by which a manager takes an erasure back."""
+READMIT, ERASURE = "readmit", "erasure"
+"""The act by which a manager takes an erasure back, and the kind of its stops."""
 RESOLVING = ("identity_resolved", "undeliverable_resolved")
 """Events of a person that take a no, or a returned piece, away."""
 PRINT_ACCEPTED = "print_accepted"
 """The event by which one of the staff accepts further text that is printed."""
+REQUEST = "request_received"
+"""The event that a person asked for a right."""
+VOUCHED_FOR = (*RESOLVING, REQUEST, PRINT_ACCEPTED)
+"""Events of a person that count by those who stand for them."""
 TAKING_BACK = ("corrected", "rejected")
 """States of a suppression that take it away."""
 CORRECTION = ActKind("person", DESK)
@@ -90,21 +94,6 @@ def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str
     return next((code for code in codes if isinstance(code, Signer)), codes[0])
 
 
-def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> bool:
-    """Tells whether the correction of an erasure counts: a manager signed its bytes, or nobody is registered yet.
-
-    `record`: the suppression's. `said`: the JSON of its value. The signature has its id, and the form of an act
-    `readmit` about a person.
-    """
-    if roster.began is None:
-        return True
-    fact = {"kind": READMIT, "act_id": said["suppression_id"], "at": said["received_at"]}
-    return any(
-        isinstance(_weighed(record, fact, signature, ACT_KINDS[READMIT], roster=roster, origin=origin), Signer)
-        for signature in signatures(record.headers)
-    )
-
-
 class Correctors(NamedTuple):
     """The people who stand for an event that takes a no away, as `roles.person` folds them. Managers are staff, too."""
 
@@ -123,32 +112,34 @@ def takes_away(event: object) -> bool:
 
 
 def needs_signature(event: object) -> bool:
-    """True for an event that counts only by a signature: one that takes a no away, or accepts a print."""
-    return takes_away(event) or (isinstance(event, PersonEvent) and event.kind == PRINT_ACCEPTED)
+    """True for an event that counts only by those who sign it."""
+    return takes_away(event) or (isinstance(event, PersonEvent) and event.kind in VOUCHED_FOR)
 
 
 def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> Correctors:
-    """Those in `by` who signed an event that needs it; nobody without evidence (rule 8.1.40).
+    """Those in `by` who signed such an event; nobody takes a no away without evidence (rules 8.1.40, 8.3.50).
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
-    event, and the form of an act `correct` about a person. The console's word makes nobody a manager. Where nobody is
+    event, and the form of an act `correct` about a person. An erasure's correction has the form of an act `readmit`.
+    The console's word makes nobody a manager. Where nobody is
     registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers. Of
     a record of before the first staff nobody is believed: two managers stand for it anew (`NosResolution`).
     """
     named = roles.wanted(said)
-    if not said.get("evidence_ref") or not named:
+    if not named or not (said.get("evidence_ref") or said["kind"] == REQUEST):
         return Correctors()
     if roster.began is None:
         return Correctors(named, named if len(named) > 1 else frozenset())
     id_, at = said.get("suppression_id") or said.get("record_id"), said.get("received_at") or said.get("at")
-    fact = {"kind": CORRECT, "act_id": id_, "at": at}
+    request, kind = said["kind"] == REQUEST, READMIT if said["kind"] == ERASURE else CORRECT
+    row = ACT_KINDS.get(kind, CORRECTION)
+    fact = {"kind": kind, "act_id": id_, "at": at}
     controller = (said.get("scope") or {}).get("controller")
     staff, managers = set[str](), set[str]()
     for signed in signatures(record.headers):
-        signer = _weighed(record, fact, signed, CORRECTION, roster=roster, origin=origin) if id_ and at else None
+        fact |= {"at": signed.at} if request else {}  # it came in before anybody entered it
+        signer = _weighed(record, fact, signed, row, roster=roster, origin=origin) if id_ and at else None
         if not isinstance(signer, Signer) or roles.person(signer.by) not in named or not signer.acts_for(controller):
-            continue
-        if roles.person(signer.by) == READMIT:  # stands for a manager's act (`Corrections`)
             continue
         staff.add(roles.person(signer.by))
         member = roster.member(signer.by, record.timestamp)

@@ -118,6 +118,9 @@ class Consent(Model):
 class PersonEvent(Model):
     """Another event about a person, on the topic of the consents (J.8.7).
 
+    `request_received`: the person asked for a right, as for disclosure. One of the staff in `by` signs it. For a year
+    a reply of class `rights_reply` may name it, as `dsr.` and `request_id`.
+
     `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
     `undeliverable_resolved`: the contact point takes mail again; without one, every contact point does. It needs `by`,
     which a program may be, and `evidence_ref`.
@@ -127,7 +130,9 @@ class PersonEvent(Model):
     by `further`, and `by` signs it.
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
-    was entered. `request_id`: the question, of `ask_undelivered`. `source_id`: the source, of `notice_given`.
+    was entered. `request_id`: the question, of `ask_undelivered`, or the request, of `request_received`. `asked`: the
+    right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of
+    `notice_given`.
     `contact_point_id`: of `undeliverable_resolved` and `print_accepted`. `by`: who says so. `evidence_ref`: where the
     proof is kept. `of`: stops by their ids. `further`: tokens, as those of a source's contact point.
     """
@@ -141,16 +146,25 @@ class PersonEvent(Model):
                 "else": given("source_id"),
             },
             "else": {"if": given("at"), "else": given("recorded_at")},
+            "allOf": [{"if": given("asked"), "then": given("record_id", "request_id", "by", "at")}],
         }
     )
 
     v: Version
-    kind: Literal["ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved", "print_accepted"]
+    kind: Literal[
+        "ask_undelivered",
+        "notice_given",
+        "undeliverable_resolved",
+        "identity_resolved",
+        "print_accepted",
+        "request_received",
+    ]
     recipient_id: RecipientId
     record_id: Id | None = None
     at: Time | None = None
     recorded_at: Time | None = None
     request_id: Id | None = None
+    asked: Code | None = None
     source_id: Id | None = None
     contact_point_id: PointId | None = None
     by: Authors | None = None
@@ -163,6 +177,8 @@ class PersonEvent(Model):
         needed = {"ask_undelivered": self.request_id, "notice_given": self.source_id}.get(self.kind, self.said)
         if needed is None:
             raise ValueError("names its ask, its source, or its time")
+        if self.asked is not None and None in (self.record_id, self.request_id, self.by, self.at):
+            raise ValueError("a request names itself, its event, who received it, and when")
         return self
 
     @property

@@ -21,8 +21,10 @@ from schemas.values import (
     Model,
     PrintedLine,
     Stoppable,
+    Surrogate,
     Time,
     Version,
+    ZonedTime,
 )
 
 
@@ -322,6 +324,45 @@ class Copy(Model):
     origin: Line | None = None
 
 
+class Provider(Model):
+    """A company that had data before we did, as the `chain` of a check names it (domain rule 8.3.52).
+
+    It counts with two managers. `id`: its code. `name`: in words. `opt_out`: it got the data by opt-out. `by`: the two
+    managers.
+    """
+
+    v: Version
+    kind: Literal["provider"]
+    id: Code
+    name: Line
+    opt_out: bool
+    by: TwoManagers
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the record."""
+        return two_managers(self.by)
+
+
+class Ground(Model):
+    """One manager's word that mail about safety or law is owed: a recall, a breach, a duty (domain rule 8.3.50).
+
+    A second manager signs it within seven days; no mail waits for that.
+
+    `id`: the ground that sends name. It is `recall`, `safety`, `breach`, `statutory` or `tax`, or begins with one of
+    these and a dot. `by`: the manager. `evidence_ref`: where the proof is kept. `at`: when.
+    """
+
+    v: Version
+    kind: Literal["ground"]
+    id: Annotated[
+        str, StringConstraints(pattern=r"^(recall|safety|breach|statutory|tax)(\.[A-Za-z0-9][A-Za-z0-9._:\-]{0,53})?$")
+    ]
+    by: Surrogate
+    evidence_ref: Surrogate
+    at: ZonedTime
+
+
 Reference = Annotated[
     Purpose
     | Controller
@@ -333,6 +374,8 @@ Reference = Annotated[
     | PolicyVersion
     | Register
     | AudiencePhrase
+    | Ground
+    | Provider
     | AnyResolution
     | Copy
     | Staff

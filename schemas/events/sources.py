@@ -77,7 +77,8 @@ class ProviderCheck(Model):
 
     `checked_at`: when. `name`, `address`, `representative`: of the provider. `how_obtained`: how the provider got the
     data. Without one of these five there was no check. `basis`: on which the provider may hand data on. `filing_no`:
-    of its opt-out filing. `chain`: the companies before it.
+    of its opt-out filing. `chain`: the companies before it, each by a word
+    for its basis or by the code of a `provider` record.
     """
 
     checked_at: Time | None = None

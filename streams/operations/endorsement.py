@@ -29,13 +29,14 @@ from streams.client.publisher import RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.client.signatory import Unsigned
 
-SigningState = Literal["waiting", "unsigned"]
+SigningState = Literal["waiting", "lone", "unsigned"]
 
 
 class Endorsable(NamedTuple):
     """A record of `reference` that somebody may sign: its name KIND/ID, offset and bytes.
 
-    `waiting`: it counts once enough managers signed. `unsigned`: it counts, because it is older than the first person.
+    `waiting`: it counts once enough managers signed. `lone`: it counts, and a second manager signs it, too. `unsigned`:
+    it counts, because it is older than the first person.
     `signers`: the people who signed it. `named`: the people whom it names as its authors, who must all sign. `fault`:
     the code of a signature just given that counts for nothing, None without one.
     """
@@ -142,10 +143,13 @@ class Endorsed:
         return next((row._replace(fault=self.fault(name, offset)) for row in rows), None)
 
     def endorsable(self) -> list[Endorsable]:
-        """The records that wait for a signature, then those that count unsigned, each by offset."""
+        """The records that wait for a signature, those that lack a second one, and the unsigned; each by offset."""
         states, rows = self.log.endorsements, list[Endorsable]()
         for _, (_, offset), signers in states.waiting:
             rows.append(_row(self._by_offset[offset], "waiting", signers))
+        for lone in states.lone:
+            if lone.signers:
+                rows.append(_row(self._by_offset[lone.order[1]], "lone", lone.signers))
         older = [_row(self._by_content[content], "unsigned", ()) for content in states.unsigned.items()]
         return rows + sorted(older, key=lambda row: row.offset)
 

@@ -13,7 +13,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import named
-from gatekeeper.staff.signed_acts import readmits
+from gatekeeper.staff.signed_acts import Correctors, correctors
 from schemas.codec import Parsed, Unreadable, decode, encode, parse
 from schemas.events import PairedAct, Source, Suppression
 from schemas.events.sends import CARRIED, Match
@@ -68,11 +68,16 @@ def erasure(reader: Reader, act: PairedAct, taken: Callable[[], object] = lambda
 
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
-    """The reversal of a person's erasure; raises UsageError (2) for a person who was never erased."""
+    """The reversal of a person's erasure; it ends the stops once two managers wrote one each (rule 8.1.40).
+
+    Raises UsageError (2) for a person who was never erased, and for an act without evidence.
+    """
     erasures = standing(reader, act.recipient_id or "", endorsement.read(reader).log)
     if not erasures:
         raise UsageError("error.never_erased")
-    return Erasure(act, taken_back(erasures, at=act.at), reader.numbers("acts"))
+    if act.evidence_ref is None:
+        raise UsageError("error.readmit_evidence")
+    return Erasure(act, taken_back(erasures, act), reader.numbers("acts"))
 
 
 def addresses(
@@ -129,9 +134,10 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
 def standing(reader: Reader, recipient_id: str, log: ReferenceLog) -> list[Suppression]:
     """The erasures of a person that nobody has taken back, each with its stops of addresses.
 
-    `log`: the people on record. A correction that no manager signed takes nothing back.
+    `log`: the people on record. A correction that only one manager stands for takes nothing back.
     """
     newest: dict[str, Suppression] = {}
+    stand: dict[str, Correctors] = {}
     for record in reader.read("suppressions"):
         try:
             parsed: Parsed[Suppression] = parse("suppressions", record.key, record.value)
@@ -140,17 +146,22 @@ def standing(reader: Reader, recipient_id: str, log: ReferenceLog) -> list[Suppr
         stop = parsed.model
         if stop.kind != "erasure":
             continue
-        if stop.state != "corrected" or readmits(record, parsed.json, roster=log.roster, origin=log.origin):
-            newest[stop.suppression_id] = stop
-    own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
+        id_ = stop.suppression_id
+        if stop.state != "corrected":
+            newest[id_], stand[id_] = stop, Correctors()
+        elif id_ in newest:
+            stand[id_] |= correctors(record, parsed.json, roster=log.roster, origin=log.origin)
+            if len(stand[id_].managers) > 1:
+                del newest[id_]
+    own = [stop for stop in newest.values() if stop.recipient_id == recipient_id]
     acts = {_act(stop) for stop in own} - {None}
-    brought = [stop for stop in newest.values() if stop.token and _act(stop) in acts]
-    return own + [stop for stop in brought if stop.state != "corrected"]
+    return own + [stop for stop in newest.values() if stop.token and _act(stop) in acts]
 
 
-def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
-    """The corrections of these stops."""
-    return [stop.model_copy(update={"state": "corrected", "received_at": at}) for stop in stops]
+def taken_back(stops: Iterable[Suppression], act: PairedAct) -> list[Suppression]:
+    """The corrections of these stops by whoever acts."""
+    said = {"state": "corrected", "received_at": act.at, "by": act.by, "evidence_ref": act.evidence_ref}
+    return [stop.model_copy(update=said) for stop in stops]
 
 
 def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:

@@ -81,11 +81,11 @@ def test_an_act_that_the_worker_records_then_exit_0_says_so(run: Run, signed: Wo
     as_("yuki")
     done = run("erase", "r2", "--reason", "asked by letter", "--yes", "--json", answered=True)
     assert (done.code, done.json["outcome"], done.json["code"], done.json["partitions"]) == (0, "recorded", None, 2)
-    back = run("readmit", "r2", "--reason", "joined again", answered=True)
+    back = run("readmit", "r2", "--reason", "joined again", "--evidence", "form-91", answered=True)
     assert (back.code, back.out) == (1, "")
     assert "not among the person's roles" in back.err
     as_("taro")
-    assert run("readmit", "r2", "--reason", "joined again", answered=True).code == 0
+    assert run("readmit", "r2", "--reason", "joined again", "--evidence", "form-91", answered=True).code == 0
     assert run("suspend", "C1", "--reason", "incident 7", "--json", answered=True).json["outcome"] == "recorded"
     assert run("resume", "C1", "--reason", "incident 7 closed", answered=True).code == 0
     as_("kenji")

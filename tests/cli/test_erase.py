@@ -49,17 +49,23 @@ def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: R
     assert [word for word in ("Exports", "sealed", "birth date", "list-", "1095") if word not in said] == []
 
 
-def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(run: Run, system: System) -> None:
+def test_readmitted_by_two_then_the_stops_of_the_erasure_are_corrected(run: Run, people: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
-    system.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
-    assert run("erase", "p-1", "--reason", "asked by letter", "--yes").code == 0
-    assert run("erase", "p-2", "--reason", "asked by letter", "--yes").code == 0
-    assert run("readmit", "p-1", "--reason", "joined again").code == 0
-    stops = {(stop.recipient_id, stop.token, stop.state) for stop in system.decoded("suppressions")}
-    whole = {("p-1", None, None), ("p-1", None, "corrected"), (None, TOKEN, None), (None, TOKEN, "corrected")}
-    assert stops == {*whole, ("p-2", None, None)}
-    assert "recipient" in run("readmit", "p-1", "--reason", "again").says(2)
-    assert "recipient" in run("readmit", "p-3", "--reason", "never here").says(2)
+    people.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
+    for name in ("p-1", "p-2"):
+        assert run("erase", name, "--reason", "asked by letter", "--yes", "--by", "yuki").code == 0
+    why = ("--reason", "joined again", "--by")
+    assert "--evidence" in run("readmit", "p-1", *why, "hanako").says(2)
+    first = run("readmit", "p-1", *why, "hanako", "--evidence", "form-91")
+    assert (first.code, "second manager" in first.err) == (0, True)
+    assert run("readmit", "p-1", *why, "taro", "--evidence", "form-91").code == 0
+    stops = [stop for stop in people.decoded("suppressions") if stop.recipient_id != "p-2"]
+    assert {(stop.recipient_id, stop.token, stop.by) for stop in stops if stop.state} == {
+        (*whom, by) for whom in (("p-1", None), (None, TOKEN)) for by in ("hanako", "taro")
+    }
+    assert [stop.state for stop in people.decoded("suppressions") if stop.recipient_id == "p-2"] == [None]
+    assert "recipient" in run("readmit", "p-1", *why, "hanako", "--evidence", "form-91").says(2)
+    assert "recipient" in run("readmit", "p-3", *why, "hanako", "--evidence", "form-91").says(2)
 
 
 def test_a_recipient_that_looks_like_an_address_then_it_is_refused_and_not_repeated(run: Run, system: System) -> None:

@@ -213,7 +213,7 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
     why = ("--reason", "x", "--yes")
     for value in (NAME, MAIL, PHONE):
         yield "erase", value, *why
-        yield "readmit", value, "--reason", "x"
+        yield "readmit", value, "--reason", "x", "--evidence", "form-91"
         for verb in (("withdraw",), ("review", "show"), ("deadletter", "show")):
             yield *verb, value
         for option in ("--by", "--evidence", "--at"):
@@ -279,7 +279,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("resume", "C1", "--reason", NAME, code=0)
     said("withdraw", "c2", "--reason", NAME, code=0)
     said("erase", "c3", *because, code=0)
-    said("readmit", "c3", "--reason", NAME, code=0)
+    said("readmit", "c3", "--reason", NAME, "--evidence", "form-91", code=0)
     said("deadletter", "resolve", "reference/0/99999", "--by", "hanako", "--reason", NAME)
     said("campaign", "cancel", "K-face-c1", "--reason", NAME, "--yes")
     world.put("suppressions", [(None, {"v": 1, "kind": NAME, "recipient_id": NAME})])  # it withholds everybody

@@ -173,7 +173,8 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_without_names(
     assert "a person" in client.get("/manage").text
     client = site.client("manager")
     page = looked(client, "readmit", name).text
-    assert "Acknowledged" in done(client, "readmit", form(page, name), site.passkey("manager"))
+    data = form(page, name, evidence="form-91")
+    assert "Acknowledged" in done(client, "readmit", data, site.passkey("manager"))
     assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
 
 

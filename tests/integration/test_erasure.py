@@ -17,6 +17,7 @@ from streams.worker import batch, intake, ownership_epoch
 from tests.support import forked
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
+from tests.support.staff import key_file
 from tests.support.world import TEMPLATE, World, consent_of, eventually, own_keys, send_to, source_of, until
 
 P, Q = "P-ERASED", "P-OTHER"
@@ -181,8 +182,12 @@ def test_a_person_erased_then_no_file_has_the_salt_and_only_readmission_returns_
                 worker.start()
                 until(worker.owned, "partitions that are owned again")
 
-        command(world, "readmit", P, "--reason", "joined again", "--by", "hanako")
-        until(lambda: acted(world, "readmit") == 2, "the act on both partitions")
+        for number, by in enumerate(("hanako", "taro"), 1):
+            why = ("--reason", "joined again", "--evidence", "form-91")
+            command(world, "readmit", P, *why, "--by", by, GATEKEEPER_USER_KEY=key_file(by))
+            until(lambda acts=2 * number: acted(world, "readmit") == acts, "the act on both partitions")
+            if by == "hanako":
+                assert sent(world, "one-manager") == ERASED
         assert sent(world, "back") == sent(world, "back-misplaced", partition=1 - home) == ("clear", None)
         assert sent(world, "back-other", Q) == ("clear", None)
     names = {a.send["event_id"]: a.subj for a in world.audits() if a.send and a.stage == "intake"}

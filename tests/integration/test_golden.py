@@ -43,12 +43,12 @@ def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
 
 def of_one_person(case: dict[str, Any]) -> bool:
     """Returns whether nothing of the case bears on others, or comes otherwise than by its topic."""
-    taken_away = any("state" in stop for stop in case.get("suppressions", ())) or any(
-        event["kind"] == "identity_resolved" for event in case.get("events", ())
-    )  # which people sign within minutes of its date
+    signed = any("state" in stop for stop in case.get("suppressions", ())) or any(
+        event["kind"] in ("identity_resolved", "request_received") for event in case.get("events", ())
+    )  # by people, within minutes of its date
     said = orjson.dumps(case, default=str)
     shares_an_address = any(word in said for word in (b'"P-2"', b'"written"', b'"token"', b'"delivery"'))
-    return not shares_an_address and not taken_away and NOT_ON_TOPICS.isdisjoint(case)
+    return not shares_an_address and not signed and NOT_ON_TOPICS.isdisjoint(case)
 
 
 def as_the_table(case: dict[str, Any], decision: Decision) -> bool:

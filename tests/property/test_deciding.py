@@ -143,7 +143,8 @@ def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) ->
 def test_mail_that_is_owed_then_only_an_address_where_mail_comes_back_withholds_it(
     facts: Any, stop: Any, message_class: Any, country: Any
 ) -> None:
-    stopped = [*facts, invented.suppression(kind=stop, suppression_id="STOP")]
+    request = invented.event(kind="request_received")
+    stopped = [*facts, invented.suppression(kind=stop, suppression_id="STOP"), request]
     found = decided(stopped, invented.send(message_class=message_class, country=country))
     returned = any(value.get("kind") == "undeliverable" for _, value in facts)
     assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])

@@ -309,6 +309,7 @@ def event(**fields: Any) -> Event:
         "print_accepted": {"by": "kenji", "evidence_ref": "memo-1", "contact_point_id": "cp-1", "record_id": "LOOK-1"},
         "identity_resolved": {"by": "kenji", "evidence_ref": "memo-1", "of": ["X-0"]},
         "undeliverable_resolved": {"by": "crm", "evidence_ref": "scan-1"},
+        "request_received": {"record_id": "E-R", "request_id": "7", "asked": "disclosure", "by": "kenji"},
     }.get(fields.get("kind", ""), {})
     return "consents", bare({"v": 1, "recipient_id": "P-1", "at": "2026-11-20T10:00:00+09:00", **stated, **fields})
 
@@ -384,6 +385,16 @@ def resolution(**fields: Any) -> Event:
     return "reference", bare({**value, **more, "at": "2026-11-20T10:00:00+09:00", **fields})
 
 
+def provider(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "provider", "id": "hoshi", "name": "ほし名簿", "opt_out": False, "by": MANAGERS}
+    return "reference", bare({**value, **fields})
+
+
+def ground(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "ground", "id": "recall", "by": "hanako", "evidence_ref": "minutes-1"}
+    return "reference", bare({**value, "at": "2026-11-20T10:00:00+09:00", **fields})
+
+
 def gap(feed: str, *controllers: str, **fields: Any) -> Event:
     value = {"v": 1, "kind": "gap", "gap_id": "restored-1", "feed": feed, "since": "2026-11-20T10:00:00+09:00"}
     more = {"recorded_at": "2026-11-21T10:00:00+09:00", "controllers": [*controllers]}
@@ -435,6 +446,8 @@ REFERENCE: tuple[Event, ...] = (
     batch(id="B-SAKURA", name="通販購入者名簿", check=CHECK),
     batch(id="B-LEAK", flags=["leak"]),
     batch(id="B-FROZEN", state="quarantined"),
+    ground(),
+    ground(id="tax"),
 )
 
 

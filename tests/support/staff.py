@@ -180,14 +180,12 @@ def correction(value: bytes, by: str = "hanako", *, at: str | None = None, origi
 
 
 def corrected(topic: str, value: dict[str, Any], *, at: str) -> list[tuple[str, bytes]]:
-    """The signatures of those in `by` if the fact takes a no away, as `orjson` writes it; none for any other.
-
-    A manager signs the correction of an erasure.
-    """
-    taken = value.get("state") in ("corrected", "rejected") or value.get("kind") == "identity_resolved"
+    """The signatures of those in `by` if the fact counts by who signs it, as `orjson` writes it; none for any other."""
+    signed = ("identity_resolved", "request_received")
+    taken = value.get("state") in ("corrected", "rejected") or value.get("kind") in signed
     if topic not in ("suppressions", "consents") or not taken:
         return []
-    by = value.get("by", ()) if value["kind"] != "erasure" else "hanako"
+    by = value.get("by", ())
     people = (by,) if isinstance(by, str) else by
     return [correction(orjson.dumps(value), one, at=at) for one in people if one in ROLES]
 

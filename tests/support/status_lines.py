@@ -26,7 +26,7 @@ QUIET_STATE: dict[str, Any] = {
     "purposes": {"registered": 1, "unread": []},
     "misplaced": 0,
     "suspended": [],
-    "signatures": {"acts": "signed", "founder": "0f", "waiting": [], "unsigned": [], "refused": []},
+    "signatures": {"acts": "signed", "founder": "0f", "waiting": [], "unsigned": [], "lone": [], "refused": []},
 }
 
 

@@ -19,7 +19,7 @@ from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing
 from gatekeeper.console.users import Users
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.words import headline
-from gatekeeper.staff.signed_acts import Signer, readmits, weigh
+from gatekeeper.staff.signed_acts import Signer, correctors, weigh
 from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
 from schemas.record import Headers, Record
@@ -338,7 +338,14 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
     act = act_of("readmit", "hanako", at=now)
     stop = Suppression(
-        v=1, kind="erasure", suppression_id="erase-1", received_at=now, recipient_id="R1", state="corrected"
+        v=1,
+        kind="erasure",
+        suppression_id="erase-1",
+        received_at=now,
+        recipient_id="R1",
+        state="corrected",
+        by="hanako",
+        evidence_ref="form-91",
     )
     records = [Outgoing("suppressions", b"R1", encode(stop)), outgoing(act)]
     touch = PasskeyPrompt(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
@@ -346,7 +353,8 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     correction, made = signatory.sign(records).records
     for headers, counts in ((correction.headers, True), (made.headers, False)):
         record = Record("suppressions", 0, 0, at, b"R1", encode(stop), headers)
-        assert readmits(record, parsed(stop).json, roster=log.fold.roster, origin=staff.ORIGIN) is counts
+        stand = correctors(record, parsed(stop).json, roster=log.fold.roster, origin=staff.ORIGIN)
+        assert stand.managers == ({"hanako"} if counts else set())
     with pytest.raises(UsageError):
         signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
 

@@ -101,6 +101,8 @@ def test_erased_then_the_record_derives_again() -> None:
 def test_erased_then_what_is_owed_goes_out_and_names_nobody() -> None:
     desk = Desk()
     paired(desk, "erase")
+    assert desk.send(message_class="rights_reply", event_id="E-0").codes == ("EVENT_INVALID",), "the request is gone"
+    desk.learn(invented.event(kind="request_received", asked="erasure"))
     assert desk.send(message_class="rights_reply").verdict == "clear"
     assert (desk.records[-1].notes, desk.records[-1].subj) == (("ERASED_BUT_OWED",), None)
 
@@ -143,7 +145,7 @@ def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
     paired(desk, "erase")
     desk.weigh()
     desk.at += 1000
-    desk.learn(stop(state="corrected", received_at=instant(desk.at)))
+    desk.learn(stop(state="corrected", received_at=instant(desk.at), **invented.OF_MANAGERS))
     assert desk.send().codes == ("SUBJECT_ERASED",), "the mark stands until the act"
     paired(desk, "readmit")
     assert desk.send().verdict == "clear"
@@ -221,7 +223,10 @@ def test_the_desks_stops_with_ids_like_ours_then_readmission_takes_back_no_other
 
 def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands() -> None:
     own, log = stop(suppression_id="erase-1"), ReferenceLog(staff.ORIGIN)
-    back = "suppressions", {**own[1], "state": "corrected"}
+    back = "suppressions", {**own[1], "state": "corrected", **invented.OF_MANAGERS}
     assert erasures.standing(reader(own, back), "P-1", log) == [], "before anybody was registered"
+    for fields in ({"by": "hanako"}, {"evidence_ref": None}):
+        half = back[0], invented.bare({**back[1], **fields})
+        assert erasures.standing(reader(own, half), "P-1", log), "two managers stand for it, with evidence"
     staff.known(log, "taro", "manager", at=0)
     assert [one.suppression_id for one in erasures.standing(reader(own, back), "P-1", log)] == ["erase-1"]

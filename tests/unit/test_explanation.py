@@ -121,7 +121,7 @@ def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
     ],
 )
 def test_piece_that_was_owed_then_its_page_says_why(fields: dict[str, Any], en: str, ja: str) -> None:
-    desk = Desk(invented.suppression())
+    desk = Desk(invented.suppression(), invented.event(kind="request_received"))
     desk.send(event_id="asked-about", **fields)
     (piece,) = asked(desk, "asked-about")
     assert en in page(piece, "en", None)

@@ -15,6 +15,7 @@ from gatekeeper.management.files import lines
 from gatekeeper.management.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
+from tests.support import invented
 from tests.support.world import PURPOSES, TEMPLATE, controller_record, send_to
 
 NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
@@ -26,6 +27,7 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     found = Reference()
     service = (("T2", {"transactional": ["postal"]}), ("T3", {"safety_legal": ["postal"]}))
     others = [(f"template/{id_}", {**TEMPLATE[1], "id": id_, "display_ok": shown}) for id_, shown in service]
+    others.append(("ground/recall.kettle", invented.ground(id="recall.kettle")[1]))
     for _, fields in (controller_record(), *PURPOSES, TEMPLATE, *others, *more):
         value = orjson.dumps(fields)
         found.put(decode("reference", None, value), value, 0)
@@ -62,6 +64,12 @@ def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) 
         ({**RECALL, "template_id": "T9"}, "template_unknown", "template_id", "allowed: T1"),
         (RECALL, "class_not_registered", "template_id", "it says safety_legal, allowed: transactional"),
         ({**RECALL, "template_id": "T3"}, "ground_missing", "ground", "recall, safety, breach"),
+        (
+            {**RECALL, "template_id": "T3", "ground": "recall.kettel"},
+            "ground_unknown",
+            "ground",
+            "it says recall.kettel, allowed: recall.kettle",
+        ),
         ({"channel": "花子"}, "field_invalid", "channel", "postal, email"),
         ({"message_class": None}, "field_invalid", "message_class", "marketing, transactional"),
         ({"花子": 1}, "field_unknown", "", "mail_date, delivery"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from gatekeeper.index import recipients, record_places
 from gatekeeper.index.model import Model
 from schemas.codec import encode
-from schemas.events import Suppression
+from schemas.events import PairedAct, Suppression
 from schemas.record import Record
 from streams.operations import erasures
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
+from tests.support.roles import act_of
 
 WHO = "P-1"
 WITHDRAWAL = {"v": 1, "kind": "withdraw", "act_id": "a", "at": "2026-11-24T00:00:00Z", "by": "pm", "recipient_id": WHO}
@@ -47,9 +49,12 @@ def letters(topic: str, at: int) -> list[Record]:
     return [Record(topic, 0, n, at, one.key, one.value, one.headers) for n, one in enumerate(found)]
 
 
+BACK = cast("PairedAct", act_of("readmit", "hanako", at="2026-11-25T00:00:00.000Z", evidence_ref="form-91"))
+
+
 def stop(act: str, *, back: bool = False) -> bytes:
     (one,) = erasures.stops(WHO, [], act_id=act, at="2026-11-24T00:00:00.000Z")
-    made: Suppression = erasures.taken_back([one], at="2026-11-25T00:00:00.000Z")[0] if back else one
+    made: Suppression = erasures.taken_back([one], BACK)[0] if back else one
     return encode(made)
 
 

@@ -91,7 +91,7 @@ def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
 
 
 def test_cleared_then_counted_by_class_ground_template_and_people_who_had_said_no() -> None:
-    owed = desk_of(0, invented.suppression())
+    owed = desk_of(0, invented.suppression(), invented.event(kind="request_received"))
     for number, event in enumerate(("E-1", "E-2", "E-1")):
         owed.send(message_class="safety_legal", event_id=event, campaign_id=f"K-{number // 2}")
     owed.send(message_class="rights_reply", campaign_id="K-5")
@@ -108,6 +108,16 @@ def test_cleared_then_counted_by_class_ground_template_and_people_who_had_said_n
         ("rights_reply", "dsr.7", "T-SERVICE", 1, 1),
         ("safety_legal", "tax", "T-SERVICE", 1, 0),
     ]
+
+
+def test_grounds_then_those_without_a_second_signature_are_listed_with_what_is_late() -> None:
+    row = {"record": "ground/recall.x", "by": "hanako", "since": "2026-11-01T00:00:00.000Z"}
+    lone = [{**row, "until": "2026-11-08T00:00:00.000Z"}, {**row, "until": "2027-01-08T00:00:00.000Z"}]
+    signatures = {"acts": "signed", "unsigned": [], "lone": lone}
+    found = month_tally().told(made=invented.T + DAY_MS, signatures=signatures)
+    assert [one["late"] for one in found["signatures"]["lone"]] == [True, False]
+    assert "2 grounds lack the signature" in page.document(found, "en")
+    assert "2人目の管理者の署名がない送付の根拠が 2 件" in page.document(found, "ja")
 
 
 def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:

@@ -112,14 +112,21 @@ RECORDS: dict[str, dict[str, Any]] = {
     "resolution": {"id": "consents-1-2", **PLACE, "reason": "entered again", "at": "2026-11-24"},
     "copy": {"id": "consents-1", "topic": "consents", "partition": 1, "count": 2, "sha256": "0" * 64},
     "staff": {"id": "mio", "roles": ["reviewer"]},
+    "provider": {"id": "hoshi", "name": "ほし名簿", "opt_out": False, "by": ["hanako", "taro"]},
+    "ground": {"id": "recall", "evidence_ref": "minutes-1", "at": "2026-11-24T10:00:00+09:00"},
 }
-PERSONAL = ("audience_phrase", "policy", "purpose", "resolution", "staff")
+PERSONAL = ("audience_phrase", "ground", "policy", "provider", "purpose", "resolution", "staff")
 """Kinds for which the console's word is not enough."""
 
 
 def record(kind: str, by: str) -> tuple[str, bytes]:
     """Returns a record of this kind, of which the person is the author where it names one."""
-    author = {"policy": {"by": by}, "resolution": {"by": by}, "audience_phrase": {"by": [by, "hanako"]}}
+    author = {
+        "policy": {"by": by},
+        "resolution": {"by": by},
+        "ground": {"by": by},
+        "audience_phrase": {"by": [by, "hanako"]},
+    }
     said = {"v": 1, "kind": kind, **RECORDS[kind], **author.get(kind, {})}
     value = orjson.dumps(said)
     model = decode("reference", None, value)
@@ -144,7 +151,8 @@ def test_every_kind_of_reference_record_is_among_those_tried() -> None:
 @pytest.mark.parametrize("role", MAY)
 def test_a_reference_record_that_a_role_signs_then_it_counts_for_managers_alone(log: Log, role: str, kind: str) -> None:
     line, code = record(kind, PERSON[role]), refusal(role, "activate", vouched=False)
-    signed = staff.signed(line, PERSON[role], *(["hanako"] if kind in ("staff", "audience_phrase") else []), at=AT)
+    two = kind in ("staff", "audience_phrase", "provider")
+    signed = staff.signed(line, PERSON[role], *(["hanako"] if two else []), at=AT)
     before = len(log.counts)
     log.write([line])
     assert len(log.counts) == before, "nobody signed it yet"

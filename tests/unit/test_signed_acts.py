@@ -145,23 +145,28 @@ def test_campaign_of_nobody_then_nothing_is_recalled() -> None:
 # the fact of a readmission
 
 ERASURE = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": SIGNED_AT, "recipient_id": "P-1"}
-CORRECTED = canonical({**ERASURE, "state": "corrected"})
 
 
-def corrected(desk: Office, *headers: tuple[str, bytes]) -> None:
-    record = fact("suppressions", 1, 900 + len(headers), None, CORRECTED)
+def corrected(desk: Office, by: str, *signers: str, **fields: object) -> tuple[str, ...]:
+    """Applies a correction of the erasure that names one person, and judges the next send by it."""
+    value = canonical({**ERASURE, "state": "corrected", "by": by, "evidence_ref": "form-91", **fields})
+    headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
+    offset = 900 + len(desk.records)
+    record = fact("suppressions", 1, offset, None, value)
     assert desk.store.apply(replace(record, timestamp=desk.at, headers=headers)) is None
+    return desk.send(event_id=f"E-{offset}").codes
 
 
-def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_person() -> None:
+def test_correction_of_an_erasure_then_only_two_managers_signatures_free_the_person() -> None:
     desk = Office(invented.source(), invented.consent(), ("suppressions", ERASURE))
     assert desk.send(event_id="E-1").codes == ("SUBJECT_ERASED",)
-    corrected(desk)
-    assert "SUBJECT_ERASED" in desk.send(event_id="E-2").codes
-    corrected(desk, staff.correction(CORRECTED, "kenji", at=SIGNED_AT))
-    assert "SUBJECT_ERASED" in desk.send(event_id="E-3").codes
-    corrected(desk, staff.correction(CORRECTED, "taro", at=SIGNED_AT))
-    assert "SUBJECT_ERASED" not in desk.send(event_id="E-9").codes
+    assert corrected(desk, "hanako") == ("SUBJECT_ERASED",), "nobody signed"
+    assert corrected(desk, "kenji", "kenji") == ("SUBJECT_ERASED",), "a reviewer"
+    assert corrected(desk, "hanako", "hanako") == ("SUBJECT_ERASED",), "one manager"
+    assert corrected(desk, "hanako", "taro") == ("SUBJECT_ERASED",), "another one than it names"
+    assert corrected(desk, "taro", "taro", evidence_ref=None) == ("SUBJECT_ERASED",), "without evidence"
+    assert corrected(desk, "taro", "taro") == ()
+    desk.check_anew()
 
 
 STOPPED = {"v": 1, "kind": "objection", "suppression_id": "X-1", "received_at": "2026-01-01", "recipient_id": "P-1"}
@@ -237,6 +242,18 @@ def test_correction_of_before_all_staff_then_it_takes_nothing_back() -> None:
     early = replace(fact("suppressions", 1, 901, None, value), timestamp=desk.at - 1)
     assert desk.store.apply(early) is None
     assert desk.send(event_id="E-901").codes == ("SUBJECT_OBJECTED",)
+
+
+def test_request_that_somebody_of_the_staff_signed_then_the_reply_goes_out() -> None:
+    desk = Office(invented.source())
+    value = canonical(invented.event(kind="request_received", by="kenji", at="2026-11-03")[1])
+    for offset, signers, verdict in ((901, (), "block"), (902, ("ami",), "block"), (903, ("kenji",), "clear")):
+        headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
+        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
+        assert desk.store.apply(record) is None
+        sent = desk.send(event_id=f"E-{offset}", message_class="rights_reply")
+        assert (sent.verdict, sent.codes) == (verdict, ("EVENT_INVALID",) if verdict == "block" else ())
+    desk.check_anew()
 
 
 def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:

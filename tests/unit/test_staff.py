@@ -548,3 +548,38 @@ def test_the_founder_whose_fingerprint_is_given_then_the_log_is_as_without_it():
     log = ReferenceLog(founder=fingerprint(sha256(lines[0][1]).hexdigest())).write(lines)
     assert (log.names, log.fold.refused) == (ReferenceLog().write(lines).names, [])
     assert log.fold.first == log.fold.founder
+
+
+# a ground, which counts by one manager and needs a second one later
+
+GROUND = {"v": 1, "kind": "ground", "id": "recall.x", "by": "hanako", "evidence_ref": "minutes-1", "at": AT}
+
+
+def test_a_ground_then_it_counts_by_its_manager_and_is_lone_until_a_second_one_signs(log):
+    log.write(signed(GROUND, "hanako"))
+    assert log.counts("ground/recall.x")
+    assert [(one.name, one.signers, one.since) for one in log.fold.lone] == [("ground/recall.x", ("hanako",), T0)]
+    log.write(signed(GROUND, "hanako")[1:])
+    assert len(log.fold.lone) == 1, "the same manager again is no second one"
+    log.write(signed(GROUND, "kenji")[1:])
+    assert (len(log.fold.lone), log.fold.refused[-1].code) == (1, "role")
+    log.write(signed(GROUND, "taro")[1:])
+    assert (log.fold.lone, log.fold.waiting) == ([], [])
+    assert [name for name, _ in log.names].count("ground/recall.x") == 1
+
+
+def test_a_ground_that_its_manager_did_not_sign_then_it_does_not_count(log):
+    log.write(signed(GROUND, "taro"))
+    assert not log.counts("ground/recall.x")
+    log.write(signed(GROUND, "hanako")[1:])
+    assert log.counts("ground/recall.x")
+    assert log.fold.lone == [], "two signed before it counted"
+
+
+def test_a_ground_from_before_the_first_person_then_it_lacks_both():
+    log = ReferenceLog().write([staff.line(GROUND)]).write(staff.founding(at=AT))
+    assert [(one.by, one.signers) for one in log.fold.lone] == [("hanako", ())]
+    log.write(signed(GROUND, "hanako")[1:])
+    assert [one.signers for one in log.fold.lone] == [("hanako",)]
+    log.write(signed(GROUND, "taro")[1:])
+    assert log.fold.lone == []

@@ -30,7 +30,7 @@ def answer(ready: bool, *partitions: int, **more: Any) -> dict[str, Any]:
         "refused": {},
         "people": 7,
         "policy": "jp-pmark@1",
-        "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "refused": []},
+        "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "lone": [], "refused": []},
         "token_keys": [{"key": "t1", "stops": 2, "sources": 7, "held": True}],
         **more,
     }

@@ -204,9 +204,9 @@ class Explanation:
         send = record["send"] or {}
         if record["message_class"] not in OWED or "ground" not in send:
             return None
-        ground, _, request = send["ground"].partition(".")
-        if request:
-            return self._tell.say("owed_request", request=request)
+        ground, _, id_ = send["ground"].partition(".")
+        if record["message_class"] == "rights_reply":
+            return self._tell.say("owed_request", request=id_)
         return self._tell.say("owed", ground=self._tell.word("ground", ground))
 
     def _whole(self, *lines: list[FactLine]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.chains import is_company, is_opt_out
 from gatekeeper.policy.reasons import Found
 from schemas.events import ProviderCheck, Source
 from schemas.topics import DAY_MS
@@ -22,11 +22,16 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
     if not checks and policy.asks_for("SOURCE_CHECK_MISSING"):
         late = {"case": "late", "date": case.day(first)} if (first := _too_late(case, source)) else {}
         yield Found("SOURCE_CHECK_MISSING", facts, {**late, **says})
-    chain = [basis for check in checks for basis in check.chain]
-    if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
+    chain, known = [word for check in checks for word in check.chain], case.reference.providers
+    companies = sorted({word for word in chain if is_company(word)})
+    opt_out = any(is_opt_out(word) for word in chain) or any(known[id_].opt_out for id_ in companies if id_ in known)
+    unknown = ", ".join(id_ for id_ in companies if id_ not in known)
+    if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and opt_out:
         yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
     elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (checks and all(_lawful(check) for check in checks)):
         yield Found("PROVIDER_BASIS_MISSING", facts, says)
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and unknown:
+        yield Found("PROVIDER_BASIS_MISSING", facts, {"case": "unregistered", "company": unknown, **says})
 
 
 def _newest(case: Case, source: Source) -> list[ProviderCheck]:
@@ -63,7 +68,3 @@ def _complete(check: ProviderCheck) -> bool:
 def _lawful(check: ProviderCheck) -> bool:
     by_right = check.basis == "consent" or (check.basis == "opt_out_filing" and bool(check.filing_no))
     return by_right and "other" not in {basis.lower() for basis in check.chain}
-
-
-def _opt_out(basis: str) -> bool:
-    return "optout" in re.sub(r"[._\-]", "", basis.lower())

@@ -75,7 +75,8 @@ def test_nobody_is_registered_then_status_says_that_acts_need_no_signature(capsy
         return dict(app.gate.readiness())
 
     answer = asyncio.run(read())
-    assert answer["signatures"] == {"acts": "unsigned", "founder": None, "waiting": [], "unsigned": [], "refused": []}
+    lists = {name: [] for name in ("waiting", "unsigned", "lone", "refused")}
+    assert answer["signatures"] == {"acts": "unsigned", "founder": None, **lists}
     assert text("cli.status_acts_unsigned") in status_shown(answer, capsys)
 
 
@@ -88,11 +89,12 @@ def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
     for chain in chains_of(desk):
         for link in chain.links:
             tally.link(link)
-    found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": []})
+    found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": [], "lone": []})
     (note,) = found["acts"]["signed"]
     assert (note["unsigned"], found["signatures"]["acts"]) == ({"acts": 1, "by": ["hanako"]}, "unsigned")
     assert "Acts need no signature" in page.body(found, "en")
-    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": ["controller/C-1", "notice/N-1"]})
+    unsigned = ["controller/C-1", "notice/N-1"]
+    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": unsigned, "lone": []})
     assert "Acts need no signature" not in page.body(later, "en")
     assert "2 records of reference data" in page.body(later, "en")
 
