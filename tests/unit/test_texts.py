@@ -65,7 +65,7 @@ def column_map(content: bytes) -> Callable[[], object]:
         (policy(b"ask_cap = 1", b'ask_cap = "1"'), "parameters.ask_cap", "整数"),
         (policy(b"Asia/Tokyo", b"Asia/Edo"), "timezone", "Asia/Tokyo"),
         (policy(b"T00:00:00+09:00", b"T00:00:00"), "effective_from", "時差"),
-        (policy(b'jurisdictions = ["JP"]', b"jurisdictions = []"), "jurisdictions", "1 個以上"),
+        (policy(b'jurisdictions = ["JP"]', b"jurisdictions = []"), "jurisdictions", "1個以上"),
         (case(b'{"at": "2026-11-24", "send": {}}'), "at", "日付だけ"),
         (case(b'{"at": "2026-11-24T10:00:00", "send": {}}'), "at", "時差"),
         (case(b'{"at": "2026-11-24T10:00:00Z"}'), "send", "必須"),
