@@ -64,8 +64,8 @@ def texts() -> Iterator[tuple[str, str]]:
         subject, _, name = key.partition(".")
         for text in both.values():
             yield f"gatekeeper/ground/texts/{subject}.toml [{name}]", text
-    for name, (_, *both) in SAYS.items():
-        yield from ((f"gatekeeper/audit/verify/sentences.py {name}", text) for text in both)
+    for name, (_, japanese, english) in SAYS.items():
+        yield from ((f"gatekeeper/audit/verify/sentences.py {name}", text) for text in (japanese, english))
     for path in sorted((HOUSE / "gatekeeper").rglob("templates/*.html")):
         yield path.relative_to(HOUSE).as_posix(), path.read_text("utf-8")
     for name, page in PAGES.items():
