@@ -69,7 +69,7 @@ def test_a_code_then_the_page_tells_source_form_decision_stop_and_nothing_privat
     japanese = client.get(f"/letters/{code}?lang=ja").text
     assert "お客様の個人情報の取得元" in japanese
     assert "ポイントカード申込書" in japanese
-    assert "利用目的 ご案内" in japanese
+    assert "利用目的「ご案内」" in japanese
 
 
 def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site: Site) -> None:
