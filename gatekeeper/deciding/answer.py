@@ -70,6 +70,8 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, 
     for name in ("method", "channel"):
         if name in values:
             values[name] = text(f"word.{name}.{values[name]}", language)
+    if values.get("score", "").isdecimal():  # per mille in records, per cent for people
+        values["score"] = f"{int(values['score']) / 10:g}"
     beside = []
     if values.pop("scope", None):
         beside.append(text("reason.no_read_wide", language))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 from unicodedata import normalize
 
 from markupsafe import Markup
@@ -17,6 +18,8 @@ _RAW = re.compile(
     r"<(code|pre|samp|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|(?<!\w)`([^`<]+)`(?![A-Za-z0-9])", re.DOTALL
 )
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
+_PARTY = re.compile(r"([「“]([^」”]+)[」”][^（(「“]{0,60}[（(])([\w.:-]+)(?=[）)])", re.ASCII)
+"""A method of acquisition, and the id in brackets of whoever gave the data."""
 _LAST = re.compile(r"\s*(?:\([^()]*\)|[^\s()]+\)?)$")
 """The last part of a citation: a paragraph, a letter, or a word."""
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
@@ -82,15 +85,28 @@ def headline(code: str, lang: Language, minor_age: int | str | None = None) -> s
 
 
 def with_names(sentence: str, names: Mapping[str, str], facts: Iterable[str] = ()) -> str:
-    """A reason's sentence with purposes and its lists by name.
+    """A reason's sentence with purposes, its lists and whoever gave the data by name.
 
+    Somebody who is not registered is called by their part, as 贈り主 (the giver).
     `names`: registered names by kind/id, as purpose/code. `facts`: ids of its facts, of a list as batch/id.
     """
     for key in facts:
         if key.startswith("batch/") and key in names:
             id_, name = re.escape(key.removeprefix("batch/")), names[key].replace("\\", r"\\")
             sentence = re.sub(rf"(?<![\w.:-]){id_}(?![\w.:-])", name, sentence, flags=re.ASCII)
+    sentence = _PARTY.sub(
+        lambda party: party[1] + (names.get(f"controller/{party[3]}") or _givers().get(party[2], party[3])), sentence
+    )
     return _PURPOSE.sub(lambda code: names.get(f"purpose/{code[0]}", code[0]), sentence)
+
+
+@cache
+def _givers() -> dict[str, str]:
+    """Those who gave data to us, by the word for the method, in both languages."""
+    givers = [key for key in catalogue() if key.startswith("word.giver.")]
+    return {
+        text(key.replace("giver", "method"), lang): text(key, lang) for key in givers for lang in get_args(Language)
+    }
 
 
 def purposes(sentence: str) -> list[str]:

@@ -31,12 +31,16 @@ _SINCE = {
 }
 """The sentence for a state that a later record brought about."""
 
+_STOPS = ("SUBJECT_OBJECTED", "CONSENT_WITHDRAWN")
+"""Reasons by which a person has said to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A letter. `sender`: the name of the controller. `items`: its ITEMS, without those that `lacking` names.
 
     `code`: the inquiry code. `greeting`, `paragraph`: the text. `sources`, `consents`: one sentence for each.
+    `stopped`: the thanks for a stop that holds, with its day; '' for none.
     """
 
     lang: Language
@@ -48,6 +52,7 @@ class Answer:
     paragraph: str
     sources: tuple[str, ...]
     consents: tuple[str, ...]
+    stopped: str
 
 
 def grounds(piece: Sequence[Mapping[str, Any]]) -> int:
@@ -99,6 +104,7 @@ def answer(
         paragraph=tell.paragraph() + tell.since(later),
         sources=tell.sources(),
         consents=tell.consents(),
+        stopped=tell.stopped(later),
     )
 
 
@@ -135,6 +141,18 @@ class _Words:
         if state.did == self._record["did"] or state.kind not in _SINCE:
             return asked
         return asked + self._say(_SINCE[state.kind], day=self.day(state.at))
+
+    def stopped(self, later: Sequence[Mapping[str, Any]]) -> str:
+        """The thanks for the stop that the newest decision about the piece names; '' for none.
+
+        A stop that was found under another id may be another person's, so the letter does not claim it.
+        """
+        decided = [record for record in (self._record, *later) if record["reasons"] or record["verdict"] == "clear"]
+        for reason in decided[-1]["reasons"] if decided else ():
+            says = reason["says"]
+            if reason["code"] in _STOPS and says.get("date") and says.get("case") != "another":
+                return self._say("stopped_on", day=self.day(says["date"]))
+        return ""
 
     def _asked(self, later: Sequence[Mapping[str, Any]]) -> str:
         """A sentence on the last letter by which the person was asked about the piece; '' for none.

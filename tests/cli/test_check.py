@@ -118,7 +118,7 @@ def test_reader_of_japanese_then_all_is_said_in_japanese(
         done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
     finally:
         language.cache_clear()
-    assert "送れるもの 1 通、保留 1 通" in done.out
+    assert "送れるもの 1通、保留 1通" in done.out
     assert "本人の新たな意思" in done.out
     assert "ポイントカード申込書" in done.out
 

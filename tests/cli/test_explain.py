@@ -60,7 +60,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert [run("audit", "explain", one).out for one in asked] == pages[:3]
     monkeypatch.setattr(TrailSearch, "found", walk)
     said = [
-        "Cleared: nothing spoke against it",
+        "Cleared: no reason to withhold it",
         "hand-off to the print house",
         "CONSENT_WITHDRAWN",
         "Seal: leaf",

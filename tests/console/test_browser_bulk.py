@@ -18,10 +18,10 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(page: P
     campaign = site.withheld(101)
     site.publish(["unheard-of"], campaign_id=campaign)
     page.goto(f"/items?campaign={campaign}")
-    expect(page.locator("main")).to_contain_text("102 件")
+    expect(page.locator("main")).to_contain_text("102件")
     page.click("a.button:has-text('送らない')")
     page.wait_for_url("**/bulk?*")
-    expect(page.locator("main")).to_contain_text("102 件が対象です。")
+    expect(page.locator("main")).to_contain_text("102件が対象です。")
     expect(page.locator("main ul").first.locator("li")).to_have_count(5)
     page.click("#act button")  # the browser asks for a reason and the number
     assert page.evaluate("document.activeElement.id") == "reason"
@@ -46,7 +46,7 @@ def test_many_released_at_once_then_another_approves_them_and_a_bar_shows_how_fa
     first = signed_in("approver", passkey=site.passkey("approver"))
     second = signed_in("approver2", "en-US", passkey=site.passkey("approver2"))
     first.goto(f"/bulk?kind=release&campaign={campaign}")
-    expect(first.locator("#two")).to_contain_text("一度に 100 件を超える送付の許可には2人が必要です")
+    expect(first.locator("#two")).to_contain_text("一度に 100件を超える保留の解除には2人が必要です")
     first.fill("#reason", "名簿を確認")
     first.fill("#evidence", "list-9")
     first.fill("#typed", str(BULK))

@@ -137,7 +137,7 @@ def test_no_mouse_then_people_are_asked_and_an_inquiry_is_answered(page: Page, s
         expect(page.get_by_role("textbox", name="お問い合わせ番号")).to_be_focused()
         job.enter(code)
         job.press("Enter")
-        job.reach(page.get_by_role("link", name="お客さまへの手紙を開く"))
+        job.reach(page.get_by_role("link", name="お客様への手紙を開く"))
 
 
 def test_somebody_on_the_phone_with_a_code_then_one_click_the_code_and_enter(page: Page, site: Site) -> None:
@@ -149,7 +149,7 @@ def test_somebody_on_the_phone_with_a_code_then_one_click_the_code_and_enter(pag
         job.enter(code)
         job.press("Enter")
         expect(page.get_by_role("heading", level=1, name="この手紙が届いた理由")).to_be_visible()
-        expect(page.get_by_role("link", name="お客さまへの手紙を開く")).to_be_visible()
+        expect(page.get_by_role("link", name="お客様への手紙を開く")).to_be_visible()
     assert (job.clicks, job.keys, job.entries) == (1, 1, 1)
     page.go_back()
     page.get_by_role("textbox", name="お問い合わせ番号").fill(misread)

@@ -135,15 +135,15 @@ def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_the_rest_stays(p
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Shift+X")
-    expect(page.locator("#count")).to_have_text("4 件を選択中")
+    expect(page.locator("#count")).to_have_text("4件を選択中")
     page.reload()
-    expect(page.locator("#count")).to_have_text("4 件を選択中")
+    expect(page.locator("#count")).to_have_text("4件を選択中")
     page.keyboard.press("r")
     page.wait_for_url("**/bulk?*")
-    expect(page.locator("main")).to_contain_text("3 件が対象です。")
-    expect(page.locator("main")).to_contain_text("許可できない理由")
+    expect(page.locator("main")).to_contain_text("3件が対象です。")
+    expect(page.locator("main")).to_contain_text("解除できない理由")
     page.go_back()
-    expect(page.locator("#count")).to_have_text("4 件を選択中")
+    expect(page.locator("#count")).to_have_text("4件を選択中")
     page.keyboard.press("r")
     page.fill("#reason", "名簿を確認")
     page.fill("#evidence", "list-9")
@@ -153,7 +153,7 @@ def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_the_rest_stays(p
     left = page.goto(f"/items?campaign={campaign}") and page.locator("input[name=id]:checked")
     expect(left).to_have_count(1)
     assert left.get_attribute("value") in ids
-    expect(page.locator("#count")).to_have_text("1 件を選択中")
+    expect(page.locator("#count")).to_have_text("1件を選択中")
 
 
 def test_a_slash_and_a_question_mark_then_the_filter_and_the_keys(page: Page, site: Site) -> None:

@@ -115,7 +115,7 @@ def test_an_undo_after_the_worker_decided_then_what_was_cleared_is_recalled(page
     (item,) = site.items(site.withheld(1))
     page.goto(f"/items/{item['id']}")
     acted(page, "release")
-    expect(page.locator("#standing")).to_contain_text("許可済み")
+    expect(page.locator("#standing")).to_contain_text("解除済み")
     acted(page, "undo", "見間違い")
     expect(page.locator("#doings")).to_contain_text("差し止めを求めました")
     expect(page.locator("#standing")).to_contain_text("取り消し")

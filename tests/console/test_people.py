@@ -41,7 +41,7 @@ def test_a_code_then_the_page_tells_source_form_decision_stop_and_nothing_privat
         "2024-05-01",
         "form shown: N1",
         f"evidence form-{name}",
-        "Cleared: nothing spoke against it.",
+        "Cleared: no reason to withhold it.",
         "print where to stop further mail",
         "みどり小売株式会社",
         "Policy jp-pmark",
@@ -69,7 +69,7 @@ def test_a_code_then_the_page_tells_source_form_decision_stop_and_nothing_privat
     japanese = client.get(f"/letters/{code}?lang=ja").text
     assert "お客様の個人情報の取得元" in japanese
     assert "ポイントカード申込書" in japanese
-    assert "利用目的 ご案内" in japanese
+    assert "利用目的「ご案内」" in japanese
 
 
 def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site: Site) -> None:
@@ -108,7 +108,7 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     line = page.partition('<ol class="timeline">')[2].partition("</ol>")[0]
     events = re.findall(r"<time>([^<]+)</time> <strong>Letter</strong> [^:]+: ([^<]+)", line)
     assert [said.strip() for _, said in events if "Cleared" in said or "Called back" in said] == [
-        "Cleared: nothing spoke against it.",
+        "Cleared: no reason to withhold it.",
         "Called back.",
     ], "each at its own time"
     assert [at for at, _ in events] == sorted(at for at, _ in events)
@@ -204,7 +204,7 @@ def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go(site: Site) 
         "AGE_UNCERTAIN",
         "reviewer: release. Cleared.",
         "evidence form-9",
-        "Cleared: nothing spoke against it.",
+        "Cleared: no reason to withhold it.",
         "<h1>Why you got this letter</h1>",
     ):
         assert said in page, said

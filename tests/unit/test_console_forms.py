@@ -129,7 +129,7 @@ def test_fields_of_an_item_then_each_says_whether_and_for_what_it_is_required(
     house: OfflineConsole, client: Browser
 ) -> None:
     page = client.get(f"/items/{item(house)}", params={"lang": "ja"}).text
-    assert required(page) == {"reason": "必須：送らない、メモを残す、送付を許可", "evidence": "必須：送付を許可"}
+    assert required(page) == {"reason": "必須：送らない、メモを残す、保留を解除", "evidence": "必須：保留を解除"}
 
 
 def test_fields_of_an_act_on_many_then_each_says_whether_it_is_required(

@@ -155,7 +155,7 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         "ポイントカード申込書",
         "マニフェストの記録 1（0 から）",
         "封印ログの葉 1（0 から）",
-        "hanako: 送付の許可。送付可になりました。",
+        "hanako: 保留の解除。送付可になりました。",
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):
         assert said in ja, said
@@ -233,7 +233,7 @@ def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(
     assert f"version {rules} of the rules. The record says: case late, date 2023-11-24. (f-1)" in en
     assert "The record says: case other. [APPI 35(5)(6)" in en
     assert f"BARE_RULE: This release has no sentence for this reason, which is of version {rules} of the rules." in en
-    assert f"判断規則の版 {rules}）。記録にある値: case late, date 2023-11-24。" in ja
+    assert f"判定規則の版 {rules}）。記録にある値: case late, date 2023-11-24。" in ja
 
 
 def test_reason_that_this_release_does_not_know_then_nothing_of_it_is_quoted() -> None:
@@ -304,4 +304,4 @@ def test_piece_released_in_bulk_then_the_page_says_of_how_many_and_by_whom() -> 
     (piece,) = asked(desk, desk.records[-1].did)
     assert "by hanako, taro, as one of 400 at once" in page(piece, "en")
     assert "as one of 400 at once (AGE_UNCERTAIN)" in page(piece, "en")
-    assert "まとめて 400 件の一つ" in page(piece, "ja")
+    assert "まとめて 400件の一つ" in page(piece, "ja")

@@ -257,6 +257,31 @@ def test_any_letter_then_it_promises_no_more_than_a_stop_does_and_names_no_list(
     assert [one for one in ("we send nothing after that", "通販購入者名簿") if one in html] == []
 
 
+@pytest.mark.parametrize(
+    ("lang", "thanks", "how"),
+    [("ja", "停止のお申し出をいただきました", "止めるには"), ("en", "Thank you", "How to stop")],
+)
+def test_a_letter_after_a_stop_then_it_thanks_and_does_not_say_how_to_stop(
+    lang: Language, thanks: str, how: str
+) -> None:
+    facts = invented.source(), invented.consent()
+    stopped, cleared = record_of(*facts, invented.suppression()), record_of(*facts)
+    for found in (letter(stopped, lang), letter(cleared, lang, later=[stopped])):
+        html = answered(found, whole=True)
+        assert thanks in html
+        assert how not in html
+    for found in (letter(cleared, lang), letter(stopped, lang, later=[cleared])):
+        html = answered(found, whole=True)
+        assert thanks not in html
+        assert how in html
+
+
+def test_a_stop_of_another_id_then_the_letter_does_not_claim_it() -> None:
+    stopped = record_of(invented.source(), invented.consent(), invented.suppression())
+    stopped["reasons"][0]["says"]["case"] = "another"
+    assert letter(stopped).stopped == ""
+
+
 def test_a_sender_without_words_then_the_colleague_reads_what_to_register() -> None:
     found = letter(record_of(invented.source(), invented.consent()), sender={})
     assert found.lacking == ("name", *answers.ITEMS)

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from gatekeeper.cli.decide import _read as read_case
-from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.answer import answer, sentence
 from gatekeeper.ground import settings
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, catalogue, language, text
@@ -24,7 +24,7 @@ from gatekeeper.ground.words import Words, asked, law, with_code, with_names
 from gatekeeper.lists import mapping
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
-from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.policy.reasons import CATALOGUE, Found
 from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis
@@ -65,7 +65,7 @@ def column_map(content: bytes) -> Callable[[], object]:
         (policy(b"ask_cap = 1", b'ask_cap = "1"'), "parameters.ask_cap", "整数"),
         (policy(b"Asia/Tokyo", b"Asia/Edo"), "timezone", "Asia/Tokyo"),
         (policy(b"T00:00:00+09:00", b"T00:00:00"), "effective_from", "時差"),
-        (policy(b'jurisdictions = ["JP"]', b"jurisdictions = []"), "jurisdictions", "1 個以上"),
+        (policy(b'jurisdictions = ["JP"]', b"jurisdictions = []"), "jurisdictions", "1個以上"),
         (case(b'{"at": "2026-11-24", "send": {}}'), "at", "日付だけ"),
         (case(b'{"at": "2026-11-24T10:00:00", "send": {}}'), "at", "時差"),
         (case(b'{"at": "2026-11-24T10:00:00Z"}'), "send", "必須"),
@@ -300,6 +300,22 @@ def test_a_setting_of_another_form_then_the_error_says_the_form_in_words(
 )
 def test_a_name_between_backticks_then_a_page_shows_it_as_code_and_attributes_stay(html: str, shown: str) -> None:
     assert with_code(html) == shown
+
+
+@pytest.mark.parametrize(
+    ("method", "id_", "ja", "en"),
+    [
+        ("indirect.gift_recipient", "gift-sender", "本人以外（贈り主）から", "somebody else (the giver)"),
+        ("indirect.purchased_list", "broker-a", "本人以外（名簿業者）から", "somebody else (a list broker)"),
+        ("indirect.referral", "AOBA", "本人以外（旧あおば商店）から", "somebody else (旧あおば商店)"),
+        ("public.web", "site-7", "本人以外（site-7）から", "somebody else (site-7)"),
+    ],
+)
+def test_whoever_gave_the_data_then_a_page_has_the_name_or_their_part(method: str, id_: str, ja: str, en: str) -> None:
+    reason = Found("REFERRAL_UNCONFIRMED", ("S-1",), {"method": method, "provider": id_})
+    names = {"controller/AOBA": "旧あおば商店"}
+    assert ja in with_names(sentence(reason, "ja"), names)
+    assert en in with_names(sentence(reason, "en"), names)
 
 
 def test_a_reason_that_names_a_list_then_a_page_has_the_name_and_all_else_stays() -> None:

@@ -189,11 +189,12 @@ class Wording:
             more.append(self.say("source_minor"))
         if (state := source.get("state", "active")) != "active":
             more.append(self.say("source_state", value=self.known("source_state", state)))
-        if source["source_id"] == basis:
-            more.append(self.say("source_basis"))
         refs = [source["source_id"], *(source[field] for field, name in names.items() if name != source[field])]
         refs += [source["evidence_ref"]] if source.get("evidence_ref") else []
-        return FactLine("sources", source.get("acquired_at"), self._with(words, more), ", ".join(refs))
+        text = self._with(words, more)
+        if source["source_id"] == basis:
+            text = self.say("source_basis", said=text)
+        return FactLine("sources", source.get("acquired_at"), text, ", ".join(refs))
 
     def _consent(self, event: Mapping[str, Any]) -> FactLine:
         channels, controller = event.get("channels") or "*", event.get("controller_id") or "*"
@@ -216,7 +217,7 @@ class Wording:
 
     def _stop(self, stop: Mapping[str, Any]) -> FactLine:
         event = stop["event"]
-        more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
+        more = [self.say("stop_score", score=f"{stop['score'] / 10:g}")] if stop["score"] < _CERTAIN else []
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
         more += [self.say("stop_named", name=stop["named"])] if stop.get("named") else []
         more += [self.say("stop_of_another")] if event.get("of_another") else []
