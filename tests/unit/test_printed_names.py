@@ -116,7 +116,7 @@ def test_a_stop_of_one_name_then_the_sentence_says_which(
 ) -> None:
     reason = judged("高橋 一郎・花子", stop, **fields)
     assert (reason.code, reason.says.get("name")) == (code, place)
-    assert (f"{place} 番目の名前" in sentence(reason, "ja")) == (place is not None)
+    assert (f"{place}番目の名前" in sentence(reason, "ja")) == (place is not None)
     assert (f"name {place}" in sentence(reason, "en")) == (place is not None)
 
 

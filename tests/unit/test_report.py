@@ -117,7 +117,7 @@ def test_grounds_then_those_without_a_second_signature_are_listed_with_what_is_l
     found = month_tally().told(made=invented.T + DAY_MS, signatures=signatures)
     assert [one["late"] for one in found["signatures"]["lone"]] == [True, False]
     assert "2 grounds lack the signature" in page.document(found, "en")
-    assert "2人目の管理者の署名がない送付の根拠が 2 件" in page.document(found, "ja")
+    assert "2人目の管理者の署名がない送付の根拠が 2件" in page.document(found, "ja")
 
 
 def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
