@@ -97,7 +97,8 @@ def under_keys(case: dict[str, Any], draw: Random) -> Decision:
     ]
     send = Send.model_validate_json(json.dumps(rekeyed(sent, twin, one or (2,))))
     store = invented.store(*made, reference=reference)
-    at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
+    at = millis(case["at"]) if "at" in case else invented.T
+    packs = store.activations.over(load(case.get("policy", "jp-pmark")))
     view = store.view(send, printed(invented.gate(1, 2), send), at=at, zone=packs.zone(send.contact_point.country, at))
     return decide(send, view, store.reference, packs, at, checkpoint=case.get("checkpoint", "intake"))
 
