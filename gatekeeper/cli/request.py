@@ -12,7 +12,7 @@ from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
 from schemas.values import Time
 from streams.client import fact_with_act
-from streams.operations import corrections, requests
+from streams.operations import corrections, rights_requests
 
 _TIME = TypeAdapter[str](Time)
 
@@ -30,7 +30,7 @@ def command(
     """Writes the event under the person's signature; without `--at` the request came in now."""
     settings = load()
     who = person(settings, by)
-    event = requests.received(
+    event = rights_requests.received(
         named(recipient, "RECIPIENT"),
         named(request_id, "REQUEST"),
         asked=named(asked, "--asked"),

@@ -16,7 +16,8 @@ from gatekeeper.engine.signers import ActHandling, Handler, Handling
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
-from schemas.events import Act
+from gatekeeper.staff import roles
+from schemas.events import Act, PairedAct
 
 
 class AtOnce:
@@ -38,9 +39,9 @@ def recorded(now: Moment, asked: ActRecord) -> Answer:
 
 
 def erasing(now: Moment, asked: ActRecord) -> Answer:
-    """Answers an act about an erasure. Its stops decide; it destroys the person's salt, or allows a new one."""
+    """Answers an act about an erasure: it destroys the person's salt, or by two managers allows a new one."""
     act, whom = asked.act, asked.recipient_id
-    kept = erased(now.ledger, whom, now.at, readmitted=act.kind == "readmit") if act and whom else ()
+    kept = erasure_entries(now.ledger, whom, now.at, act) if isinstance(act, PairedAct) and whom else ()
     return Answer("recorded", entries=kept)
 
 
@@ -53,18 +54,21 @@ def unread(now: Moment, asked: ActRecord) -> Answer:
     return Answer("unreadable", fault.fault, outputs=(letter,))
 
 
-def erased(ledger: LedgerState, recipient_id: str, at: int, *, readmitted: bool) -> tuple[Entry, ...]:
-    """The ledger entries of an erasure or a readmission of a person.
+def erasure_entries(ledger: LedgerState, recipient_id: str, at: int, act: PairedAct) -> tuple[Entry, ...]:
+    """The ledger entries of an act by which a person is erased or readmitted.
 
-    An erasure destroys the salt for good. A second erasure changes nothing, because its audit record names nobody; a
-    readmission starts with a new salt.
+    An erasure destroys the salt for good. A second one keeps the first instant, because its audit record names nobody.
+    A readmission starts with a new salt, and takes two managers (rule 8.1.40): the mark names the first of them.
     A person who was not erased on this partition keeps the salt, because the salt proves their earlier records.
     """
-    gone = ledger.salts.erased_at(recipient_id) is not None
-    if readmitted:
-        return (entries.readmitted(recipient_id),) if gone else ()
-    if gone:
-        return ()
+    since, first = ledger.salts.erased_at(recipient_id), ledger.salts.readmitted_by(recipient_id)
+    if act.kind == "readmit":
+        manager = roles.person(act.by)
+        if since is None or first == manager:
+            return ()
+        return (entries.readmitted(recipient_id) if first else entries.erased(recipient_id, since, manager),)
+    if since is not None:
+        return (entries.erased(recipient_id, since),) if first else ()
     owner = recipient_id.encode()
     salt = (entries.unsalted(owner),) if ledger.salts.of(owner) else ()
     return (*ledger.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)

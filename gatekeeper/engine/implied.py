@@ -14,7 +14,7 @@ from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import ActRecord
-from gatekeeper.engine.acts import erased
+from gatekeeper.engine.acts import erasure_entries
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.judged import Cause
@@ -150,7 +150,7 @@ class _Implying:
         act = self._read()
         if not isinstance(act, PairedAct) or act.recipient_id is None:
             return ()
-        return erased(self._ledger, act.recipient_id, self._at, readmitted=act.kind == "readmit")
+        return erasure_entries(self._ledger, act.recipient_id, self._at, act)
 
     def _item(self, outcome: str | None) -> tuple[Entry, ...]:
         """The entries of an act about a review item, or of the gate's own act about one."""

@@ -10,12 +10,13 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from gatekeeper.staff import roles
 from schemas.events import Suppression
 
 SCHEMA = """
 CREATE TABLE person (number INTEGER PRIMARY KEY, hash BLOB, name TEXT);
 CREATE INDEX person_by_hash ON person (hash);
-CREATE TABLE erased (hash BLOB PRIMARY KEY, at INTEGER, standing INTEGER) WITHOUT ROWID;
+CREATE TABLE erased (hash BLOB PRIMARY KEY, at INTEGER, standing INTEGER, readmitted_by TEXT) WITHOUT ROWID;
 """
 _BY_ACT = "erase-"
 """Prefix of the suppression ids from `gatekeeper erase`, which also destroyed the pseudonym's key."""
@@ -25,10 +26,10 @@ _BLANK = "substr('--------------------------------------------------------------
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
-    """Erasure of a recipient by `gatekeeper erase`; `standing`: False for a readmission."""
+    """Erasure of a recipient by `gatekeeper erase`, or a readmission by the people in `by`."""
 
     recipient: str
-    standing: bool
+    by: frozenset[str] | None = None
 
 
 def erasing(stop: Suppression | None) -> Erasing | None:
@@ -37,7 +38,7 @@ def erasing(stop: Suppression | None) -> Erasing | None:
         return None
     if not stop.suppression_id.startswith(_BY_ACT):
         return None
-    return Erasing(stop.recipient_id, stop.state != "corrected")
+    return Erasing(stop.recipient_id, roles.wanted({"by": stop.by}) if stop.state == "corrected" else None)
 
 
 def number(db: sqlite3.Connection, recipient: str, at: int) -> int | None:
@@ -52,11 +53,20 @@ def number(db: sqlite3.Connection, recipient: str, at: int) -> int | None:
 
 
 def mark(db: sqlite3.Connection, erasure: Erasing, at: int) -> int | None:
-    """Writes down an erasure or readmission of that instant; the number of the person to erase, None for none."""
-    if not erasure.standing:
-        db.execute("UPDATE erased SET standing = 0 WHERE hash = hidden(?)", (erasure.recipient,))
+    """Writes down an erasure or readmission of that instant; the number of the person to erase, None for none.
+
+    A readmission takes two managers (rule 8.1.40).
+    """
+    if erasure.by is not None:
+        before = db.execute("SELECT readmitted_by FROM erased WHERE hash = hidden(?)", (erasure.recipient,)).fetchone()
+        people = {*erasure.by, *(before or ())} - {None}
+        db.execute(
+            "UPDATE erased SET standing = standing AND ?2, readmitted_by = coalesce(readmitted_by, ?3)"
+            " WHERE hash = hidden(?1)",
+            (erasure.recipient, len(people) < 2, min(people, default=None)),
+        )
         return None
-    db.execute("INSERT OR REPLACE INTO erased VALUES (hidden(?), ?, 1)", (erasure.recipient, at))
+    db.execute("INSERT OR REPLACE INTO erased VALUES (hidden(?), ?, 1, NULL)", (erasure.recipient, at))
     row = db.execute("SELECT number FROM person WHERE hash = hidden(?)", (erasure.recipient,)).fetchone()
     return row["number"] if row else None
 

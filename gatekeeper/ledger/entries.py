@@ -211,9 +211,12 @@ def unsalted(owner: bytes) -> Entry:
     return Entry(_salt_key(owner), None)
 
 
-def erased(recipient_id: str, at: int) -> Entry:
-    """The mark of an erased person, for whom no salt is made until they are readmitted; `at`: milliseconds."""
-    return _entry(_erased_key(recipient_id), None, at=at)
+def erased(recipient_id: str, at: int, readmitted_by: str | None = None) -> Entry:
+    """The mark of an erased person, for whom no salt is made until they are readmitted.
+
+    `at`: milliseconds. `readmitted_by`: the first of the two managers who readmit the person.
+    """
+    return _entry(_erased_key(recipient_id), None, at=at, **({"by": readmitted_by} if readmitted_by else {}))
 
 
 def readmitted(recipient_id: str) -> Entry:

@@ -24,7 +24,7 @@ class Salts:
 
     def __init__(self) -> None:
         self._kept: dict[bytes, bytes] = {}  # 16 bytes of salt, and the master key's number in digits
-        self._erased: dict[bytes, int] = {}
+        self._erased: dict[bytes, tuple[int, str | None]] = {}  # the instant, and who alone readmitted the person
 
     @property
     def masters(self) -> set[int]:
@@ -65,8 +65,9 @@ class Salts:
             self._erased.pop(owner, None)
             return
         try:
-            self._erased[owner] = int(orjson.loads(value)["at"])
-        except (KeyError, TypeError, ValueError):
+            mark = orjson.loads(value)
+            self._erased[owner] = int(mark["at"]), mark.get("by")
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise IntegrityError("error.ledger_unreadable") from None
 
     def of(self, owner: bytes) -> bytes | None:
@@ -79,4 +80,8 @@ class Salts:
 
     def erased_at(self, recipient_id: str) -> int | None:
         """The instant (milliseconds) of a person's erasure, None if never erased, or readmitted since."""
-        return self._erased.get(recipient_id.encode())
+        return self._erased.get(recipient_id.encode(), (None, None))[0]
+
+    def readmitted_by(self, recipient_id: str) -> str | None:
+        """The manager who alone has readmitted an erased person so far, None for nobody."""
+        return self._erased.get(recipient_id.encode(), (None, None))[1]

@@ -8,7 +8,7 @@ from gatekeeper.lists import dates
 from gatekeeper.lists.columns import ColumnMap
 from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events, json_events
 from gatekeeper.lists.mapping import read_map
-from gatekeeper.lists.recording import OF_NOS, Recorded, Recordings
+from gatekeeper.lists.recordings import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
 
 __all__ = [

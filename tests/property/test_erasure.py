@@ -58,9 +58,10 @@ def chained(judged: list[Judged]) -> list[bytes]:
 def act(desk: Desk, kind: str) -> None:
     """Does one thing with the person that all is about."""
     if kind in ("erase", "readmit"):
-        desk.at += 1000
-        said = {"v": 1, "kind": kind, "act_id": f"{kind}-{desk.at}", "at": instant(desk.at), "by": "hanako"}
-        desk.judged({**said, "recipient_id": "P-1", "reason": f"{PEOPLE[0]}"[:200]})
+        for by in ("hanako", "taro")[: 2 if kind == "readmit" else 1]:
+            desk.at += 1000
+            said = {"v": 1, "kind": kind, "act_id": f"{kind}-{desk.at}", "at": instant(desk.at), "by": by}
+            desk.judged({**said, "recipient_id": "P-1", "reason": f"{PEOPLE[0]}"[:200]})
     elif kind in ("handoff", "cancel"):
         desk.campaign(kind, act_id=f"{kind}-{desk.at}-{len(desk.records)}")
     elif kind == "weigh":

@@ -31,6 +31,7 @@ from tests.simulation.log import Refusal, Row
 from tests.simulation.loop import EPOCH_MS, Machine
 from tests.simulation.network import Network
 from tests.support import desk, invented, staff
+from tests.support.staff import MANAGERS
 
 Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
@@ -267,10 +268,11 @@ class Company:
         return self._everywhere(value["subject"], value)
 
     def erase(self, person: Person, kind: str) -> list[tuple[TopicPartition, list[Row]]]:
-        """Returns the act of an erasure, or of a return, one record a partition."""
-        value = {"v": 1, "kind": kind, "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
-                 "recipient_id": person.id}  # fmt: skip
-        return self._everywhere(person.id, value)
+        """Returns the act of an erasure, or the two of a return, one record a partition."""
+        value = {"v": 1, "kind": kind, "at": self.now(), "recipient_id": person.id}
+        people = MANAGERS if kind == "readmit" else MANAGERS[:1]
+        acts = ({**value, "by": by, "act_id": f"A-{self.number()}"} for by in people)
+        return [row for act in acts for row in self._everywhere(person.id, act)]
 
     def _everywhere(self, key: Any, value: dict[str, Any]) -> list[tuple[TopicPartition, list[Row]]]:
         row = self._signed(str(key), value)

@@ -467,13 +467,17 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
 def erasures(told: Told) -> dict[str, str]:
     """Returns whose each erasure is that erased somebody, by its audit record's id; the second one erases nothing."""
     topic, erased, found = told.settings.topic("acts"), set[str](), dict[str, str]()
+    readmitting = dict[str, str]()
     for audit in told.audits:
         act = audit.act
         if audit.src.topic == topic and act and act.kind in ("erase", "readmit") and act.outcome == "recorded":
             whose = orjson.loads(told.acts[place(audit)].value or b"")["recipient_id"]
             if act.kind == "readmit":
-                erased.discard(whose)
-            elif whose not in erased:
+                if readmitting.setdefault(whose, act.by or "") != act.by:  # the second of two managers
+                    erased.discard(whose)
+                continue
+            readmitting.pop(whose, None)
+            if whose not in erased:
                 erased.add(whose)
                 found[audit.did] = whose
     return found

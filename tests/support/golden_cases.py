@@ -47,7 +47,7 @@ _REFERENCE = {
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
     "policy": _policy,
-    "provider": invented.provider,
+    "provider": invented.list_provider,
     "purpose": invented.purpose,
     "resolution": invented.resolution,
     "template": invented.template,

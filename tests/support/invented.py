@@ -385,7 +385,7 @@ def resolution(**fields: Any) -> Event:
     return "reference", bare({**value, **more, "at": "2026-11-20T10:00:00+09:00", **fields})
 
 
-def provider(**fields: Any) -> Event:
+def list_provider(**fields: Any) -> Event:
     value = {"v": 1, "kind": "provider", "id": "hoshi", "name": "ほし名簿", "opt_out": False, "by": MANAGERS}
     return "reference", bare({**value, **fields})
 

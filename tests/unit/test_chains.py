@@ -35,9 +35,9 @@ def test_a_company_that_is_registered_later_then_the_list_is_judged_by_it() -> N
     desk = Desk(invented.source(**BOUGHT))
     desk.learn(invented.batch(**LISTED))
     assert desk.send(event_id="E-1").codes == ("PROVIDER_BASIS_MISSING",)
-    desk.learn(invented.provider())
+    desk.learn(invented.list_provider())
     assert desk.send(event_id="E-2").codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
-    desk.learn(invented.provider(opt_out=True))
+    desk.learn(invented.list_provider(opt_out=True))
     assert desk.send(event_id="E-3").codes == ("PROVIDER_OPTOUT_CHAIN",)
     facts = desk.records[-1].facts
     assert facts

@@ -25,8 +25,8 @@ from tests.support.invented import decide
 from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
 
-def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
-    act = {"v": 1, "kind": kind, "act_id": f"{kind}-{len(desk.records)}", "at": instant(desk.at), "by": "hanako"}
+def paired(desk: Desk, kind: str, person: str = "P-1", by: str = "hanako") -> AuditRecord:
+    act = {"v": 1, "kind": kind, "act_id": f"{kind}-{len(desk.records)}", "at": instant(desk.at), "by": by}
     assert desk.judged({**act, "recipient_id": person, "reason": "asked by letter"}) == ("recorded", None)
     return desk.records[-1]
 
@@ -148,8 +148,27 @@ def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
     desk.learn(stop(state="corrected", received_at=instant(desk.at), **invented.OF_MANAGERS))
     assert desk.send().codes == ("SUBJECT_ERASED",), "the mark stands until the act"
     paired(desk, "readmit")
+    paired(desk, "readmit", by="taro")
     assert desk.send().verdict == "clear"
     assert desk.records[-1].subj not in (None, before)
+
+
+def test_readmitted_by_one_manager_then_no_later_yes_lifts_the_erasure() -> None:
+    desk = Desk(*CLEAR)
+    desk.learn(stop())
+    paired(desk, "erase")
+    desk.at += 1000
+    yes = invented.consent(record_id="R-9", event_time=instant(desk.at))
+    for kind in ("readmit", "readmit", "erase"):
+        paired(desk, kind)
+        assert desk.send(campaign_id="K-8").codes == ("SUBJECT_ERASED",)
+    desk.learn(yes)
+    paired(desk, "readmit", by="taro")
+    assert desk.send(campaign_id="K-8").codes == ("SUBJECT_ERASED",), "an erasure ends what one had said"
+    desk.check_anew()
+    paired(desk, "readmit")
+    desk.check_anew()
+    assert desk.state.salts.erased_at("P-1") is None
 
 
 def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None:
@@ -201,6 +220,7 @@ def test_readmitted_without_a_mark_then_the_salt_stays_and_records_name_one_pers
     desk.send()
     paired(desk, "erase")
     paired(desk, "readmit")
+    paired(desk, "readmit", by="taro")
     desk.send(campaign_id="K-3")
     again = desk.records[-1].subj
     paired(desk, "readmit")

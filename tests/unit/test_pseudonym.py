@@ -9,7 +9,6 @@ from itertools import count
 import pytest
 
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
-from gatekeeper.engine.acts import erased
 from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ground.mac import fingerprint
 from gatekeeper.ledger import entries
@@ -77,8 +76,8 @@ def test_master_key_rotated_then_the_known_keep_their_name_and_the_new_use_the_n
 def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
     one, state = subjects(FIRST), LedgerState()
     before = named(one, state)
-    for entry in erased(state, "P-1", 5, readmitted=False):
-        state.put(entry)
+    state.put(entries.unsalted(b"P-1"))
+    state.put(entries.erased("P-1", 5))
     assert (named(one, state), state.salts.masters) == (None, set())
     assert state.salts.erased_at("P-1") == 5
     state.put(entries.readmitted("P-1"))

@@ -49,12 +49,15 @@ def letters(topic: str, at: int) -> list[Record]:
     return [Record(topic, 0, n, at, one.key, one.value, one.headers) for n, one in enumerate(found)]
 
 
-BACK = cast("PairedAct", act_of("readmit", "hanako", at="2026-11-25T00:00:00.000Z", evidence_ref="form-91"))
+BACK = {
+    by: cast("PairedAct", act_of("readmit", by, at="2026-11-25T00:00:00.000Z", evidence_ref="form-91"))
+    for by in ("hanako", "taro")
+}
 
 
-def stop(act: str, *, back: bool = False) -> bytes:
+def stop(act: str, *, back: str | None = None) -> bytes:
     (one,) = erasures.stops(WHO, [], act_id=act, at="2026-11-24T00:00:00.000Z")
-    made: Suppression = erasures.taken_back([one], BACK)[0] if back else one
+    made: Suppression = erasures.taken_back([one], BACK[back])[0] if back else one
     return encode(made)
 
 
@@ -103,8 +106,10 @@ def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(t
     sent = [*letters("review", 1_000), *letters("cleared", 4_000)]
     stops = [
         record("suppressions", 0, stop("a1"), key=WHO, at=2_000),
-        record("suppressions", 1, stop("a1", back=True), key=WHO, at=3_000),
+        *(record("suppressions", n, stop("a1", back=by), key=WHO, at=3_000) for n, by in enumerate(BACK, 1)),
     ]
+    with read(tmp_path / "by one", sent, stops[:-1]).read() as db:
+        assert recipients.erased(db, WHO) == 2_000
     for number, topics in enumerate(itertools.permutations((sent, stops))):
         with read(tmp_path / str(number), *topics).read() as db:
             assert recipients.erased(db, WHO) is None

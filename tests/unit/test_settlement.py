@@ -199,8 +199,9 @@ def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so
     desk.judged({**act, "kind": "erase", "act_id": "a-1"})
     desk.check_anew()
     assert any(key.startswith(b"erased/") for key in desk.ledger)
-    desk.judged({**act, "kind": "readmit", "act_id": "a-2"})
-    desk.check_anew()
+    for by in ("hanako", "taro"):
+        desk.judged({**act, "kind": "readmit", "act_id": f"a-{by}", "by": by})
+        desk.check_anew()
 
 
 def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guessed() -> None:
