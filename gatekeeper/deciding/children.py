@@ -61,6 +61,16 @@ def warns(case: Case, source: Source) -> bool:
     )
 
 
+def may_be_minor(case: Case) -> bool:
+    """True if the person is below `minor_age` by a birth date on file, or may be.
+
+    Without one a guardian spoke, or a source warns, less than so many years ago.
+    """
+    if (now := case.facts.ages.now) is not None:
+        return now < case.policy.minor_age or any(warns(case, source) for source in case.facts.sources)
+    return any(written is None or case.at < _grown(case, written, case.policy.minor_age) for written in _words(case))
+
+
 def _words(case: Case) -> Iterator[str | None]:
     """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated."""
     for event in case.facts.consents:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.children import warns
+from gatekeeper.deciding.children import may_be_minor
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules.source import lane, state
 from schemas.events import Source
@@ -25,7 +25,8 @@ def excepted(case: Case, nos: Collection[HeldConsent]) -> bool:
     """True if the law asks no consent of this person for an e-mail or SMS of the sender.
 
     `nos`: the person's withdrawals and refusals. Any of them ends the exception, whatever its scope; so does any stop.
-    It is not for children, nor for a company that sells by mail order (特定商取引法 12-3).
+    It is not for children, nor for a company that sells by mail order (特定商取引法 12-3). Each source on which the
+    send may rest must stand for a consent, so another one beside it lets nothing through.
     """
     send, controller = case.send, case.reference.controllers.get(case.send.controller_id)
     return (
@@ -35,16 +36,9 @@ def excepted(case: Case, nos: Collection[HeldConsent]) -> bool:
         and controller.mail_order is False
         and not nos
         and not any(hit.stop.kind in WILL_KINDS for hit in case.stops)
-        and not _is_child(case)
-        and any(_stands_for_consent(case, source) for source in case.facts.sources)
-    )
-
-
-def _is_child(case: Case) -> bool:
-    """True if the person is a child by a birth date on file, or may be one."""
-    now = case.facts.ages.now
-    return (now is not None and now < case.policy.minor_age) or any(
-        warns(case, source) for source in case.facts.sources
+        and not may_be_minor(case)
+        and bool(counting := [source for source in case.facts.sources if case.covers(source)])
+        and all(_stands_for_consent(case, source) for source in counting)
     )
 
 

@@ -88,7 +88,7 @@ class ReferenceLog:
         if isinstance(counted, OtherRecord):
             return Counted(counted, bytes_, bytes_, standing.signed)
         if isinstance(counted, PolicyVersion):
-            self.activations.put(standing.order, counted)
+            self.activations.put(standing.order, counted, standing.arrived)
             self.policies[standing.order] = counted
         return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.signed)
 

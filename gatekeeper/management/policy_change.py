@@ -220,7 +220,7 @@ def _checked(known: KnownPolicies, record: PolicyVersion, *, begins: int, home: 
     except Unreadable as fault:
         hint = text(f"fault.{fault.fault}")
         raise UsageError("error.policy_wrong", file=name, place=fault.place, hint=hint) from None
-    known.store.activations.put(AFTER_ALL, record.model_copy(update={"by": _ANYBODY}))
+    known.store.activations.put(AFTER_ALL, record.model_copy(update={"by": _ANYBODY}), begins)
     homes = packs.shipped() if new.id == STRICTEST else {home, new.id} & packs.shipped().keys()
     for id_ in sorted(homes or packs.shipped()):
         for bar in known.over(id_).looser():

@@ -53,6 +53,8 @@ class Activations:
         self.revision = 0
         self._versions: dict[Order, Policy] = {}
         self._by_two: set[Order] = set()
+        self._arrived: dict[Order, int] = {}
+        """When the record of each version arrived, in microseconds since the epoch."""
         self._unlawful: dict[Order, tuple[str, str]] = {}
         self._unread: dict[Order, _Unread] = {}
 
@@ -64,9 +66,10 @@ class Activations:
         except Unlawful:
             pass  # it can be read, and is passed over
 
-    def put(self, order: Order, record: PolicyVersion) -> None:
+    def put(self, order: Order, record: PolicyVersion, arrived: int) -> None:
         """Adds a version; raises Unreadable, and adds nothing, if it cannot be read.
 
+        `arrived`: milliseconds since the epoch when its record came and was signed.
         A version that takes away what no policy may take away is passed over. The one before it stays in force.
         """
         try:
@@ -75,6 +78,7 @@ class Activations:
             self._unlawful[order] = (f"{record.id}@{record.version}", str(fault))
         else:
             self._versions[order] = policy
+            self._arrived[order] = arrived * 1000
             if record.by_two:
                 self._by_two.add(order)
         self.revision += 1
@@ -132,7 +136,8 @@ class Activations:
         binding, ignored = [(SHIPPED, policy) for policy in base], []
         for order, policy in self.of(id_):
             compared = policy if max_lag_ms is None else dataclasses.replace(policy, max_lag_ms=max_lag_ms)
-            known = [pair for pair in binding if not (_came_later(*pair) and pair[1].since > policy.since)]
+            came = max(self._arrived[order], policy.since - 1)
+            known = [pair for pair in binding if not (_came_later(*pair) and came < pair[1].since)]
             before, after = _in_order(known), _in_order([*known, (order, compared)])
             if order in self._by_two or not (lines := widening(before, after, policy.since)):
                 binding.append((order, policy))
@@ -166,17 +171,16 @@ def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
     """The versions by the date on which they take force; of one date the latest record wins.
 
     A version is dropped if a later record puts it in force again from that day or an earlier one. So is a shipped one
-    of later rules, if a text of the company held before. Who put that in force did not know of it.
+    of later rules, if a text of the company held on the day before. Who put that in force did not know of it.
     """
+    ranked = sorted(every, key=lambda pair: (pair[1].since, pair[0], pair[1].version))
     return tuple(
         policy
-        for order, policy in sorted(every, key=lambda pair: (pair[1].since, pair[0], pair[1].version))
+        for number, (order, policy) in enumerate(ranked)
         if not any(
-            order < later
-            and again.since <= policy.since
-            and (again.version == policy.version or (_came_later(order, policy) and _is_own(again)))
-            for later, again in every
+            order < later and again.since <= policy.since and again.version == policy.version for later, again in every
         )
+        and not (number and _came_later(order, policy) and _is_own(ranked[number - 1][1]))
     )
 
 

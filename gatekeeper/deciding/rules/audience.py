@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import GUARDIAN
 from gatekeeper.identity.characters import nfkc
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
@@ -51,7 +53,9 @@ def _sensitive(attribute: str, listed: frozenset[str], alone: frozenset[str], ph
         if _is_longer("".join(phrase), listed | alone):
             parts = _without(parts, phrase)
     whole = parts.replace("|", "")
-    return whole in alone or any(_barred(word) in parts if word.isascii() else nfkc(word) in whole for word in listed)
+    return not alone.isdisjoint(whole.split(".")) or any(
+        _barred(word) in parts if word.isascii() else nfkc(word) in whole for word in listed
+    )
 
 
 def _is_longer(phrase: str, listed: Iterable[str]) -> bool:
@@ -80,16 +84,19 @@ def _barred(code: str) -> str:
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
     """True if a proven consent names the attribute, and no refusal of the send, lifted or not, came after it.
 
-    The policy may ask that it is in writing (rule 8.2.46).
+    The policy may ask that it is in writing (rule 8.2.46). A child's counts only beside a guardian's (rule 8.2.43).
     """
     sender, written = case.send.controller_id, case.policy.written_methods
     after = consents.standing((sender,)).after
-    return any(
-        event.purpose == attribute
+    agreed = [
+        event
+        for event in consents.proof.yeses
+        if event.purpose == attribute
         and event.controller_id == sender
         and (written is None or not written.isdisjoint(consents.proof.methods(event, after)))
         and consents.proof.when(event).first > after
         and not consents.proof.faults(event, after)
         and not any(consents.proof.taken_back(event, no) for no in consents.proof.nos)
-        for event in consents.proof.yeses
-    )
+    ]
+    guarded = any(event.expressed_by == GUARDIAN for event in agreed)
+    return any(guarded or not minor(case, event, consents.proof.when(event)) for event in agreed)
