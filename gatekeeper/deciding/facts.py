@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from pydantic import Field
 
-from schemas.audit import Accounting, Address, Printing
+from schemas.audit import Address, Printing
 from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Seen, Source, Suppression
 from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version
 
@@ -147,7 +147,6 @@ class Facts(msgspec.Struct, frozen=True):
     `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
-    `further`: for each line of further text the facts that may account for it; () if some text never counts.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
@@ -173,7 +172,6 @@ class Facts(msgspec.Struct, frozen=True):
     confirmed: frozenset[str] = frozenset()
     printed: Printing | None = None
     printed_text: str | None = None
-    further: tuple[tuple[Accounting, ...], ...] = ()
     erased: int | None = None
     ages: Ages = NO_AGES
 

@@ -37,15 +37,8 @@ BESIDE = 0
 """The score of a token of what may be printed beside an address. It stands for no address."""
 
 
-FURTHER = -1
-"""The score of a token of further text that may be printed with an address. It stands for no address, either."""
-
-
 class Token(NamedTuple):
-    """A token that an event names. `point`: its contact point, "" for a stop.
-
-    `score`: of the match; BESIDE or FURTHER for text.
-    """
+    """A token that an event names. `point`: its contact point, "" for a stop. `score`: of the match, or BESIDE."""
 
     token: str
     point: str
@@ -78,8 +71,6 @@ def redacted_fields(
     tokens: list[Token] = []
     if topic == "suppressions":
         tokens = _tokens(event, "")
-    elif topic == "consents":
-        tokens = _tokens(event, event.get("contact_point_id") or "") if "further" in event else []
     elif topic == "confirmations":
         # the source names the address; the text and its delivery are for the print house
         for name in ("contact_point", "contact_point_id", "text", "answer_code", "delivery"):
@@ -109,8 +100,7 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
     token, readings = named.pop("token", None), named.pop("readings", None) or ()
     less = [Token(reading["token"], point, reading["score"]) for reading in readings]
     beside = [Token(value, point, BESIDE) for value in named.pop("beside", None) or ()]
-    further = [Token(value, point, FURTHER) for value in named.pop("further", None) or ()]
-    return [Token(token, point), *less, *beside, *further] if token else further
+    return [Token(token, point), *less, *beside] if token else []
 
 
 def sources(lines: bytes) -> KnownSources:
@@ -240,7 +230,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""
-_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "further", "birth_date", "reason")
+_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "birth_date", "reason")
 """Fields that the redacted form never has, so no code can read them by mistake."""
 _BARE: dict[type[BaseModel], type[Any]] = {}
 for _model in _MODELS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import NO_AGES, Ages, Facts
-from schemas.audit import Accounting, Address, Printing, Snapshot
+from schemas.audit import Address, Printing, Snapshot
 from schemas.codec import canonical
 
 
@@ -32,7 +32,6 @@ def snapshot(
     confirmed: Collection[str] = (),
     printed: Printing | None = None,
     printed_text: str | None = None,
-    further: Sequence[Sequence[Accounting]] = (),
     erased: int | None = None,
     ages: Ages = NO_AGES,
 ) -> bytes:
@@ -67,9 +66,6 @@ def snapshot(
         parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
-    if further:
-        facts = [[fact.model_dump(exclude_none=True) for fact in line] for line in further]
-        parts.append(b'"further":%b,' % canonical(facts))
     if late:
         parts.append(b'"late":%b,' % canonical(late))
     if left:
@@ -106,7 +102,6 @@ def read_snapshot(recorded: bytes) -> Facts:
         contact_point_near=parsed.contact_point_near,
         printed=parsed.printed,
         printed_text=parsed.printed_text,
-        further=parsed.further,
         unreadable=parsed.unreadable,
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),

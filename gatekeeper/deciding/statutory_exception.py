@@ -26,7 +26,7 @@ def excepted(case: Case, nos: Collection[HeldConsent]) -> bool:
 
     `nos`: the person's withdrawals and refusals. Any of them ends the exception, whatever its scope; so does any stop.
     It is not for children, nor for a company that sells by mail order (特定商取引法 12-3). Each source on which the
-    send may rest must stand for a consent, so another one beside it lets nothing through.
+    send may rest must stand for a consent.
     """
     send, controller = case.send, case.reference.controllers.get(case.send.controller_id)
     return (

@@ -61,7 +61,7 @@ def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     `found`: the pieces of `delivery`.
     """
     names = [host_of(piece.text) for piece in found if piece.kind == "host"]
-    names += [name.name for written in names for name in printed_names(written)]
+    names += [name.name for written in names for name in printed_names(written) or ()]
     names += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
     return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in names)
 

@@ -11,6 +11,8 @@ from gatekeeper.identity.name import person_of
 
 MOST = 128
 """Names of one print, at most."""
+_MOST_WORDS, _LONGEST = 48, 1_000
+"""Words and letters of the texts in which names are read, at most."""
 _HONORIFICS = "さま|サマ|殿|御中|さん|サン|ちゃん|先生"
 _ALONE = rf"{_HONORIFICS}|君|行|宛|氏|と|[ご御]?(?:家族|夫妻|夫婦)(?:一同)?|[ご御]一同|令夫人|奥"
 _BETWEEN = re.compile(
@@ -56,17 +58,21 @@ class _Part(NamedTuple):
         return _COMPANY.search(self.words[0]) is not None
 
 
-def printed_names(written: str, lines: Sequence[str] = ()) -> tuple[PrintedName, ...]:
+def printed_names(written: str, lines: Sequence[str] = ()) -> tuple[PrintedName, ...] | None:
     """The names in a written one and in further `lines`, at most MOST, the likeliest first.
 
-    There is none if one name stands there.
+    There is none if one name stands there. The result is None if too much is there.
 
     Texts are in one form (`letters.alike`). A name may stand in brackets, or beside a company. A lone given name takes
     the family name before it.
     """
     texts = [_SHORT.sub(lambda match: _LONG[match[1]], text) for text in (written, *lines)]
+    if sum(map(len, texts)) > _LONGEST:
+        return None
     of_texts = [_parts(text) for text in texts]
     parts = [part for of_text in of_texts for part in of_text]
+    if sum(len(part.words) for part in parts) > _MOST_WORDS:
+        return None
     names = [name for nth, part in enumerate(parts, 1) for name in _alone(part, parts[: nth - 1], nth)]
     first = 1
     for text, of_text in zip(texts, of_texts, strict=True):

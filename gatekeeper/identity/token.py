@@ -16,7 +16,6 @@ from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
-from gatekeeper.identity.further_lines import further_lines
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
@@ -121,9 +120,6 @@ class Identified(NamedTuple):
     named: tuple[tuple[str, int], ...] = ()
     """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
 
-    lines: tuple[tuple[str, ...], ...] = ()
-    """Of each line of further text its tokens under all keys, if a source may account for all lines (8.3.54)."""
-
     @property
     def remembered(self) -> Identified:
         """The same as a clearance keeps it: of further names with those alone that surely mean the person."""
@@ -144,7 +140,7 @@ class Identified(NamedTuple):
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
-        return self if given else self._replace(accounted=False, lines=())
+        return self if given else self._replace(accounted=False)
 
     @property
     def unaccounted(self) -> str | None:
@@ -152,14 +148,14 @@ class Identified(NamedTuple):
         return None if self.accounted or not self.text else self.text
 
     def is_like(self, other: Identified) -> bool:
-        """True if the same was printed, as far as the keys of both tell. Names add nothing to the rest of the print."""
-        keys, names = self.keys & other.keys, {**dict(self.named), **dict(other.named)}
+        """True if the same was printed, as far as the keys of both tell."""
+        keys, texts = self.keys & other.keys, {self.text, other.text} - {""}
         mine, theirs = (
             {token for token in (*side.exact, *dict(side.others), *chain(*side.beside)) if key_of(token) in keys}
-            - names.keys()
             for side in (self, other)
         )
-        return bool(keys) and (mine, self.accounted) == (theirs, other.accounted)
+        differs = len(texts) > len({key_of(text) for text in texts})  # two hashes under one key
+        return bool(keys) and (mine, self.accounted) == (theirs, other.accounted) and not differs
 
     @property
     def printing(self) -> Printing:
@@ -182,15 +178,15 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     if whole is None:
         return None
     value, more = str(whole), besides(whole, pieces)
-    names = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
+    read = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
+    names = read or ()
     others, nth = _others(delivery, pieces, whole, names)
-    fits = len(more) <= MOST and not (names and len(others) >= OTHERS)
+    fits = read is not None and len(more) <= MOST and not (names and len(others) >= OTHERS)
     complete = accounted(pieces) and fits
-    lines = further_lines(whole, pieces) if fits and not complete else ()
     less = dict(list(others.items())[:OTHERS])
     forms = _forms(whole, spelled.name, names, nth)
     identified = _identified(
-        keys, value, readings(whole), less, more, lines, place=whole.nameless, names=forms, nth=nth, whole=complete
+        keys, value, readings(whole), less, more, place=whole.nameless, names=forms, nth=nth, whole=complete
     )
     if complete and not more:
         return identified
@@ -223,7 +219,6 @@ def _identified(
     less: Mapping[str, int],
     others: Mapping[str, int],
     more: Sequence[str] = (),
-    lines: Sequence[str] = (),
     *,
     place: Postal | None = None,
     names: Mapping[str, int] | None = None,
@@ -236,15 +231,10 @@ def _identified(
         return tuple((token(keys[n], text, n), score) for text, score in scores.items() for n in (newest, *former))
 
     same = tuple(token(keys[n], value, n) for n in former)
-    beside, given = (
-        tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in texts)
-        for texts in (more[:MOST], lines)
-    )
+    beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
     places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
     newest_token, further, named = token(keys[newest], value, newest), tokens(names or {}), tokens(nth or {})
-    return Identified(
-        newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named, lines=given
-    )
+    return Identified(newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named)
 
 
 def _others(
@@ -311,7 +301,7 @@ class Spelling(NamedTuple):
         if tokens is None:
             return 600
         less = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, tokens.named)
-        return 600 + 150 * sum(map(len, (*less, *tokens.beside, *tokens.lines)))
+        return 600 + 150 * sum(map(len, (*less, *tokens.beside)))
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

@@ -165,8 +165,6 @@ class KnownFacts:
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
         given = printed.by(person.beside) if isinstance(printed, Identified) else None
         how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
-        lines = given.lines if given else ()
-        further = tuple(tuple(fact for token in line for fact in person.further.get(token, ())) for line in lines)
         recorded = snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
@@ -179,7 +177,6 @@ class KnownFacts:
             confirmed=confirmed,
             printed=how,
             printed_text=given.unaccounted if given else None,
-            further=further,
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
@@ -205,7 +202,6 @@ class KnownFacts:
             confirmed=confirmed,
             printed=how,
             printed_text=given.unaccounted if given else None,
-            further=further,
             unreadable=unreadable,
             snapshot=recorded,
             events=events,

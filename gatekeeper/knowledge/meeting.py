@@ -69,7 +69,7 @@ class Meeting(NamedTuple):
         """The contact points of another id that the send meets; tokens of an entrusted source meet its entruster's."""
         found: dict[str, Met] = {}
         for one in given:
-            if one.score <= BESIDE or not _is_for(one, sender):
+            if one.score == BESIDE or not _is_for(one, sender):
                 continue
             posted = self.posted.score(one) if one.channel == POSTAL else 0
             score = max(self.printed.score(one), posted)
@@ -83,7 +83,7 @@ class Meeting(NamedTuple):
         return found
 
     def line(self, no: CrossingNo, points: Mapping[str, Met], id_: str) -> tuple[bytes, int, int | None] | None:
-        """A no in its redacted form, with score and name; None if it does not meet the send."""
+        """The redacted form of a no under an id, with score and name; None where it meets no point."""
         met = [point for name, point in points.items() if no.point in (None, name)]
         if not met:
             return None

@@ -3,7 +3,6 @@
 A line is its kind and the redacted form of an event (gatekeeper.deciding.redacted). The kinds of a person are
 
 * `s`: a source, `t`: a token that a source names, `b`: a birth date that a source states
-* `f`: a token of further text, with the contact point and the fact that accounts for it
 * `c`: a consent event, `e`: another event
 * `x`: a suppression, `a`: an ask, `r`: a reviewer's release
 
@@ -30,7 +29,6 @@ from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
 from gatekeeper.knowledge.token_keys import SendAddress
-from schemas.audit import Accounting
 from schemas.events import (
     Ask,
     Consent,
@@ -41,19 +39,7 @@ from schemas.events import (
     Suppression,
 )
 
-CAPS = {
-    b"s": 64,
-    b"t": 4096,
-    b"f": 4096,
-    b"b": 64,
-    b"c": 256,
-    b"e": 256,
-    b"x": 256,
-    b"w": 256,
-    b"n": 256,
-    b"a": 256,
-    b"r": 256,
-}
+CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"n": 256, b"a": 256, b"r": 256}
 """Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
@@ -66,7 +52,6 @@ KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"
 _TOO_MANY = {
     "s": "sources",
     "t": "sources",
-    "f": "sources",
     "b": "sources",
     "c": "consents",
     "e": "consents",
@@ -85,7 +70,6 @@ class PersonFacts(msgspec.Struct, frozen=True):
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
     `linked`: the people whose nos may bind whoever has the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
-    `further`: by token of further text the facts that account for it, each with its contact point.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
     points. `points`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
@@ -108,7 +92,6 @@ class PersonFacts(msgspec.Struct, frozen=True):
     exact: dict[str, int]
     less: dict[str, int]
     beside: frozenset[str]
-    further: Mapping[str, tuple[Accounting, ...]]
     refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
@@ -137,10 +120,6 @@ def person_of(lines: bytes) -> PersonFacts:
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
     named = (naming for naming in given if naming.source in read and naming.score != redacted.BESIDE)
-    further: dict[str, tuple[Accounting, ...]] = {}
-    for line in clean[b"f"].splitlines():
-        token, point, kind, fact = line.decode().split(" ")
-        further[token] = (*further.get(token, ()), Accounting(**{kind: fact}, contact_point=point))
     tokens = tuple(sorted(named, key=lambda naming: naming.score))
     return PersonFacts(
         sources=sources,
@@ -159,7 +138,6 @@ def person_of(lines: bytes) -> PersonFacts:
         exact={naming.token: CERTAIN for naming in tokens if naming.score == CERTAIN},
         less={naming.token: naming.score for naming in tokens if naming.score < CERTAIN},
         beside=frozenset(naming.token for naming in given if naming.score == redacted.BESIDE and naming.source in read),
-        further=further,
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],

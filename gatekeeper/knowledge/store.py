@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
-from gatekeeper.deciding.redacted import BESIDE, FURTHER, Token, redacted
+from gatekeeper.deciding.redacted import BESIDE, Token, redacted
 from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import UNNAMED, Given
@@ -25,7 +25,7 @@ from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import needs_signature
 from schemas.codec import Parsed, Unreadable, parse
-from schemas.events import Copy, FeedGap, NosResolution, PersonEvent, Resolution, Signature, Source, Suppression
+from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -174,18 +174,17 @@ class FactStore(KnownFacts):
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
-            lines += _accounting(tokens, "source", model.source_id)
-            lines += [b"t" + _given(token, model).written for token in tokens if token.score != FURTHER]
+            for token in tokens:
+                lines.append(b"t" + _given(token, model).written)
             before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
-            self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score > BESIDE], before)
+            self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score != BESIDE], before)
         elif topic == "suppressions" and tokens:
             self._stop(record, model, tokens, line)
             everybody = [WHOLE_ADDRESS] if model.whole_address else []
             return [*(token.token for token in tokens), *everybody]
         else:
-            accounted = _accounting(tokens, "event", model.record_id) if isinstance(model, PersonEvent) else []
-            before = add(self._people, model.recipient_id, [KINDS[type(model)] + line, *accounted])
+            before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)
         return (model.recipient_id, *self._linked(model.recipient_id, before))
 
@@ -202,7 +201,7 @@ class FactStore(KnownFacts):
         if before is not None:
             self.nos_without_token += is_tokenless(lines) - is_tokenless(before)
         given_by = person_of(before).given if lost and before else person.given
-        found = dict.fromkeys(given.token for given in given_by if given.score > BESIDE)
+        found = dict.fromkeys(given.token for given in given_by if given.score != BESIDE)
         for token in found:
             self._suppressed.link(token, recipient_id)
         return found
@@ -284,12 +283,6 @@ class FactStore(KnownFacts):
         policies = frozenset(name.removeprefix(_POLICY) for name in names or () if name.startswith(_POLICY))
         if policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
-
-
-def _accounting(tokens: Iterable[Token], kind: str, fact: str | None) -> list[bytes]:
-    """The lines of a fact that accounts for further text; none without an id or a contact point."""
-    named = [token for token in tokens if token.score == FURTHER and token.point] if fact else []
-    return [f"f{token.token} {token.point} {kind} {fact}".encode() for token in named]
 
 
 def _given(token: Token, source: Source) -> Given:

@@ -145,14 +145,12 @@ def clearance(
     at_point: Any = printed
     if isinstance(printed, Identified):
         # what was printed before there was `beside`, as 0.3.0 reads it
-        *at_point, places, further, beside, text, named, lines = printed.remembered
+        *at_point, places, further, beside, text, named = printed.remembered
         fields |= {"beside": beside} if beside else {}
         fields |= {"further": further} if further else {}
         fields |= {"named": named} if named else {}
         fields |= {"places": [(token.removeprefix("t"), score) for token, score in places]} if places else {}
-        fields |= {"lines": lines} if lines else {}
-        # a release of what is printed is for that text alone
-        fields |= {"text": text} if text and (released or lines) else {}
+        fields |= {"text": text} if text and released else {}  # a release of what is printed is for that text alone
     fields["src"] = [src[name] for name in _PLACE if name in src]
     return _entry(clear_key(sent.model), until, **fields, printed=at_point)
 
@@ -240,11 +238,11 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
     send, printed = Send.model_validate_json(orjson.dumps(content["send"])), content["printed"]
     if isinstance(printed, list):
         token, readings, others, accounted, same = printed
-        kept = (content.get(name, ()) for name in ("beside", "lines", "further", "named"))
-        less, more, texts, lines, further, named = (tuple(map(tuple, rows)) for rows in (readings, others, *kept))
+        less, more, texts = (tuple(map(tuple, rows)) for rows in (readings, others, content.get("beside", ())))
         places = tuple((f"t{bare}", score) for bare, score in content.get("places", ()))
-        text, same = content.get("text", ""), tuple(same)
-        printed = Identified(token, less, more, accounted, same, places, further, texts, text, named, lines)
+        further, named = (tuple(map(tuple, content.get(name, ()))) for name in ("further", "named"))
+        text = content.get("text", "")
+        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, text, named)
     fields = {name: content[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, content["src"], strict=False))
     return Clearance(

@@ -54,7 +54,7 @@ class Activations:
         self._versions: dict[Order, Policy] = {}
         self._by_two: set[Order] = set()
         self._arrived: dict[Order, int] = {}
-        """When the record of each version arrived, in microseconds since the epoch."""
+        """The arrival of the record of each version, in microseconds since the epoch."""
         self._unlawful: dict[Order, tuple[str, str]] = {}
         self._unread: dict[Order, _Unread] = {}
 

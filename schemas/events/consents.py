@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.events.sends import CARRIED
 from schemas.values import (
     CHANNELS,
     Any_,
@@ -25,7 +24,6 @@ from schemas.values import (
     Speaker,
     Surrogate,
     Time,
-    Token,
     Version,
     ZonedTime,
     given,
@@ -126,15 +124,13 @@ class PersonEvent(Model):
     which a program may be, and `evidence_ref`.
     `identity_resolved`: the stops `of` are of somebody else, as they stood then. Those in `by` sign it: one of the
     staff for a weak match, two managers for a certain one.
-    `print_accepted`: one of the staff found that further text at the contact point is the person's. It names that text
-    by `further`, and `by` signs it.
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
     was entered. `request_id`: the question, of `ask_undelivered`, or the request, of `request_received`. `asked`: the
     right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of
     `notice_given`.
-    `contact_point_id`: of `undeliverable_resolved` and `print_accepted`. `by`: who says so. `evidence_ref`: where the
-    proof is kept. `of`: stops by their ids. `further`: tokens, as those of a source's contact point.
+    `contact_point_id`: of `undeliverable_resolved`. `by`: who says so. `evidence_ref`: where the
+    proof is kept. `of`: stops by their ids.
     """
 
     model_config = ConfigDict(
@@ -156,7 +152,6 @@ class PersonEvent(Model):
         "notice_given",
         "undeliverable_resolved",
         "identity_resolved",
-        "print_accepted",
         "request_received",
     ]
     recipient_id: RecipientId
@@ -170,7 +165,6 @@ class PersonEvent(Model):
     by: Authors | None = None
     evidence_ref: Id | None = None
     of: Annotated[Many[Id], Field(max_length=256)] = ()
-    further: Annotated[Many[Token], Field(max_length=CARRIED)] = ()
 
     @model_validator(mode="after")
     def _says_which_and_when(self) -> PersonEvent:

@@ -59,8 +59,6 @@ class SourceContactPoint(Model):
 
     `beside`: the tokens of further text that
     may be printed: a building's name, a host, a former name, a reading.
-
-    `further`: the tokens of each line beyond name and address: a company, a department, a title.
     """
 
     id: PointId
@@ -69,7 +67,6 @@ class SourceContactPoint(Model):
     derived_from: Id | None = None
     readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
     beside: Annotated[Many[Token], Field(max_length=CARRIED)] = ()
-    further: Annotated[Many[Token], Field(max_length=CARRIED)] = ()
 
 
 class ProviderCheck(Model):

@@ -1,15 +1,15 @@
-"""Events for which people stand: corrections of stops, stops of somebody else, and further text that is accepted."""
+"""Events that take a no away: the correction of stops, and the finding that stops are of somebody else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.staff.signed_acts import takes_away
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import PersonEvent, Send, Suppression
+from schemas.events import PersonEvent, Suppression
 from streams.client import signatory
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
@@ -48,21 +48,6 @@ def of_another(recipient_id: str, ids: Sequence[str], *, by: str, evidence: str,
         by=by,
         evidence_ref=evidence,
         of=tuple(ids),
-    )
-
-
-def print_accepted(send: Send, lines: Iterable[str], *, by: str, evidence: str, at: str) -> PersonEvent:
-    """The finding that further text of a send is the person's. `lines`: its tokens under all keys."""
-    return PersonEvent(
-        v=1,
-        kind="print_accepted",
-        recipient_id=send.recipient_id,
-        record_id=f"look-{uuid4().hex}",
-        at=at,
-        by=by,
-        evidence_ref=evidence,
-        contact_point_id=send.contact_point.id,
-        further=tuple(lines),
     )
 
 

@@ -42,7 +42,7 @@ REFUSED = {
     "erase": ("erase", "r1", "--reason", "asked by letter", "--yes"),
     "suspend": ("suspend", "C1", "--reason", "incident 7"),
     "quarantine": ("source", "quarantine", "B1", "--reason", "stolen"),
-    "activate": ("policy", "activate", "strictest@2", "--from", "now", "--yes"),
+    "activate": ("policy", "activate", "strictest@4", "--from", "now", "--yes"),
     "tail": ("tail", "sends", "--raw", "--from-beginning", "--no-follow"),
 }
 """Commands of which the worker refuses the act of a reviewer."""

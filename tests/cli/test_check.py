@@ -342,7 +342,7 @@ def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
 
 def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
     campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
-    fifteen = [invented.source(birth_date="2011-06-01"), invented.consent()]
+    fifteen = [invented.source(birth_date="2011-06-01"), invented.consent(event_time="2026-07-01")]
     facts = events(tmp_path / "facts.jsonl", *fifteen)
     before = run("check", campaign, "--facts", facts, "--at", AT, "--json")
     assert (before.code, before.json["policy"]["version"]) == (0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from html import unescape
 from pathlib import Path
@@ -92,14 +93,15 @@ def test_a_campaign_that_nobody_sent_then_404_says_so_and_repeats_nothing(site: 
 
 
 def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(site: Site) -> None:
-    cites = load("jp-pmark").home[0].cites
+    policy = load("jp-pmark").at(int(time.time() * 1000))
     for lang in ("ja", "en"):
         page = unescape(site.client("auditor").get("/reasons", params={"lang": lang}).text)
         for code in CATALOGUE:
             assert f'id="{code}"' in page
-            assert Words(lang, "Asia/Tokyo", minor_age=load("jp-pmark").home[0].minor_age).headline(code) in page
-            assert law(cites(code), lang) in page
-            assert all(f"<strong>{name}</strong> {asks}" in page for name, asks in asked(cites(code), lang).items())
+            assert Words(lang, "Asia/Tokyo", minor_age=policy.minor_age).headline(code) in page
+            assert law(policy.cites(code), lang) in page
+            told = asked(policy.cites(code), lang).items()
+            assert all(f"<strong>{name}</strong> {asks}" in page for name, asks in told)
             assert f'href="/manual/reasons#{code}"' in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 

@@ -95,9 +95,8 @@ def known_by(
     found = TOKENS.whole_address(delivery) if whole else TOKENS.of(channel, delivery)
     assert found, written
     readings = [{"token": one, "score": score} for one, score in found.readings]
-    texts = {"beside": found.beside, "further": found.lines} if not stop else {}
-    more = {name: [token for each in tokens for token in each] for name, tokens in texts.items() if tokens}
-    return {"token": found.token, "readings": readings, **more}
+    beside = [token for each in found.beside for token in each]
+    return {"token": found.token, "readings": readings, **({"beside": beside} if beside and not stop else {})}
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -303,10 +302,7 @@ def ask(**fields: Any) -> Event:
 
 
 def event(**fields: Any) -> Event:
-    if text := fields.pop("text", None):
-        fields["further"] = known_by(text)["further"]
     stated = {
-        "print_accepted": {"by": "kenji", "evidence_ref": "memo-1", "contact_point_id": "cp-1", "record_id": "LOOK-1"},
         "identity_resolved": {"by": "kenji", "evidence_ref": "memo-1", "of": ["X-0"]},
         "undeliverable_resolved": {"by": "crm", "evidence_ref": "scan-1"},
         "request_received": {"record_id": "E-R", "request_id": "7", "asked": "disclosure", "by": "kenji"},

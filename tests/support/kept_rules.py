@@ -38,7 +38,7 @@ DIGESTS: dict[str, str] = {
     "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
     "rules-6": "058b41388f422127a2ef6ba0ad8614ccea93f0bf4010633a43db13dba0333600",
     "rules-6/added-001.json": "974977504f79b4ef3c88bd35eb7a32f8242cc845c0622ca6c7ef65585dac60d0",
-    "rules-7": "068b302fd2827d4424745c3bd20e79c5e9f114b8a9f8d38a8fcf86c7d1788adc",
+    "rules-7": "234e1a36bf6f5506d35b64459d9b5934c1a202b491f5d343344604a7e45b3313",
 }
 """SHA-256 over each folder as it was first written, and over each file that was added.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -80,6 +81,21 @@ def test_version_of_later_rules_then_it_replaces_no_text_of_the_company() -> Non
         "jp-pmark@3",
         "jp-pmark@7",
     ]
+
+
+def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away() -> None:
+    for since, day in ((0, -20), (30 * DAY, 40)):
+        known = FactStore()
+        value = policy_record(text(7), invented.T + since, by="hanako")
+        record = replace(fact("reference", 0, 100, None, orjson.dumps(value)), timestamp=invented.T + 26 * DAY)
+        assert known.apply(record) is None
+        assert names(known, 30, 40) == ["jp-pmark@3", "jp-pmark@3"], day
+        assert [ignored.case for ignored in packs(known).ignored] == ["one_manager"]
+
+
+def test_back_to_a_shipped_text_then_later_versions_take_force_as_shipped() -> None:
+    again = policy_record(shipped("jp-pmark", 1), invented.T + DAY)
+    assert names(store(policy_record(text(7)), again), 0, 1, 30) == ["jp-pmark@7", "jp-pmark@1", "jp-pmark@3"]
 
 
 def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -> None:

@@ -51,7 +51,7 @@ HOME = "緑山県若葉市青葉町1-2-3"
     ],
 )
 def test_a_name_printed_with_others_then_it_is_read_with_its_place(printed: str, name: str, nth: int) -> None:
-    places = {read.name: read.nth for read in printed_names(alike(printed))}
+    places = {read.name: read.nth for read in printed_names(alike(printed)) or ()}
     assert places[name] == nth
 
 
@@ -63,7 +63,7 @@ def test_one_name_then_no_other_is_read(printed: str) -> None:
 @pytest.mark.parametrize("sign", [" ", "・", "(", "様 ", "と", "旧姓 ", "株式会社"])
 def test_hostile_names_then_few_are_read(sign: str) -> None:
     written = "".join(f"{letter}{sign}" for letter in "一二三四五六七八九十あいうえおかきくけこ" * 5)
-    assert len(printed_names(alike(written))) <= MOST
+    assert len(printed_names(alike(written)) or ()) <= MOST
 
 
 def test_more_names_than_fit_then_the_print_is_not_accounted_for() -> None:
@@ -124,3 +124,12 @@ def test_a_stop_of_a_part_that_no_sign_sets_apart_then_the_sentence_says_so() ->
     reason = judged("見本商事 田中 太郎", "田中 太郎")
     assert (reason.code, reason.says["name"]) == ("SUBJECT_OBJECTED", "0")
     assert "名前の一部" in sentence(reason, "ja")
+
+
+@pytest.mark.parametrize("text", ["ab・cd・" * 33, "高 橋 " * 66, "\ufdfa" * 200, "高と橋と" * 50])
+def test_more_words_than_names_are_read_in_then_nobody_reads_them_and_a_person_looks(text: str) -> None:
+    sent = {**invented.written("cp-1"), "name": text[:200]}
+    assert printed_names(alike(text)) is None
+    identified = invented.TOKENS.of("postal", Delivery.model_validate(sent))
+    assert identified is not None
+    assert not identified.accounted

@@ -13,7 +13,6 @@ from gatekeeper.deciding.rules.objections import dated_back, under_refused
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
-from schemas.audit import Accounting
 from schemas.events import PersonEvent
 
 CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
@@ -59,34 +58,10 @@ def near_elsewhere(case: Case, told: Iterable[Found]) -> list[Found]:
 
 
 def unaccounted(case: Case) -> tuple[Found, ...]:
-    """PRINT_UNACCOUNTED: more is printed than one name and one address, so it may reach another one (rule 7.4.19).
-
-    Further text may be printed if a source gave it, or one of the staff has accepted it (rule 8.3.54).
-    """
-    facts = case.facts
-    given = bool(facts.further) and all(any(_accounts(case, fact) for fact in line) for line in facts.further)
-    return (Found("PRINT_UNACCOUNTED"),) if facts.printed == "unaccounted" and not given else ()
-
-
-def _accounts(case: Case, fact: Accounting) -> bool:
-    """True if a fact accounts for a line: an active source that covers the send, or an event of staff."""
-    if fact.source:
-        return any(
-            source.source_id == fact.source
-            and active(case, source)
-            and case.names_contact_point(source)
-            and any(point.id == fact.contact_point and point.derived_from is None for point in source.contact_points)
-            for source in case.facts.sources
-        )
-    return any(
-        event.kind == "print_accepted"
-        and event.record_id == fact.event
-        and event.contact_point_id == fact.contact_point
-        and case.is_here(event.contact_point_id)
-        and bool(event.staff)
-        and case.span(str(event.said)).first <= case.at + case.policy.skew_ms * 1000
-        for event in case.facts.events
-    )
+    """PRINT_UNACCOUNTED: more is printed than one name and one address, so it may reach another one (rule 7.4.19)."""
+    if case.facts.printed != "unaccounted":
+        return ()
+    return (Found("PRINT_UNACCOUNTED"),)
 
 
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
