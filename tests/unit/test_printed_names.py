@@ -133,3 +133,20 @@ def test_more_words_than_names_are_read_in_then_nobody_reads_them_and_a_person_l
     identified = invented.TOKENS.of("postal", Delivery.model_validate(sent))
     assert identified is not None
     assert not identified.accounted
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("高橋 一郎", "総務部"), ("高橋 一郎・花子", "営業部"), ("高橋 一郎", "花子"), ("高橋 一郎", "旧住所")],
+)
+def test_another_line_or_name_printed_then_it_is_another_print(name: str, line: str) -> None:
+    first, other = (
+        invented.TOKENS.of(
+            "postal", Delivery.model_validate({"name": name, "postcode": "999-0001", "lines": [HOME, line]})
+        )
+        for name, line in (("高橋 一郎", "営業部"), (name, line))
+    )
+    assert first is not None
+    assert other is not None
+    assert first.is_like(first)
+    assert not first.is_like(other)
