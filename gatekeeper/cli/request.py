@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import click
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,9 +12,10 @@ from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
+from schemas.events import PersonEvent
 from schemas.values import Time
 from streams.client import fact_with_act
-from streams.operations import corrections, rights_requests
+from streams.operations import corrections
 
 _TIME = TypeAdapter[str](Time)
 
@@ -30,12 +33,15 @@ def command(
     """Writes the event under the person's signature; without `--at` the request came in now."""
     settings = load()
     who = person(settings, by)
-    event = rights_requests.received(
-        named(recipient, "RECIPIENT"),
-        named(request_id, "REQUEST"),
+    event = PersonEvent(
+        v=1,
+        kind="request_received",
+        recipient_id=named(recipient, "RECIPIENT"),
+        record_id=f"request-{uuid4().hex}",
+        request_id=named(request_id, "REQUEST"),
         asked=named(asked, "--asked"),
-        by=who,
         at=_instant(received_at) if received_at else fact_with_act.now(),
+        by=who,
     )
     corrections.write(settings, [event])
     if as_json:
