@@ -21,6 +21,8 @@ BOUGHT = {"method": "indirect.purchased_list", "provided_by": "broker-a", "batch
         ("opt-out_filing", False, True),
         ("hoshi", True, False),
         ("consent-ltd", True, False),
+        ("o.ther", True, False),
+        ("con-sent", True, False),
     ],
 )
 def test_words_of_a_chain_then_each_is_a_basis_or_a_company(word: str, company: bool, opt_out: bool) -> None:
