@@ -194,10 +194,10 @@ class FactStore(KnownFacts):
         `before`: the person's lines before a fact, None if there was none. The result are these tokens.
         """
         lines = self._people.get(recipient_id) or b""
+        if lines == SPOILT or not (says_no(lines) or self.unresolved.is_named(recipient_id)):
+            return ()
         person = person_of(lines)
         lost = bool(before) and bool(person.overfull) and not person.given  # too many tokens, from now on
-        if lines == SPOILT or not (lost or says_no(lines) or self.unresolved.is_named(recipient_id)):
-            return ()
         if before is not None:
             self.nos_without_token += is_tokenless(lines) - is_tokenless(before)
         given_by = person_of(before).given if lost and before else person.given

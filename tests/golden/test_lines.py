@@ -14,8 +14,8 @@ from tests.support import crowd, kept_rules
 from tests.support.golden_cases import CASES, decided
 
 DECIDING = Path(gatekeeper.deciding.__file__).parent
-PEOPLE = 4_000
-"""Of those that are locked; all of them take a minute with a tracer."""
+PEOPLE = 2_000
+"""Of those that are locked; all of them take long with a tracer."""
 UNRUN: Mapping[str, str] = {
     "answer.py:answer": "words for the answer of a command, not the decision",
     "answer.py:sentence": "words",

@@ -106,7 +106,7 @@ def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
 
 
 @cache
-def first_of_demo(seed: int = 7, count: int = 2_000) -> tuple[tuple[bytes, ...], Named]:
+def first_of_demo(seed: int = 7, count: int = 1_000) -> tuple[tuple[bytes, ...], Named]:
     """Returns the first records of that year, made once, and what they name."""
     values, names = of_demo(seed)
     return tuple(islice(values, count)), names

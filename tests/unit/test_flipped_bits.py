@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.flips import STORES, Store
 
-ANYWHERE, AT_POSITIONS = "30", "12"
+ANYWHERE, AT_POSITIONS = "10", "6"
 
 
 @pytest.mark.parametrize(
