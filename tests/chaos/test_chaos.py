@@ -28,6 +28,7 @@ def test_given_half_a_minute_of_chaos_then_every_promise_is_kept(tmp_path: Path)
     assert report.found == [], report
 
 
+@pytest.mark.long("tests/integration/test_put_back.py, and the simulation, which puts logs back")
 @pytest.mark.timeout(900)
 def test_given_a_broker_put_back_then_no_lost_no_clears_anybody(
     tmp_path: Path,

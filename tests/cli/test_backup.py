@@ -48,11 +48,18 @@ CLEARED = [f"a{number}" for number in range(4)]
 def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world with keys of its own."""
     monkeypatch.chdir(tmp_path)
-    world = World(kafka.bootstrap, prefix, keys=group_keys(tmp_path / "keys", f"{prefix}gk"))
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=group_keys(tmp_path / "keys", f"{prefix}gk"))
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     return world.create()
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An empty cluster, to restore to."""
+    with Broker(tmp_path_factory.mktemp("other")) as broker:
+        yield broker
 
 
 def logs(settings: Settings) -> dict[tuple[str, int], tuple[int, list[Stored]]]:
@@ -99,7 +106,7 @@ def flipped(file: Path, place: int) -> Callable[[], object]:
 
 
 def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
-    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, other: Broker, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.people([*CLEARED, "w", "late"])
     world.put("consents", [("w", consent_of("w", "Withdrawn"))])
@@ -135,68 +142,67 @@ def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
     shutil.rmtree(tmp_path / "log")
     endpoints.unlink()
 
-    with Broker(tmp_path / "other") as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        for name, place, said in (("consents/0.log", 70, "damaged from byte 0"), ("audit/0.log", 7, "signed list")):
-            back = flipped(tmp_path / "saved" / "topics" / name, place)
-            error = run("restore", "saved").says(4)
-            assert name in error
-            assert said in error
-            back()
-        back = exchanged(Path(world.keys) / "token-1.key")
-        assert "token-1" in run("restore", "saved").says(2)
+    monkeypatch.setenv("GATEKEEPER_BROKER", other.bootstrap)
+    for name, place, said in (("consents/0.log", 70, "damaged from byte 0"), ("audit/0.log", 7, "signed list")):
+        back = flipped(tmp_path / "saved" / "topics" / name, place)
+        error = run("restore", "saved").says(4)
+        assert name in error
+        assert said in error
         back()
-        restored = run("restore", "saved", "--json")
-        assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
-        assert [(one["feed"], one["companies"]) for one in restored.json["feeds"]] == [("method/paper", ["C1"])]
-        assert "--open" in restored.err
+    back = exchanged(Path(world.keys) / "token-1.key")
+    assert "token-1" in run("restore", "saved").says(2)
+    back()
+    restored = run("restore", "saved", "--json")
+    assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
+    assert [(one["feed"], one["companies"]) for one in restored.json["feeds"]] == [("method/paper", ["C1"])]
+    assert "--open" in restored.err
 
-        new = World(broker.bootstrap, world.prefix, keys=world.keys)
-        found = logs(new.settings)
-        listed = json.loads((tmp_path / "saved" / "backup.json").read_bytes())["logs"]
-        kept = {(one["topic"], one["partition"]): one["records"] for one in listed}
-        assert {name: len(records) for name, (_, records) in found.items()} == kept
-        for name, (_, records) in lost.items():
-            assert found[name][1] == records[: kept[name]], name
-            if name[0] in (*FACT_TOPICS, "sends", "acts"):
-                assert len(records) == kept[name], f"{name} is whole"
-        assert kept["ledger", 0] + kept["ledger", 1] > 2, "more than the heads"
-        assert stood in group_positions.positions(new.settings)
-        assert (endpoints.read_text(), endpoints.stat().st_mode & 0o777) == ("# nobody yet\n", 0o600)
-        assert {name: start for name, (start, _) in found.items()} == {name: start for name, (start, _) in lost.items()}
-        assert new.verdicts() == decided, "a transaction is in the backup by half"
-        for refused in (run("topics", "create", "--repair").says(2), run("topics", "verify").out, ended(new, tmp_path)):
-            assert "the gate is shut" in refused
-        with service(new, tmp_path / "service") as (_, client):
-            assert codes(client, "late") == {"FACTS_STALE"}, "a withdrawal may be missing"
-            assert client.post("/v1/facts/consents", json=withdrawal("a1")).status_code == 200
-            assert run("restore", "saved", "--open", "--answered", "*=ticket-1").code == 0
-            assert codes(client, "late") == set()
-            assert "CONSENT_WITHDRAWN" in codes(client, "a1")
-        back = exchanged(Path(world.keys) / "token-1.key")
-        assert "token key 1" in ended(new, tmp_path, 4), "stops by token would match nobody"
-        back()
-        with new.process(tmp_path / "new.log") as worker:
-            until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
-            until(lambda: new.read("recalls"), "the recall")
-            again = [send_to(name, number, event_id=f"again-{name}") for number, name in enumerate([*CLEARED, "w"])]
-            new.put("sends", [(one["recipient_id"], one) for one in again])
-            until(lambda: sum("again" in event for event in new.verdicts()) == 5, "repeated sends")
-            worker.stop()  # which leaves its group at once
-        verdicts = new.verdicts()
-        assert {event: verdicts[event] for event in decided} == decided
-        assert verdicts["e-9"] == ("clear", None)
-        assert verdicts["again-w"] == verdicts["again-a1"] == ("block", "CONSENT_WITHDRAWN")
-        assert {verdicts[f"again-{name}"] for name in CLEARED if name != "a1"} == {("block", "DUPLICATE_SEND")}
-        assert [json.loads(one.value())["event_id"] for one in new.read("recalls")] == ["e-1"]
-        new.check(11)
-        assert run("audit", "seal", "--once").code == 0
-        assert run("audit", "export", "--out", "export").code == 0
-        assert run("audit", "verify", "export").code == 0
-        assert run("audit", "coverage").code == 0
-        assert "is not empty" in run("restore", "saved").says(2), "a half-copied log would pass as whole"
-        (tmp_path / "log").rename(tmp_path / "aside")
-        assert "had records" in run("restore", "saved").says(2)
+    new = World(other.bootstrap, world.prefix, partitions=2, keys=world.keys)
+    found = logs(new.settings)
+    listed = json.loads((tmp_path / "saved" / "backup.json").read_bytes())["logs"]
+    kept = {(one["topic"], one["partition"]): one["records"] for one in listed}
+    assert {name: len(records) for name, (_, records) in found.items()} == kept
+    for name, (_, records) in lost.items():
+        assert found[name][1] == records[: kept[name]], name
+        if name[0] in (*FACT_TOPICS, "sends", "acts"):
+            assert len(records) == kept[name], f"{name} is whole"
+    assert kept["ledger", 0] + kept["ledger", 1] > 2, "more than the heads"
+    assert stood in group_positions.positions(new.settings)
+    assert (endpoints.read_text(), endpoints.stat().st_mode & 0o777) == ("# nobody yet\n", 0o600)
+    assert {name: start for name, (start, _) in found.items()} == {name: start for name, (start, _) in lost.items()}
+    assert new.verdicts() == decided, "a transaction is in the backup by half"
+    for refused in (run("topics", "create", "--repair").says(2), run("topics", "verify").out, ended(new, tmp_path)):
+        assert "the gate is shut" in refused
+    with service(new, tmp_path / "service") as (_, client):
+        assert codes(client, "late") == {"FACTS_STALE"}, "a withdrawal may be missing"
+        assert client.post("/v1/facts/consents", json=withdrawal("a1")).status_code == 200
+        assert run("restore", "saved", "--open", "--answered", "*=ticket-1").code == 0
+        assert codes(client, "late") == set()
+        assert "CONSENT_WITHDRAWN" in codes(client, "a1")
+    back = exchanged(Path(world.keys) / "token-1.key")
+    assert "token key 1" in ended(new, tmp_path, 4), "stops by token would match nobody"
+    back()
+    with new.process(tmp_path / "new.log") as worker:
+        until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
+        until(lambda: new.read("recalls"), "the recall")
+        again = [send_to(name, number, event_id=f"again-{name}") for number, name in enumerate([*CLEARED, "w"])]
+        new.put("sends", [(one["recipient_id"], one) for one in again])
+        until(lambda: sum("again" in event for event in new.verdicts()) == 5, "repeated sends")
+        worker.stop()  # which leaves its group at once
+    verdicts = new.verdicts()
+    assert {event: verdicts[event] for event in decided} == decided
+    assert verdicts["e-9"] == ("clear", None)
+    assert verdicts["again-w"] == verdicts["again-a1"] == ("block", "CONSENT_WITHDRAWN")
+    assert {verdicts[f"again-{name}"] for name in CLEARED if name != "a1"} == {("block", "DUPLICATE_SEND")}
+    assert [json.loads(one.value())["event_id"] for one in new.read("recalls")] == ["e-1"]
+    new.check(11)
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "export", "--out", "export").code == 0
+    assert run("audit", "verify", "export").code == 0
+    assert run("audit", "coverage").code == 0
+    assert "is not empty" in run("restore", "saved").says(2), "a half-copied log would pass as whole"
+    (tmp_path / "log").rename(tmp_path / "aside")
+    assert "had records" in run("restore", "saved").says(2)
 
 
 def places(world: World) -> dict[str, tuple[int, int]]:
@@ -208,7 +214,7 @@ def places(world: World) -> dict[str, tuple[int, int]]:
 
 
 def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again(
-    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, other: Broker, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, later = ("a", "autumn"), ("b", "winter")
     people = [(f"{name}{number}", campaign) for name, campaign in (known, later) for number in range(2)]
@@ -238,22 +244,21 @@ def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again(
             handed[campaign] = made.json["run"]
     before = places(world)
 
-    with Broker(tmp_path / "other") as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        assert run("restore", "saved", "--complete").code == 0
-        new = World(broker.bootstrap, world.prefix, keys=world.keys)
-        with new.process(tmp_path / "new.log"):
-            until(lambda: len(places(new)) == 4, "the same pieces cleared")
-            after = places(new)
-            assert after.keys() == before.keys(), "the decision ids are the same"
-            assert sum(after[did] != before[did] for did in after) == 2, "later ones stand elsewhere"
-            for campaign, more in (("autumn", ()), ("winter", ("--run", handed["winter"]))):
-                again = run("handoff", campaign, "--out", f"{campaign}-2.csv", *more, "--json")
-                assert (again.code, again.json["written"], again.json["handed_before"]) == (0, 0, 2), again
-                assert handed[campaign] in again.err
-                assert "--again" in again.err
-            asked = run("handoff", "autumn", "--out", "asked.csv", "--again", "--json")
-            assert (asked.json["written"], asked.json["again"], asked.json["handed_before"]) == (2, 2, 0)
+    monkeypatch.setenv("GATEKEEPER_BROKER", other.bootstrap)
+    assert run("restore", "saved", "--complete").code == 0
+    new = World(other.bootstrap, world.prefix, partitions=2, keys=world.keys)
+    with new.process(tmp_path / "new.log"):
+        until(lambda: len(places(new)) == 4, "the same pieces cleared")
+        after = places(new)
+        assert after.keys() == before.keys(), "the decision ids are the same"
+        assert sum(after[did] != before[did] for did in after) == 2, "later ones stand elsewhere"
+        for campaign, more in (("autumn", ()), ("winter", ("--run", handed["winter"]))):
+            again = run("handoff", campaign, "--out", f"{campaign}-2.csv", *more, "--json")
+            assert (again.code, again.json["written"], again.json["handed_before"]) == (0, 0, 2), again
+            assert handed[campaign] in again.err
+            assert "--again" in again.err
+        asked = run("handoff", "autumn", "--out", "asked.csv", "--again", "--json")
+        assert (asked.json["written"], asked.json["again"], asked.json["handed_before"]) == (2, 2, 0)
 
 
 OTHER: list[tuple[str, dict[str, Any]]] = [
@@ -264,7 +269,7 @@ OTHER: list[tuple[str, dict[str, Any]]] = [
 
 
 def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
-    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, other: Broker, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sent(event: str, *names: str) -> list[tuple[str, dict[str, Any]]]:
         """Returns a send of C1 to each whose name begins with `a`, and of C2 to all others."""
@@ -288,47 +293,46 @@ def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
     no = {"state": "Withdrawn", "event_time": "2026-02-01", "channels": "*"}
     world.put("consents", [("a2", consent_of("a2", **no))])
 
-    with Broker(tmp_path / "other") as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        restored = run("restore", "saved", "--json")
-        told = {one["feed"]: (one["companies"], one["records"]) for one in restored.json["feeds"]}
-        assert told == {"method/paper": (["C1"], 2), "method/web": (["C2"], 2)}
-        assert "--open" in run("restore", "saved", "--answered", "method/web=t-1").says(2)
-        assert "method/paper, method/web" in run("restore", "saved", "--open", "--answered", "method/fax=t-1").says(2)
-        assert "--answered" in run("restore", "saved", "--open", "--answered", "method/web").says(2)
-        opened_ = run("restore", "saved", "--open", "--answered", "method/web=t-1", "--json")
-        assert opened_.code == 1, "somebody has not answered"
-        gaps = {one["feed"]: (one["evidence"], one["gap"]) for one in opened_.json["feeds"]}
-        assert gaps["method/web"][0] == "t-1"
-        assert (gaps["method/paper"][0], place := gaps["method/paper"][1]) == (None, place)
-        assert f"deadletter resolve {place}" in opened_.err
-        assert "open already" in run("restore", "saved", "--open").says(2)
+    monkeypatch.setenv("GATEKEEPER_BROKER", other.bootstrap)
+    restored = run("restore", "saved", "--json")
+    told = {one["feed"]: (one["companies"], one["records"]) for one in restored.json["feeds"]}
+    assert told == {"method/paper": (["C1"], 2), "method/web": (["C2"], 2)}
+    assert "--open" in run("restore", "saved", "--answered", "method/web=t-1").says(2)
+    assert "method/paper, method/web" in run("restore", "saved", "--open", "--answered", "method/fax=t-1").says(2)
+    assert "--answered" in run("restore", "saved", "--open", "--answered", "method/web").says(2)
+    opened_ = run("restore", "saved", "--open", "--answered", "method/web=t-1", "--json")
+    assert opened_.code == 1, "somebody has not answered"
+    gaps = {one["feed"]: (one["evidence"], one["gap"]) for one in opened_.json["feeds"]}
+    assert gaps["method/web"][0] == "t-1"
+    assert (gaps["method/paper"][0], place := gaps["method/paper"][1]) == (None, place)
+    assert f"deadletter resolve {place}" in opened_.err
+    assert "open already" in run("restore", "saved", "--open").says(2)
 
-        new = World(broker.bootstrap, world.prefix, keys=world.keys)
-        with new.process(tmp_path / "new.log") as worker:
-            new.put("sends", sent("new", "a1", "a2", "b1", "b2"))
-            until(lambda: len(new.verdicts()) == 6, "decisions")
-            verdicts = new.verdicts()
-            unknown = ("block", "FACTS_UNAVAILABLE")
-            assert verdicts["e-new-a1"] == verdicts["e-new-a2"] == unknown
-            assert verdicts["e-new-b1"] == verdicts["e-new-b2"] == ("clear", None)
-            port = worker.events("worker_started")[0]["port"]
-            monkeypatch.setenv("GATEKEEPER_HTTP_PORT", str(port))
-            (wide,) = run("status", "--json").json["withholding"]
-            assert (wide["fault"], wide["companies"], wide["needed"]) == ("gap/method/paper", ["C1"], 2)
-            assert f"deadletter resolve {place}" in run("status").out
-            assert run("handoff", "old-C1", "--out", "early.csv", "--json").json["written"] == 0
-            assert run("handoff", "old-C2", "--out", "old-C2.csv", "--json").json["written"] == 1
-            assert new.read("recalls") == [], "nothing is known against what was cleared"
-            new.put("consents", [("a2", consent_of("a2", **no))])
-            assert run("deadletter", "resolve", place, "--by", "hanako", "--reason", "the list came").code == 1
-            assert run("deadletter", "resolve", place, "--by", "taro", "--reason", "the list came").code == 0
-            until(lambda: sum(one.stage == "act" and one.act.by == "gatekeeper" for one in new.audits()) == 2, "again")
-            assert [one.key() for one in new.read("cleared") if b"new-a" in one.value()] == [b"a1"]
-            for campaign in ("old-C1", "new-C1"):
-                assert run("handoff", campaign, "--out", f"{campaign}.csv", "--json").json["written"] == 1
-            assert run("status", "--json").json["withholding"] == []
-            worker.stop()
+    new = World(other.bootstrap, world.prefix, partitions=2, keys=world.keys)
+    with new.process(tmp_path / "new.log") as worker:
+        new.put("sends", sent("new", "a1", "a2", "b1", "b2"))
+        until(lambda: len(new.verdicts()) == 6, "decisions")
+        verdicts = new.verdicts()
+        unknown = ("block", "FACTS_UNAVAILABLE")
+        assert verdicts["e-new-a1"] == verdicts["e-new-a2"] == unknown
+        assert verdicts["e-new-b1"] == verdicts["e-new-b2"] == ("clear", None)
+        port = worker.events("worker_started")[0]["port"]
+        monkeypatch.setenv("GATEKEEPER_HTTP_PORT", str(port))
+        (wide,) = run("status", "--json").json["withholding"]
+        assert (wide["fault"], wide["companies"], wide["needed"]) == ("gap/method/paper", ["C1"], 2)
+        assert f"deadletter resolve {place}" in run("status").out
+        assert run("handoff", "old-C1", "--out", "early.csv", "--json").json["written"] == 0
+        assert run("handoff", "old-C2", "--out", "old-C2.csv", "--json").json["written"] == 1
+        assert new.read("recalls") == [], "nothing is known against what was cleared"
+        new.put("consents", [("a2", consent_of("a2", **no))])
+        assert run("deadletter", "resolve", place, "--by", "hanako", "--reason", "the list came").code == 1
+        assert run("deadletter", "resolve", place, "--by", "taro", "--reason", "the list came").code == 0
+        until(lambda: sum(one.stage == "act" and one.act.by == "gatekeeper" for one in new.audits()) == 2, "again")
+        assert [one.key() for one in new.read("cleared") if b"new-a" in one.value()] == [b"a1"]
+        for campaign in ("old-C1", "new-C1"):
+            assert run("handoff", campaign, "--out", f"{campaign}.csv", "--json").json["written"] == 1
+        assert run("status", "--json").json["withholding"] == []
+        worker.stop()
 
 
 @contextmanager

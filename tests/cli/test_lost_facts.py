@@ -89,7 +89,7 @@ def both_say_that_it_is_back(run: Any, number: int) -> None:
         assert run(*words, "--by", who, "--reason", "entered again", "--yes", "--wait", "0").code == 0
 
 
-@pytest.mark.parametrize("how", SET)
+@pytest.mark.parametrize("how", ["compaction", pytest.param("retention", marks=pytest.mark.long("compaction"))])
 def test_a_stop_deleted_by_hand_made_settings_then_a_new_worker_decides_nobody(
     run, world: World, tmp_path: Path, how: str
 ) -> None:

@@ -32,6 +32,7 @@ from tests.support import staff
 from tests.support.world import World, source_of, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
+LONG = pytest.mark.long("the same while a worker runs, or with its files")
 
 
 @pytest.fixture
@@ -311,7 +312,7 @@ def deleted(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", [1], indirect=True)
-@pytest.mark.parametrize("data", [True, False], ids=["files", "memory"])
+@pytest.mark.parametrize("data", [pytest.param(True, id="files"), pytest.param(False, id="memory", marks=LONG)])
 def test_stops_deleted_from_their_topic_then_decisions_wait_for_two_people(
     run, world: World, tmp_path: Path, data: bool
 ) -> None:
@@ -355,7 +356,7 @@ DECIDED, LATER = 120, 400
 
 
 @pytest.mark.parametrize("world", [2], indirect=True)
-@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+@pytest.mark.parametrize("running", [pytest.param(False, id="stopped", marks=LONG), pytest.param(True, id="running")])
 def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_decided(
     run, world: World, tmp_path: Path, running: bool
 ) -> None:
@@ -405,7 +406,7 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
 
 
 @pytest.mark.parametrize("world", [1], indirect=True)
-@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+@pytest.mark.parametrize("running", [pytest.param(False, id="stopped", marks=LONG), pytest.param(True, id="running")])
 def test_acts_made_again_then_each_is_answered_once_two_people_have_said_from_where(
     run, world: World, tmp_path: Path, running: bool
 ) -> None:

@@ -26,6 +26,8 @@ from tests.cli.conftest import System
 from tests.support import invented
 from tests.support.world import World, group_keys, send_to, until
 
+LONG = pytest.mark.long("a partition added to `sends`")
+
 
 def make(settings: Settings, topic: str, partitions: int) -> None:
     outside = AdminClient({"bootstrap.servers": settings.broker})
@@ -191,7 +193,11 @@ def test_facts_copied_to_another_prefix_then_arrivals_hold_once_a_manager_signs(
     assert copied_stop.headers[1:] == made_by, "whose key made its tokens is still told"
 
 
-@pytest.mark.parametrize("topics", [("sends",), ("acts", "audit", "ledger"), ("reference",)], ids=lambda one: one[0])
+@pytest.mark.parametrize(
+    "topics",
+    [("sends",), *(pytest.param(one, marks=LONG) for one in (("acts", "audit", "ledger"), ("reference",)))],
+    ids=lambda one: one[0],
+)
 def test_a_partition_added_to_a_topic_of_fixed_number_then_the_former_ones_go_on(
     run, kafka: Broker, prefix: str, topics: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

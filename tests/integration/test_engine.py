@@ -17,7 +17,7 @@ from tests.support.world import World, eventually, send_to, until
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    return World(kafka.bootstrap, prefix).create()
+    return World(kafka.bootstrap, prefix, partitions=2).create()
 
 
 def test_people_and_strangers_then_each_send_has_one_decision_and_one_audit_record(world):

@@ -126,7 +126,7 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
     folder = tmp_path_factory.mktemp("put-back")
     broker = Broker(folder / "kafka", settings=BACK_SOON)
     with broker:
-        world = World(broker.bootstrap, "put.", keys=group_keys(folder / "keys", "put.gk")).create()
+        world = World(broker.bootstrap, "put.", partitions=2, keys=group_keys(folder / "keys", "put.gk")).create()
         past = of_several_days(broker, folder / "past")
         settings = _settings(world, folder / "ran-on")
         outbox = Outbox(Path(settings.webhooks_data))
@@ -165,7 +165,9 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
             shutil.rmtree(folder / "kafka" / "data")
             shutil.copytree(folder / "older", folder / "kafka" / "data")
             broker.start()
-            world = World(broker.bootstrap, "put.", keys=world.keys)  # which has read nothing of what is gone
+            world = World(
+                broker.bootstrap, "put.", partitions=2, keys=world.keys
+            )  # which has read nothing of what is gone
             _decided(world, folder, NEW)
             with past.world.transaction() as foreign:
                 past.world.put("manifests", [("w", b"{}")] * 40, foreign)

@@ -32,7 +32,7 @@ from tests.support.world import World, consent_of, eventually, send_to, source_o
 ZSTD = b"\x28\xb5\x2f\xfd"
 """The first bytes of what zstd compressed, as the worker's batches are."""
 CODECS = ("gzip", "snappy", "lz4", "zstd")
-HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "4000"))
+HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "1500"))
 ATTACKS = int(os.environ.get("ATTACKS", "600"))
 BOMBS = int(os.environ.get("BOMBS", "8"))
 """Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
@@ -50,7 +50,7 @@ def kafka() -> Iterator[Broker]:
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    return World(kafka.bootstrap, prefix).create()
+    return World(kafka.bootstrap, prefix, partitions=2).create()
 
 
 class NotText(str):

@@ -311,9 +311,9 @@ def test_another_token_key_under_the_workers_number_then_the_service_ends_with_4
     assert "token-1.key" in done.stderr
 
 
-def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:
+def test_many_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:
     known = [f"r{number}" for number in range(PEOPLE)]
-    people = [name for number in range(500) for name in (known[number % PEOPLE], f"stranger-{number}")]
+    people = [name for number in range(100) for name in (known[number % PEOPLE], f"stranger-{number}")]
 
     def asked(name: str) -> bool:
         answer = client.post("/access/v1/evaluation", json=question(name))
@@ -327,7 +327,7 @@ def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.
     assert [one["decision"] for one in several.json()["evaluations"]] == found
 
 
-def test_ten_thousand_questions_of_one_caller_then_another_is_answered_amid_them(world: World, tmp_path: Path) -> None:
+def test_thousands_of_questions_of_one_caller_then_another_is_answered_amid_them(world: World, tmp_path: Path) -> None:
     keys = {name: new_key() for name in ("greedy", "other")}
     entries = [
         f'[[callers]]\nid = "{name}"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]\n'
@@ -336,7 +336,7 @@ def test_ten_thousand_questions_of_one_caller_then_another_is_answered_amid_them
     (tmp_path / "callers.toml").write_text("\n".join(entries))
     (tmp_path / "callers.toml").chmod(0o600)
     greedy, other = ({"authorization": f"Bearer {key}"} for key in keys.values())
-    many = {"evaluations": [question(f"r{number % PEOPLE}") for number in range(100)]}
+    many = {"evaluations": [question(f"r{number % PEOPLE}") for number in range(40)]}
     amid, limits = 0, httpx.Limits(max_connections=100)
     with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(tmp_path / "callers.toml")) as (_, client):
         with (

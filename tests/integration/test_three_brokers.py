@@ -40,6 +40,9 @@ LEADERS = {"audit": 2, "cleared": 3}
 """The leaders of the worker's outputs, so that a transaction takes several requests; broker 1 leads the rest."""
 
 
+pytestmark = pytest.mark.long("the simulation halts leaders and keeps commits back; it plants both bugs")
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster(tmp_path_factory.mktemp("cluster"), 3, BACK_SOON) as cluster:
@@ -53,7 +56,11 @@ def test_given_a_halted_leader_that_goes_on_then_no_send_is_cleared_by_its_old_l
 
 
 def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: Cluster, prefix: str) -> None:
-    settings = World(cluster.bootstrap, prefix).create().settings.model_copy(update={"broker": cluster.proxy.bootstrap})
+    settings = (
+        World(cluster.bootstrap, prefix, partitions=2)
+        .create()
+        .settings.model_copy(update={"broker": cluster.proxy.bootstrap})
+    )
     asked = cluster.proxy.add(Fault(lambda exchange: exchange.key == METADATA))
     with Reader(settings) as reader:
         assert list(reader.read("audit")) == []
@@ -89,7 +96,7 @@ def test_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_in_time
 def test_after_a_restart_one_broker_is_known_then_those_it_names_are_asked_too(
     cluster: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(cluster.bootstrap, prefix).create()
+    world = World(cluster.bootstrap, prefix, partitions=2).create()
     names = [world.topic(name) for name in ("sends", "acts")]
     known = min(cluster.brokers)
     monkeypatch.setattr(
@@ -165,7 +172,7 @@ def test_a_commit_kept_into_the_next_transaction_then_each_send_is_decided_once(
 def test_each_of_three_brokers_halted_in_turn_then_decisions_come_soon(
     cluster: Cluster, prefix: str, tmp_path: Path
 ) -> None:
-    world, names = World(cluster.bootstrap, prefix).create(), [f"r{number}" for number in range(40)]
+    world, names = World(cluster.bootstrap, prefix, partitions=2).create(), [f"r{number}" for number in range(40)]
     world.people(names)
     world.sends(names)
     took = dict[int, float]()
@@ -174,7 +181,7 @@ def test_each_of_three_brokers_halted_in_turn_then_decisions_come_soon(
         for number in cluster.brokers:
             cluster.halt(number)
             until(lambda halted=number: cluster.led(without=halted), "new leaders")
-            elected, reached = time.monotonic(), World(cluster.running, prefix)
+            elected, reached = time.monotonic(), World(cluster.running, prefix, partitions=2)
             reached.sends(names, number * len(names))
             until(lambda w=reached, n=number: w.decided() == (n + 1) * len(names), f"decisions without broker {number}")
             took[number] = time.monotonic() - elected
@@ -189,7 +196,7 @@ def test_each_of_three_brokers_halted_in_turn_then_decisions_come_soon(
 
 
 def test_a_batch_that_the_leaders_disk_spoilt_then_another_replica_is_read(cluster: Cluster, prefix: str) -> None:
-    world = World(cluster.bootstrap, prefix).create()
+    world = World(cluster.bootstrap, prefix, partitions=2).create()
     world.people(["r1", "r2"])
     world.put("consents", [("r2", consent_of("r2", "Withdrawn"))])
     partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))

@@ -346,7 +346,7 @@ def test_a_mail_date_near_then_waiting_sends_are_counted_and_not_those_acted_on(
 def test_a_refused_partition_then_it_comes_once_for_each_beginning(
     kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, prefix).create()
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
     hooks = Hooks(world, tmp_path, entry(server))
     for since in (1_790_000_000_000, 1_790_000_000_001):
         _refuse(world, since=since)
@@ -364,7 +364,7 @@ def test_a_refused_partition_then_it_comes_once_for_each_beginning(
 def test_a_transaction_open_on_audit_then_it_holds_up_decided_campaigns_alone(
     kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, prefix).create()
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
     hooks = Hooks(world, tmp_path, entry(server))
     place = {"partition": 0, "offset": 0, "timestamp": hooks.now()}
     record = {"did": "D1", "src": place, "stage": "intake", "campaign": "HELD", "verdict": "clear", "reasons": []}

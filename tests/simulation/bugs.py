@@ -1,11 +1,17 @@
-"""Planted bugs: each is put into the product's code by a test alone, and breaks a promise that the simulation sees."""
+"""Planted bugs: each is put into the product's code by a test alone, and breaks a promise that the simulation sees.
+
+`python -m tests.simulation.bugs` notes in which world each is seen first. That one is tried first from then on.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,9 +39,15 @@ from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
 from tests.simulation.clients import Ends, Reader
 from tests.simulation.driver import Driver
+from tests.simulation.simulation import simulate
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 BUGS: dict[str, Plant] = {}
+STEPS = 150
+SEEDS = 60
+"""Worlds that a bug may take to be seen; most are seen in the first, in half the steps that CI simulates."""
+SEEN = Path(__file__).with_suffix(".json")
+"""The world that saw each bug when it was looked up last. To try it first saves the worlds before it."""
 
 
 def planted(plant: Plant) -> Plant:
@@ -473,3 +485,19 @@ def copy_not_continued(patch: pytest.MonkeyPatch) -> None:
 
     right = ledger_reader._read
     patch.setattr(ledger_reader, "_read", take)
+
+
+def seen(name: str) -> int | None:
+    """Returns the first world that sees a bug, beginning with the one that did so last; None without any."""
+    first = json.loads(SEEN.read_text("utf-8")).get(name, 1) if SEEN.exists() else 1
+    with pytest.MonkeyPatch.context() as patch:
+        BUGS[name](patch)
+        worlds = (*range(first, SEEDS + 1), *range(1, first))
+        return next((seed for seed in worlds if simulate(seed, STEPS).broken is not None), None)
+
+
+if __name__ == "__main__":
+    SEEN.unlink(missing_ok=True)
+    with ProcessPoolExecutor() as pool:
+        found = dict(zip(BUGS, pool.map(seen, BUGS), strict=True))
+    SEEN.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -125,7 +125,7 @@ class Flow:
 
 def patch(older: Release, bootstrap: str, prefix: str, folder: Path) -> None:
     """Two workers of the older patch are replaced one after another, and the first goes back, while sends come."""
-    world = World(bootstrap, prefix, keys=group_keys(folder / "keys", f"{prefix}gk")).create()
+    world = World(bootstrap, prefix, partitions=2, keys=group_keys(folder / "keys", f"{prefix}gk")).create()
     world.people(PEOPLE)
     world.put("reference", [("campaign/K-1", {"v": 1, "kind": "campaign", "id": "K-1", "name": "a newer kind"})])
     running = {name: Running(older, world, folder, name) for name in ("w1", "w2")}
@@ -156,7 +156,7 @@ def _both_at_work(world: World, running: Mapping[str, Running], flow: Flow) -> N
 
 def minor(older: Release, bootstrap: str, prefix: str, folder: Path) -> None:
     """The older release decides, this one goes on; the older one joins, refuses what it cannot read, and leaves."""
-    world = World(bootstrap, prefix, keys=group_keys(folder / "keys", f"{prefix}gk")).create()
+    world = World(bootstrap, prefix, partitions=2, keys=group_keys(folder / "keys", f"{prefix}gk")).create()
     world.people(PEOPLE)
     before = Running(older, world, folder, "before")
     world.sends(PEOPLE)

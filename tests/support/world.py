@@ -214,7 +214,7 @@ class World:
 
     bootstrap: str
     prefix: str
-    partitions: int = 2
+    partitions: int = 1
     max_lag: float | None = None
     application: str = "gk"
     mode: Mode = "live"
