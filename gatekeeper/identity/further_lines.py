@@ -16,7 +16,7 @@ from gatekeeper.identity.postal import Postal
 MOST = 8
 """Such lines of one print, at most; one that has more is not accounted for."""
 _LONGEST, _LONGEST_NAME = 60, 20  # letters of a line, and of the free text in it
-_LETTERS = range(3, 7)  # letters of a person's name at the beginning or end of such free text
+_LETTERS = range(2, 7)  # letters of a person's name at the beginning or end of such free text
 _LONG = {"株": "株式会社", "有": "有限会社", "合": "合同会社", "医": "医療法人", "学": "学校法人"}
 _SHORT = re.compile(rf"\(({'|'.join(_LONG)})\)")
 _CARE = re.compile(r"\s*c\s*/\s*o(?![a-z/])[:.\s]*")
@@ -87,6 +87,7 @@ def further_lines(whole: Postal, pieces: Sequence[Piece]) -> FurtherLines:
             return FurtherLines()
         texts[text] = None
         names.update(dict.fromkeys(name for part in free for name in _names(part)))
+        names.update(dict.fromkeys(_names("".join(free))))
     if len(texts) > MOST:
         return FurtherLines()
     return FurtherLines(tuple(f"further||{whole}|{text}" for text in texts), tuple(names))

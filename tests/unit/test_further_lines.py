@@ -103,7 +103,9 @@ def test_any_other_line_then_no_source_accounts_for_it(line: str) -> None:
     assert not found.accounted
 
 
-@pytest.mark.parametrize("line", ["佐藤恵商店支店", "c/o佐藤恵", "見本佐藤恵商会 営業部", "㈱佐藤恵見本 部長"])
+@pytest.mark.parametrize(
+    "line", ["佐藤恵商店支店", "c/o佐藤恵", "見本佐藤恵商会 営業部", "㈱佐藤恵見本 部長", "佐藤商店 恵支店"]
+)
 def test_a_name_in_the_free_text_then_it_is_looked_up(line: str) -> None:
     (stop, *_) = read(name="佐藤 恵").exact
     assert dict(read("みどりビル", "営業部", line).others).get(stop) == 1000
