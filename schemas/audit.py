@@ -94,8 +94,8 @@ class Snapshot(Model):
     `left`: by company the groups that refusals name and that it left by one manager's record, with its arrival.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
     comparing the delivery; None if the send had none and the token in it was taken. `printed_text`: the
-    keyed hash of what is printed, if it is unaccounted for. `unreadable`: the records that
-    could not be read.
+    keyed hash of what is printed, if it is unaccounted for. `further`: for each line of further text its keyed hashes;
+    none if some of it never counts. `unreadable`: the records that could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
     that was read (None: named but unknown). `age`: completed years at the decision, at most 25, None without a birth
     date. `age_from`: the sources that state it. `age_on`: the same by the days of the consents.
@@ -117,6 +117,7 @@ class Snapshot(Model):
     confirmed: Many[NoName] = ()
     printed: Printing | None = None
     printed_text: PrintedText | None = None
+    further: Many[Many[PrintedText]] = ()
     erased: Count | None = None
     age: Age | None = None
     age_from: Many[Id] = ()

@@ -173,6 +173,8 @@ PrintedText = Annotated[
     StringConstraints(pattern=f"^p{TOKEN_PATTERN[2:]}"),
     form("printed text", "A hash of what was printed, made with the project's key."),
 ]
+PrintedLines = Annotated[Many[PrintedText], Field(max_length=256)]
+"""The hashes of lines under all keys."""
 Line = Annotated[
     str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"), form("line", "A line of text.")
 ]

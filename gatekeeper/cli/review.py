@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import asdict, replace
+from itertools import chain
 from time import time
+from uuid import uuid4
 
 import click
 
 from gatekeeper.cli import acts
-from gatekeeper.cli.output import age, lines_option, note, reading, show_json, show_table
+from gatekeeper.cli.actor import by_option, confirmed, named, person, yes_option
+from gatekeeper.cli.output import age, json_option, lines_option, note, reading, show_json, show_table
 from gatekeeper.console import given_reasons
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import language, text
 from gatekeeper.ground.times import instant
+from gatekeeper.identity import Identified, open_tokens, printed
 from gatekeeper.index import items
 from gatekeeper.index.current import current
 from gatekeeper.index.item_search import ItemSearch
+from gatekeeper.keys import Keys
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import Queue, urgent
 from gatekeeper.review.review_item import ActOnItem, Item, proof_of
 from schemas.codec import decode
+from schemas.events import PersonEvent, Send
+from streams.client import fact_with_act
 from streams.client.reader import Reader
-from streams.operations import reviews
+from streams.operations import corrections, reviews
 
 SHOWN = 50
 """Most rows of the list; a campaign without a source causes thousands of items."""
@@ -127,6 +134,46 @@ def show(id_: str, as_json: bool) -> None:
     click.echo("\n" + text("cli.review_acts" if doings else "cli.review_no_acts"))
     for doing in doings:
         click.echo(f"  {_told(doing)}")
+
+
+@command.command("accept-print", help=text("cli.review_accept_print"))
+@click.argument("id_", metavar="ID")
+@click.option("--evidence", required=True, help=text("cli.evidence"))
+@by_option
+@yes_option
+@json_option
+def accept_print(id_: str, evidence: str, by: str | None, yes: bool, as_json: bool) -> None:
+    """Accepts the further text of an item for its contact point, under the person's signature (rule 8.3.54)."""
+    settings = load()
+    who, proof, at = person(settings, by), named(evidence, "--evidence"), fact_with_act.now()
+    with Reader(settings) as reader:
+        item = _read(reader, item=id_).item(id_)
+        record = reader.at("review", partition=item.place.partition, offset=item.place.offset) if item else None
+    if record is None:
+        raise UsageError("error.item_unknown")
+    send: Send = decode("sends", record.key, record.value)
+    at_point = printed(open_tokens(Keys(settings.key_folder).tokens()), send)
+    lines = at_point.lines if isinstance(at_point, Identified) else ()
+    if not lines:
+        raise UsageError("error.print_never_accepted")
+    confirmed(text("cli.review_accept_print_sure"), 1, yes=yes)
+    event = PersonEvent(
+        v=1,
+        kind="print_accepted",
+        recipient_id=send.recipient_id,
+        record_id=f"print-{uuid4().hex}",
+        contact_point_id=send.contact_point.id,
+        further=tuple(chain(*lines)),
+        at=at,
+        by=who,
+        evidence_ref=proof,
+    )
+    corrections.write(settings, [event])
+    if as_json:
+        show_json({"decision_id": id_, "by": who, "contact_point_id": event.contact_point_id, "at": at})
+    else:
+        click.echo(text("cli.review_accept_print_done", point=event.contact_point_id, by=who))
+    note("cli.review_accept_print_then", id=id_)
 
 
 def _read(reader: Reader, *, item: str | None = None, origins: bool = False) -> Queue:

@@ -147,6 +147,7 @@ class Facts(msgspec.Struct, frozen=True):
     `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
+    `further`: for each line of further text its keyed hashes; () if some of it never counts (rule 8.3.54).
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
@@ -172,6 +173,7 @@ class Facts(msgspec.Struct, frozen=True):
     confirmed: frozenset[str] = frozenset()
     printed: Printing | None = None
     printed_text: str | None = None
+    further: tuple[tuple[str, ...], ...] = ()
     erased: int | None = None
     ages: Ages = NO_AGES
 

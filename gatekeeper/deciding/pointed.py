@@ -53,6 +53,9 @@ def _digest(event: Any, batch: str | None) -> str:
         for name, field in msgspec.to_builtins(event).items()
         if name not in _ENTERED and field not in (None, [], {}, ())
     }
+    for point in said.get("contact_points", ()):
+        if not point["further"]:  # digests of before have no such field
+            del point["further"]
     return _hash(canonical([said, batch] if batch else said))
 
 

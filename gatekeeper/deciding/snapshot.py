@@ -32,6 +32,7 @@ def snapshot(
     confirmed: Collection[str] = (),
     printed: Printing | None = None,
     printed_text: str | None = None,
+    further: Sequence[Sequence[str]] = (),
     erased: int | None = None,
     ages: Ages = NO_AGES,
 ) -> bytes:
@@ -66,6 +67,8 @@ def snapshot(
         parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if further:
+        parts.append(b'"further":%b,' % canonical(further))
     if late:
         parts.append(b'"late":%b,' % canonical(late))
     if left:
@@ -102,6 +105,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         contact_point_near=parsed.contact_point_near,
         printed=parsed.printed,
         printed_text=parsed.printed_text,
+        further=parsed.further,
         unreadable=parsed.unreadable,
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),

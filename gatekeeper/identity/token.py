@@ -16,6 +16,7 @@ from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
+from gatekeeper.identity.further_lines import further_lines
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
@@ -119,6 +120,8 @@ class Identified(NamedTuple):
     """Keyed hash of all that is printed, under the key in use; `p` stands before it. No address has it as its token."""
     named: tuple[tuple[str, int], ...] = ()
     """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
+    lines: tuple[tuple[str, ...], ...] = ()
+    """Of each line of further text its keyed hashes, if a source may account for all lines (domain rule 8.3.54)."""
 
     @property
     def remembered(self) -> Identified:
@@ -140,7 +143,7 @@ class Identified(NamedTuple):
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
-        return self if given else self._replace(accounted=False)
+        return self if given else self._replace(accounted=False, lines=())
 
     @property
     def unaccounted(self) -> str | None:
@@ -179,7 +182,8 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return None
     value, more = str(whole), besides(whole, pieces)
     read = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
-    names = read or ()
+    lines = further_lines(whole, pieces)
+    names = (*(read or ()), *(PrintedName(name, 0, likely=False) for name in lines.names))
     others, nth = _others(delivery, pieces, whole, names)
     fits = read is not None and len(more) <= MOST and not (names and len(others) >= OTHERS)
     complete = accounted(pieces) and fits
@@ -190,9 +194,14 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     )
     if complete and not more:
         return identified
-    newest = max(keys)
     text = "\n".join(("printed", delivery.name or "", delivery.postcode or "", *delivery.lines))
-    return identified._replace(text="p" + token(keys[newest], text, newest)[1:])
+    identified = identified._replace(text=_printed(keys, text)[0])
+    return identified._replace(lines=tuple(_printed(keys, line) for line in lines.values)) if fits else identified
+
+
+def _printed(keys: Mapping[int, bytes], text: str) -> tuple[str, ...]:
+    """The keyed hashes of printed text under all keys, that in use first. No token equals one."""
+    return tuple("p" + token(keys[number], text, number)[1:] for number in sorted(keys, reverse=True))
 
 
 def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:
@@ -301,7 +310,7 @@ class Spelling(NamedTuple):
         if tokens is None:
             return 600
         less = (tokens.readings, tokens.others, tokens.same, tokens.places, tokens.further, tokens.named)
-        return 600 + 150 * sum(map(len, (*less, *tokens.beside)))
+        return 600 + 150 * sum(map(len, (*less, *tokens.beside, *tokens.lines)))
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

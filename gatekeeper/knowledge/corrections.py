@@ -11,7 +11,7 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import VOUCHED_FOR, Correctors, correctors
+from gatekeeper.staff.signed_acts import PRINT_ACCEPTED, VOUCHED_FOR, Correctors, correctors
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -48,7 +48,8 @@ class Corrections:
             if whom.isdisjoint(names):
                 continue
             stand |= correctors(record, said, roster=log.roster, origin=log.origin)
-            stand |= nos.stand_for(_name(said), record.timestamp)
+            if said["kind"] != PRINT_ACCEPTED:  # none is of before there were signatures
+                stand |= nos.stand_for(_name(said), record.timestamp)
         if not stand.staff:
             return line
         found = {"staff": sorted(stand.staff), "managers": sorted(stand.managers)}

@@ -145,12 +145,14 @@ def clearance(
     at_point: Any = printed
     if isinstance(printed, Identified):
         # what was printed before there was `beside`, as 0.3.0 reads it
-        *at_point, places, further, beside, text, named = printed.remembered
+        *at_point, places, further, beside, text, named, lines = printed.remembered
         fields |= {"beside": beside} if beside else {}
         fields |= {"further": further} if further else {}
         fields |= {"named": named} if named else {}
         fields |= {"places": [(token.removeprefix("t"), score) for token, score in places]} if places else {}
-        fields |= {"text": text} if text and released else {}  # a release of what is printed is for that text alone
+        fields |= {"lines": lines} if lines else {}
+        # a release of what is printed is for that text alone, and so is what a source gave
+        fields |= {"text": text} if text and (released or lines) else {}
     fields["src"] = [src[name] for name in _PLACE if name in src]
     return _entry(clear_key(sent.model), until, **fields, printed=at_point)
 
@@ -238,11 +240,12 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
     send, printed = Send.model_validate_json(orjson.dumps(content["send"])), content["printed"]
     if isinstance(printed, list):
         token, readings, others, accounted, same = printed
-        less, more, texts = (tuple(map(tuple, rows)) for rows in (readings, others, content.get("beside", ())))
+        less, more = (tuple(map(tuple, rows)) for rows in (readings, others))
         places = tuple((f"t{bare}", score) for bare, score in content.get("places", ()))
-        further, named = (tuple(map(tuple, content.get(name, ()))) for name in ("further", "named"))
+        kept = ("further", "beside", "named", "lines")
+        further, texts, named, lines = (tuple(map(tuple, content.get(name, ()))) for name in kept)
         text = content.get("text", "")
-        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, text, named)
+        printed = Identified(token, less, more, accounted, tuple(same), places, further, texts, text, named, lines)
     fields = {name: content[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, content["src"], strict=False))
     return Clearance(

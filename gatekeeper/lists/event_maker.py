@@ -90,7 +90,7 @@ class EventMaker:
         if not isinstance(node, Mapping):
             return node
         made = node.get("token") in self._under_id_key
-        of_key = ("readings", "beside", "channel") if made else ()
+        of_key = ("readings", "beside", "further", "channel") if made else ()
         parts = {name: self._of_any_key(part) for name, part in node.items() if name not in of_key}
         return {**parts, "token": self._under_id_key[node["token"]]} if made else parts
 
@@ -161,8 +161,8 @@ class EventMaker:
         readings = [{"token": token, "score": score} for token, score in (*same, *tokens.readings)]
         if named := self._identified(self._id_tokens, contact.channel, delivery):
             self._under_id_key[tokens.token] = named.token
-        beside = [*chain(*tokens.beside)] if self._map.topic == "sources" else []
-        more = {"readings": readings, "beside": beside}
+        texts = {"beside": tokens.beside, "further": tokens.lines} if self._map.topic == "sources" else {}
+        more = {"readings": readings, **{name: [*chain(*hashes)] for name, hashes in texts.items()}}
         return {"token": tokens.token, **{name: values for name, values in more.items() if values}}
 
     def _identified(self, tokens: Tokens | None, channel: Channel, delivery: Delivery) -> Identified | None:

@@ -36,7 +36,9 @@ RESOLVING = ("identity_resolved", "undeliverable_resolved")
 """Events of a person that take a no, or a returned piece, away."""
 REQUEST = "request_received"
 """The event that a person asked for a right."""
-VOUCHED_FOR = (*RESOLVING, REQUEST)
+PRINT_ACCEPTED = "print_accepted"
+"""The event by which one of the staff accepts further text that is printed."""
+VOUCHED_FOR = (*RESOLVING, REQUEST, PRINT_ACCEPTED)
 """Events of a person that count by those who stand for them."""
 TAKING_BACK = ("corrected", "rejected")
 """States of a suppression that take it away."""

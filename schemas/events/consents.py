@@ -20,6 +20,7 @@ from schemas.values import (
     Many,
     Model,
     PointId,
+    PrintedLines,
     RecipientId,
     Speaker,
     Surrogate,
@@ -124,13 +125,15 @@ class PersonEvent(Model):
     which a program may be, and `evidence_ref`.
     `identity_resolved`: the stops `of` are of somebody else, as they stood then. Those in `by` sign it: one of the
     staff for a weak match, two managers for a certain one.
+    `print_accepted`: one of the staff found that further text at the contact point is the person's. The event names it
+    by `further`. One of those in `by` signs it.
 
     `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
     was entered. `request_id`: the question, of `ask_undelivered`, or the request, of `request_received`. `asked`: the
     right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of
     `notice_given`.
-    `contact_point_id`: of `undeliverable_resolved`. `by`: who says so. `evidence_ref`: where the
-    proof is kept. `of`: stops by their ids.
+    `contact_point_id`: of `undeliverable_resolved` and `print_accepted`. `by`: who says so. `evidence_ref`: where the
+    proof is kept. `of`: stops by their ids. `further`: keyed hashes of lines, as of a source's contact point.
     """
 
     model_config = ConfigDict(
@@ -153,6 +156,7 @@ class PersonEvent(Model):
         "undeliverable_resolved",
         "identity_resolved",
         "request_received",
+        "print_accepted",
     ]
     recipient_id: RecipientId
     record_id: Id | None = None
@@ -165,6 +169,7 @@ class PersonEvent(Model):
     by: Authors | None = None
     evidence_ref: Id | None = None
     of: Annotated[Many[Id], Field(max_length=256)] = ()
+    further: PrintedLines = ()
 
     @model_validator(mode="after")
     def _says_which_and_when(self) -> PersonEvent:

@@ -16,6 +16,7 @@ from schemas.values import (
     Many,
     Model,
     PointId,
+    PrintedLines,
     RecipientId,
     Time,
     Token,
@@ -59,6 +60,8 @@ class SourceContactPoint(Model):
 
     `beside`: the tokens of further text that
     may be printed: a building's name, a host, a former name, a reading.
+
+    `further`: keyed hashes of each line beyond name and address: a company, a department, a title.
     """
 
     id: PointId
@@ -67,6 +70,7 @@ class SourceContactPoint(Model):
     derived_from: Id | None = None
     readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
     beside: Annotated[Many[Token], Field(max_length=CARRIED)] = ()
+    further: PrintedLines = ()
 
 
 class ProviderCheck(Model):

@@ -16,7 +16,7 @@ from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
 from tests.support.forked import Command
-from tests.support.world import Supervised, World, consent_of, send_to, source_of, token_of, until
+from tests.support.world import Supervised, World, consent_of, home_of, send_to, source_of, token_of, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -331,3 +331,21 @@ def test_two_clients_racing_on_100_items_then_each_has_one_outcome(world: World,
                for each in told.values()), Counter(map(tuple, map(sorted, told.values())))  # fmt: skip
     assert told.keys() == {*ids}
     assert len(cleared(world, campaign)) == sum("cleared" in each for each in told.values())
+
+
+def test_a_department_accepted_with_evidence_then_the_piece_is_cleared(run: Run, world: World, campaign: str) -> None:
+    world.people([campaign])
+    home = home_of(campaign)
+    at_work = {**home, "lines": [*home["lines"], "営業部"]}
+    (id_,) = publish(world, [campaign], campaign, delivery=at_work)
+    assert lines(run("review", "list", "--filter", f"campaign={campaign}"))[0]["reasons"] == ["PRINT_UNACCOUNTED"]
+    done = run("review", "accept-print", id_, "--evidence", "memo-1", "--by", "kenji", "--yes", "--json")
+    assert (done.code, one(done)["by"]) == (0, "kenji")
+    until(lambda: run("review", "redecide", id_, "--yes", "--reason", "accepted").code == 0, "a clear answer")
+    assert cleared(world, campaign) == [campaign]
+
+    elsewhere = {**home, "lines": [*home["lines"], "転送先 大阪府大阪市北区梅田4-5-6"]}
+    (other,) = publish(world, [campaign], f"{campaign}-b", delivery=elsewhere)
+    refused = run("review", "accept-print", other, "--evidence", "memo-1", "--by", "kenji", "--yes")
+    assert refused.code == 2
+    assert "梅田" not in refused.err

@@ -46,6 +46,7 @@ As = Callable[..., Outcome]
 """Runs a command as one of the parts."""
 REFUSED = (
     "review release",
+    "review accept-print",
     "partition resume",
     "deadletter show",
     "deadletter resolve",
@@ -159,6 +160,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "review release": (*item, "--evidence", "form-1"),
         "review note": item,
         "review show": (did,),
+        "review accept-print": (did, "--evidence", "memo-1", "--yes"),
         "withdraw": ("zoe",),
         "correct": ("x1", "--evidence", "minutes-7", "--yes"),
         "request": ("P-1", "7", "--asked", "disclosure"),

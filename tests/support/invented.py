@@ -95,8 +95,9 @@ def known_by(
     found = TOKENS.whole_address(delivery) if whole else TOKENS.of(channel, delivery)
     assert found, written
     readings = [{"token": one, "score": score} for one, score in found.readings]
-    beside = [token for each in found.beside for token in each]
-    return {"token": found.token, "readings": readings, **({"beside": beside} if beside and not stop else {})}
+    texts = {"beside": found.beside, "further": found.lines} if not stop else {}
+    more = {name: [hash_ for each in hashes for hash_ in each] for name, hashes in texts.items() if hashes}
+    return {"token": found.token, "readings": readings, **more}
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -302,7 +303,10 @@ def ask(**fields: Any) -> Event:
 
 
 def event(**fields: Any) -> Event:
+    if text := fields.pop("text", None):
+        fields["further"] = known_by(text).get("further", [])
     stated = {
+        "print_accepted": {"by": "kenji", "evidence_ref": "memo-1", "contact_point_id": "cp-1", "record_id": "LOOK-1"},
         "identity_resolved": {"by": "kenji", "evidence_ref": "memo-1", "of": ["X-0"]},
         "undeliverable_resolved": {"by": "crm", "evidence_ref": "scan-1"},
         "request_received": {"record_id": "E-R", "request_id": "7", "asked": "disclosure", "by": "kenji"},

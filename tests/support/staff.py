@@ -181,7 +181,7 @@ def correction(value: bytes, by: str = "hanako", *, at: str | None = None, origi
 
 def corrected(topic: str, value: dict[str, Any], *, at: str) -> list[tuple[str, bytes]]:
     """The signatures of those in `by` if the fact counts by who signs it, as `orjson` writes it; none for any other."""
-    signed = ("identity_resolved", "request_received")
+    signed = ("identity_resolved", "request_received", "print_accepted")
     taken = value.get("state") in ("corrected", "rejected") or value.get("kind") in signed
     if topic not in ("suppressions", "consents") or not taken:
         return []

@@ -164,7 +164,7 @@ def source_of(person: str, home: dict[str, Any] | None = None, **more: Any) -> d
         "notice_id": "N1",
         "purposes_told": ["mkt.dm.own"],
         "contact_points": [
-            {"id": f"cp-{person}", **{name: known[name] for name in ("token", "beside") if name in known}}
+            {"id": f"cp-{person}", **{name: known[name] for name in ("token", "beside", "further") if name in known}}
         ],
         **more,
     }

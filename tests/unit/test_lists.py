@@ -211,6 +211,20 @@ def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else(
     assert not any(part.encode() in found.value + found.key for part in ("橋", "渋谷", "150", "みどり"))
 
 
+def test_a_department_behind_the_address_then_its_line_is_carried() -> None:
+    columns = 'source_id = "A"\n' + SOURCE + f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
+    (found,) = read("番号,氏名,〒,住所,建物\nR1,髙橋 一郎,,東京都渋谷区神宮前1-2-3,営業部\n", columns, tokens=TWO)
+    assert isinstance(found, Event)
+    home, work = (
+        TWO.of("postal", Delivery(name="高橋一郎", lines=("渋谷区神宮前1-2-3", *more))) for more in ((), ("営業部",))
+    )
+    assert home is not None
+    assert work is not None
+    (point,) = orjson.loads(found.value)["contact_points"]
+    assert (point["token"], point["further"]) == (home.token, [*work.lines[0]])
+    assert len(point["further"]) == 2, "one for each key"
+
+
 def test_a_list_of_whole_addresses_then_tokens_of_addresses_without_a_name() -> None:
     columns = 'kind = "objection"\nwhole_address = true\n[suppression_id]\ncolumn = "番号"\n'
     columns += '[token]\nchannel = "postal"\npostcode = "〒"\nlines = ["住所", "建物"]\n'

@@ -256,6 +256,38 @@ def test_request_that_somebody_of_the_staff_signed_then_the_reply_goes_out() -> 
     desk.check_anew()
 
 
+HOME = {"name": "高橋 一郎", "lines": ["緑山県若葉市青葉町1-2-3"]}
+WORK = {**HOME, "lines": [*HOME["lines"], "営業部"]}
+
+
+def test_print_that_somebody_of_the_staff_signed_then_that_text_alone_passes() -> None:
+    desk = Office(invented.source(contact_points=[{"id": "cp-1", "written": HOME}]), invented.consent())
+    other = {**HOME, "lines": [*HOME["lines"], "総務部"]}
+    said = invented.event(kind="print_accepted", text=WORK, at=SIGNED_AT)[1]
+    borrowed = {**said, "further": invented.event(kind="print_accepted", text=other)[1]["further"]}
+    unproven = {name: field for name, field in said.items() if name != "evidence_ref"}
+    header = staff.correction(canonical(said), "kenji", at=SIGNED_AT)
+    for offset, (value, headers, passing) in enumerate(
+        (
+            (said, (), []),
+            (said, (staff.correction(canonical(said), "ami", at=SIGNED_AT),), []),
+            (unproven, (staff.correction(canonical(unproven), "kenji", at=SIGNED_AT),), []),
+            ({**said, "recipient_id": "P-2"}, (header,), []),
+            (said, (header,), [WORK]),
+            (borrowed, (), [WORK]),  # under the id of the one that is signed
+            (borrowed, (header,), [WORK]),
+        )
+    ):
+        record = replace(fact("consents", 1, 901 + offset, None, canonical(value)), timestamp=desk.at, headers=headers)
+        assert desk.store.apply(record) is None
+        sent = [
+            desk.send(event_id=f"E-{name}-{offset}", campaign_id=f"K-{name}-{offset}", delivery=text).codes
+            for name, text in (("work", WORK), ("other", other))
+        ]
+        assert sent == [() if text in passing else ("PRINT_UNACCOUNTED",) for text in (WORK, other)], offset
+    desk.check_anew()
+
+
 def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
     (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
     assert found.dead

@@ -9,6 +9,7 @@ from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import HeldEvent, Hit
 from gatekeeper.deciding.refusals import stop_of
+from gatekeeper.deciding.rules.further_text import accounted
 from gatekeeper.deciding.rules.objections import dated_back, under_refused
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
@@ -58,8 +59,11 @@ def near_elsewhere(case: Case, told: Iterable[Found]) -> list[Found]:
 
 
 def unaccounted(case: Case) -> tuple[Found, ...]:
-    """PRINT_UNACCOUNTED: more is printed than one name and one address, so it may reach another one (rule 7.4.19)."""
-    if case.facts.printed != "unaccounted":
+    """PRINT_UNACCOUNTED: more is printed than one name and one address, so it may reach another one (rule 7.4.19).
+
+    Not if a source gave all further lines, or one of the staff accepted them (rule 8.3.54).
+    """
+    if case.facts.printed != "unaccounted" or accounted(case):
         return ()
     return (Found("PRINT_UNACCOUNTED"),)
 

@@ -1,0 +1,67 @@
+"""The further lines of a print, and the facts that account for all of them (domain rule 8.3.54)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import HeldEvent
+from gatekeeper.deciding.redacted import changed
+from gatekeeper.deciding.rules.source import state
+from gatekeeper.ground.times import Span
+from schemas.events import Source
+
+
+def accounted(case: Case) -> bool:
+    """True if one fact accounts for all further lines: a source, or what one of the staff accepted."""
+    if not case.facts.further:
+        return False
+    ids = {source.source_id for source in case.facts.sources}
+    return any(_source_gave(case, id_) for id_ in ids) or any(_accepts(case, event) for event in case.facts.events)
+
+
+def _source_gave(case: Case, id_: str) -> bool:
+    """True if each version of a source gave the lines.
+
+    One version may be the row as it was imported before, without channels and further lines.
+    """
+    versions = [source for source in case.facts.sources if source.source_id == id_]
+    gave = [version for version in versions if _gave(case, version)]
+    return bool(gave) and all(version in gave or version in map(_before, gave) for version in versions)
+
+
+def _gave(case: Case, source: Source) -> bool:
+    """True if an active source that covers the send gave the lines itself, for the sender's use."""
+    trust = source.entrustment
+    here = [point for point in source.contact_points if case.is_here(point.id)]
+    return (
+        case.covers(source)
+        and not any(point.derived_from for point in here)
+        and any(_holds(case, point.further) for point in here)
+        and not state(case, source)
+        and (trust.entruster == case.send.controller_id if trust else source.method != "indirect.entrusted")
+    )
+
+
+def _before(source: Source) -> Source:
+    """A source as it was imported before there were channels and further lines."""
+    return changed(
+        source, contact_points=tuple(changed(point, channel=None, further=()) for point in source.contact_points)
+    )
+
+
+def _accepts(case: Case, event: HeldEvent) -> bool:
+    """True if one of the staff accepted the lines at the contact point, which still has this address."""
+    point = case.send.contact_point.id
+    return (
+        event.kind == "print_accepted"
+        and bool(event.staff)
+        and event.contact_point_id == point
+        and _holds(case, event.further)
+        and case.span(str(event.said)).first <= case.at + case.policy.skew_ms * 1000
+        and (point not in case.facts.points or case.was_here(point, Span(case.at, case.at)))
+    )
+
+
+def _holds(case: Case, given: Collection[str]) -> bool:
+    return all(any(hash_ in given for hash_ in line) for line in case.facts.further)

@@ -1,0 +1,163 @@
+"""The lines beside name and address for which a source may account (domain rule 8.3.54)."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.identity import Identified, Tokens, printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from schemas.codec import parse
+from schemas.events import Send
+from tests.support import invented
+
+HOME = "緑山県若葉市青葉町1-2-3"
+
+
+def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKENS) -> Identified:
+    send = Send.model_validate_json(
+        json.dumps(invented.send(delivery={"name": name, "postcode": "999-0001", "lines": [HOME, *lines]}))
+    )
+    found = printed(keys, send)
+    assert isinstance(found, Identified)
+    return found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "営業部",
+        "営業部御中",
+        "第2営業部 課長",
+        "営業2課",
+        "営業二課",
+        "総務部人事課長代理",
+        "代表取締役社長",
+        "株式会社見本商事",
+        "㈱見本商事 営業部",
+        "見本銀行 梅田支店",
+        "三井住友銀行",
+        "第一生命保険株式会社 お客様相談室",
+        "株式会社服部",
+        "Midori Shoji Co., Ltd.",
+        "見本大学 文学部 教授",
+        "若葉郵便局留",
+        "c/o 佐藤",
+        "c/o佐藤恵",
+    ],
+)
+def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
+    assert len(read(line).lines) == 1
+    assert not read(line).accounted
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "〒530-0001",
+        "530-0001",
+        "五三〇 〇〇〇一",
+        "大阪府大阪市",
+        "大 阪 府",
+        "梅田4-5-6",
+        "梅田4番地",
+        "梅田四丁目五番六号",
+        "株式会社梅田四-五-六",
+        "株式会社梅田四の五",
+        "株式会社梅田四五六",
+        "株式会社大阪市北区梅田",
+        "株式会社梅田よんちょうめ",
+        "c/o 梅田四の五",
+        "c/o 4-5",
+        "Co Ltd Kita-ku Osaka",
+        "営業部 4-5課",
+        "四・五課",
+        "転送先 梅田",
+        "株式会社転 送・先",
+        "旧住所 梅田",
+        "前住所",
+        "旧姓 佐藤",
+        "旧姓佐藤 営業部",
+        "株式会社旧姓佐藤",
+        "佐藤恵",
+        "佐藤 恵 様",
+        "佐藤恵営業部",
+        "営業部佐藤恵",
+        "株式会社営業部佐藤恵",
+        "見本商事佐藤恵",
+        "部長佐藤恵",
+        "重要なお知らせ",
+        "アクロス",
+    ],
+)
+def test_any_other_line_then_no_source_accounts_for_it(line: str) -> None:
+    found = read("営業部", line)
+    assert not found.lines
+    assert not found.accounted
+
+
+@pytest.mark.parametrize(
+    "line", ["佐藤恵商店支店", "c/o佐藤恵", "見本佐藤恵商会 営業部", "㈱佐藤恵見本 部長", "佐藤商店 恵支店"]
+)
+def test_a_name_in_the_free_text_then_it_is_looked_up(line: str) -> None:
+    (stop, *_) = read(name="佐藤 恵").exact
+    assert dict(read("みどりビル", "営業部", line).others).get(stop) == 1000
+
+
+def test_hostile_lines_then_they_take_no_longer_than_others() -> None:
+    for text in ("第本部事業営業" * 28, "株式会社" * 49, "一二" * 99, "あ" * 200):
+        started = perf_counter()
+        assert read(*([text] * 7)).lines == ()
+        assert perf_counter() - started < 1
+
+
+def test_text_in_the_name_then_no_source_accounts_for_it() -> None:
+    assert read("営業部", name="高橋 一郎 転送先").lines == ()
+
+
+def test_lines_then_their_tokens_are_of_this_person_at_this_address_under_each_key() -> None:
+    lines = read("営業部", "課長").lines
+    assert len(lines) == 2
+    assert read("営業 部").lines == lines[:1]
+    assert not {*lines} & {*read("営業部", name="高橋 二郎").lines}
+    of_two = read("営業部", keys=invented.gate(1, 2)).lines[0]
+    assert len(of_two) == 2
+    assert lines[0][0] in of_two
+
+
+AT_WORK = {"name": "高橋 一郎", "lines": [HOME, "営業部"]}
+SOURCE = invented.source(contact_points=[{"id": "cp-1", "written": AT_WORK}])
+BARE = invented.source(source_id="S-2", contact_points=[{"id": "cp-1", "written": {**AT_WORK, "lines": [HOME]}}])
+ACCEPTED = invented.event(kind="print_accepted", text=AT_WORK)
+
+
+def viewed(store: FactStore) -> Facts:
+    send = Send.model_validate_json(json.dumps(invented.send(delivery=AT_WORK)))
+    return store.view(send, printed(invented.TOKENS, send), **invented.NOW)
+
+
+@pytest.mark.parametrize("order", tuple(permutations((SOURCE, BARE, ACCEPTED))))
+def test_facts_in_any_order_then_the_same_and_the_snapshot_tells_the_lines(order: tuple[Any, ...]) -> None:
+    facts = viewed(invented.store(*order))
+    assert facts.snapshot == viewed(invented.store(SOURCE, BARE, ACCEPTED)).snapshot
+    assert len(facts.further) == 1
+    assert read_snapshot(facts.snapshot).further == facts.further
+    assert b"t1_" not in facts.snapshot
+    assert "営業".encode() not in facts.snapshot
+
+
+def test_a_clearance_then_its_entry_holds_the_lines_and_the_text() -> None:
+    sent = parse("sends", b"P-1", json.dumps(invented.send(delivery=AT_WORK)).encode())
+    at_point = invented.TOKENS.of("postal", sent.model.delivery)
+    assert at_point is not None
+    src = {"topic": "sends"}
+    entry = entries.clearance(sent, did="D-1", at=1, until=2, basis=None, released=False, src=src, printed=at_point)
+    assert entry.value is not None
+    assert entries.read_clearance(entry.key, entry.value).printed == at_point.remembered
