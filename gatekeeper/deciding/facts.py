@@ -141,6 +141,7 @@ class Facts(msgspec.Struct, frozen=True):
     that of the printed value.
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
+    `deleted`: the deleted sources, which no lane reads.
     `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
     `left`: by company the groups that refusals name and that it has left, with the arrival of the record.
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
@@ -168,6 +169,7 @@ class Facts(msgspec.Struct, frozen=True):
     contact_point_near: Mapping[str, int] = msgspec.field(default_factory=dict)
     points: Mapping[str, tuple[str | None, ...]] = msgspec.field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+    deleted: tuple[Source, ...] = ()
     late: Mapping[str, int] = msgspec.field(default_factory=dict)
     left: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
     confirmed: frozenset[str] = frozenset()
@@ -183,10 +185,11 @@ NO_FACTS = Facts((), (), (), frozenset(), (), b"")
 
 
 class KnownSources(NamedTuple):
-    """The sources of a person. `read`: without deleted ones.
+    """The sources of a person. `read`: without deleted ones. `deleted`: these.
 
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     """
 
     read: tuple[Source, ...]
     points: Mapping[str, tuple[str | None, ...]]
+    deleted: tuple[Source, ...] = ()

@@ -118,11 +118,12 @@ def sources(lines: bytes) -> KnownSources:
     if not any(strongest.values()):
         return KnownSources(versions, points)
     states = {id_: _STATES[rank] for id_, rank in strongest.items()}
-    kept = (
+    kept = [
         source if source.state == states[source.source_id] else changed(source, state=states[source.source_id])
         for source in versions
-    )
-    return KnownSources(tuple(source for source in kept if source.state != "deleted"), points)
+    ]
+    read, deleted = ([source for source in kept if (source.state == "deleted") == gone] for gone in (False, True))
+    return KnownSources(tuple(read), points, tuple(deleted))
 
 
 def consents(lines: bytes) -> tuple[HeldConsent, ...]:

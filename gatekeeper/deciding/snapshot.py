@@ -95,6 +95,7 @@ def read_snapshot(recorded: bytes) -> Facts:
     return Facts(
         sources=sources.read,
         points=sources.points,
+        deleted=sources.deleted,
         addresses=parsed.addresses,
         late=parsed.late,
         left=parsed.left,

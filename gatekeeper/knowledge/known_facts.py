@@ -197,6 +197,7 @@ class KnownFacts:
             contact_point_from=given_by,
             contact_point_near=near,
             points=person.points,
+            deleted=person.deleted,
             addresses=where,
             late=registered_late,
             left=groups_left,

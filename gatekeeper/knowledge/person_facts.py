@@ -71,12 +71,13 @@ class PersonFacts(msgspec.Struct, frozen=True):
     `linked`: the people whose nos may bind whoever has the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
-    points. `points`: as in `deciding.facts.KnownSources`.
+    points. `points`, `deleted`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
     `source_lines` and so on: the redacted forms, one per line.
     """
 
     sources: tuple[Source, ...]
+    deleted: tuple[Source, ...]
     consents: tuple[HeldConsent, ...]
     events: tuple[HeldEvent, ...]
     asks: tuple[Ask, ...]
@@ -113,7 +114,7 @@ def person_of(lines: bytes) -> PersonFacts:
         kinds[line[:1]].append(line[1:])
     overfull = [kind.decode() for kind, of_kind in kinds.items() if _OVERFULL in of_kind]
     clean = {kind: b"\n".join(line for line in of_kind if line != _OVERFULL) for kind, of_kind in kinds.items()}
-    (sources, points), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
+    (sources, points, deleted), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
     asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
@@ -123,6 +124,7 @@ def person_of(lines: bytes) -> PersonFacts:
     tokens = tuple(sorted(named, key=lambda naming: naming.score))
     return PersonFacts(
         sources=sources,
+        deleted=deleted,
         consents=consents,
         events=redacted.events(clean[b"e"]),
         asks=asks,
