@@ -15,7 +15,16 @@ import msgspec
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldEvent, HeldRelease, HeldSuppression, Hit, KnownSources
+from gatekeeper.deciding.facts import (
+    CERTAIN,
+    AskedElsewhere,
+    HeldConsent,
+    HeldEvent,
+    HeldRelease,
+    HeldSuppression,
+    Hit,
+    KnownSources,
+)
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
@@ -118,11 +127,12 @@ def sources(lines: bytes) -> KnownSources:
     if not any(strongest.values()):
         return KnownSources(versions, points)
     states = {id_: _STATES[rank] for id_, rank in strongest.items()}
-    kept = (
+    kept = [
         source if source.state == states[source.source_id] else changed(source, state=states[source.source_id])
         for source in versions
-    )
-    return KnownSources(tuple(source for source in kept if source.state != "deleted"), points)
+    ]
+    read, deleted = ([source for source in kept if (source.state == "deleted") == gone] for gone in (False, True))
+    return KnownSources(tuple(read), points, tuple(deleted))
 
 
 def consents(lines: bytes) -> tuple[HeldConsent, ...]:
@@ -139,6 +149,11 @@ def events(lines: bytes) -> tuple[HeldEvent, ...]:
 def asks(lines: bytes) -> tuple[Ask, ...]:
     """Reads the asks to one person from their redacted forms, one per line."""
     return _all(Ask, lines)
+
+
+def asked(lines: bytes) -> tuple[AskedElsewhere, ...]:
+    """Reads the questions under other ids from their redacted forms, one per line."""
+    return _all(AskedElsewhere, lines)
 
 
 @lru_cache(maxsize=1024)
@@ -227,6 +242,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldEvent,
     HeldSuppression,
     Ask,
+    AskedElsewhere,
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""

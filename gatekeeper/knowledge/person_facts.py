@@ -9,6 +9,7 @@ A line is its kind and the redacted form of an event (gatekeeper.deciding.redact
 The kinds of a token are
 
 * `x`: a suppression that names it, `w`: one of a more exact token
+* `q`: a question to somebody whose source names it by post
 * `n`: a person whose source names it, and whose no may bind other ids
 
 A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when judged.
@@ -39,14 +40,26 @@ from schemas.events import (
     Suppression,
 )
 
-CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"n": 256, b"a": 256, b"r": 256}
+CAPS = {
+    b"s": 64,
+    b"t": 4096,
+    b"b": 64,
+    b"c": 256,
+    b"e": 256,
+    b"x": 256,
+    b"w": 256,
+    b"n": 256,
+    b"q": 256,
+    b"a": 256,
+    b"r": 256,
+}
 """Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
 _NO_STATES = (b'"state":"Withdrawn"', b'"state":"Refused"')
 _TOKENLESS = re.compile(rb'(?m)^(?:x(?!.*"kind":"undeliverable")|c.*"state":"(?:Withdrawn|Refused)")')
-_AGAINST = re.compile(rb'(?m)^[xwn]|"state":"(?!Given"|RenewedGiven"|active")')
+_AGAINST = re.compile(rb'(?m)^[xwnq]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -58,6 +71,7 @@ _TOO_MANY = {
     "x": "suppressions",
     "w": "suppressions",
     "n": "suppressions",
+    "q": "consents",
     "a": "confirmations",
     "r": "acts",
 }
@@ -68,15 +82,16 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
-    `linked`: the people whose nos may bind whoever has the token.
+    `linked`: the people whose nos may bind whoever has the token. `asked`: the questions that name the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
-    points. `points`: as in `deciding.facts.KnownSources`.
+    points. `points`, `deleted`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
     `source_lines` and so on: the redacted forms, one per line.
     """
 
     sources: tuple[Source, ...]
+    deleted: tuple[Source, ...]
     consents: tuple[HeldConsent, ...]
     events: tuple[HeldEvent, ...]
     asks: tuple[Ask, ...]
@@ -84,6 +99,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
     linked: tuple[str, ...]
+    asked: tuple[bytes, ...]
     tokens: tuple[Given, ...]
     births: tuple[Birth, ...]
     given: tuple[Given, ...]
@@ -113,7 +129,7 @@ def person_of(lines: bytes) -> PersonFacts:
         kinds[line[:1]].append(line[1:])
     overfull = [kind.decode() for kind, of_kind in kinds.items() if _OVERFULL in of_kind]
     clean = {kind: b"\n".join(line for line in of_kind if line != _OVERFULL) for kind, of_kind in kinds.items()}
-    (sources, points), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
+    (sources, points, deleted), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
     asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
@@ -123,12 +139,14 @@ def person_of(lines: bytes) -> PersonFacts:
     tokens = tuple(sorted(named, key=lambda naming: naming.score))
     return PersonFacts(
         sources=sources,
+        deleted=deleted,
         consents=consents,
         events=redacted.events(clean[b"e"]),
         asks=asks,
         releases=redacted.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
         near=tuple((int(score), line) for score, _, line in near),
+        asked=tuple(clean[b"q"].splitlines()),
         linked=tuple(line.decode() for line in clean[b"n"].splitlines()),
         tokens=tokens,
         births=tuple(birth for birth in births if birth.source in read),

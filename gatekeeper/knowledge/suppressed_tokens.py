@@ -22,7 +22,7 @@ class Stopped(NamedTuple):
 
     `elsewhere`: those only of another contact point. `overfull`: the faults of tokens with too many lines. `linked`:
     the people whose nos may bind whoever has one of the tokens. `named`: the places of printed names, by which alone a
-    stop was met so surely (domain rule 8.2.44).
+    stop was met so surely (domain rule 8.2.44). `asked`: the questions that name a whole token of the send.
     """
 
     stops: dict[bytes, int]
@@ -30,6 +30,7 @@ class Stopped(NamedTuple):
     overfull: list[str]
     linked: set[str]
     named: dict[bytes, int]
+    asked: frozenset[bytes] = frozenset()
 
 
 class SuppressedTokens:
@@ -51,6 +52,10 @@ class SuppressedTokens:
         new = whole and not self.names(token.token, suppression_id)
         add(self._by_token, token.token, [b"x" + line if whole else b"w%d %b" % (token.score, line)])
         return new
+
+    def ask(self, token: str, line: bytes) -> None:
+        """Notes a question that names a token; `line`: its redacted form."""
+        add(self._by_token, token, [b"q" + line])
 
     def link(self, token: str, recipient_id: str) -> None:
         """Notes that a person whose nos may bind other ids has a token."""
@@ -79,6 +84,7 @@ class SuppressedTokens:
         overfull: list[str] = []
         linked: set[str] = set()
         named: dict[bytes, int] = {}
+        asked: set[bytes] = set()
 
         def match(token: str, line: bytes, score: int) -> None:
             score = CERTAIN if score == NUMBER_MISSING and _of_rooms(line) else score
@@ -97,11 +103,13 @@ class SuppressedTokens:
                 stopped = self._decoded(lines)
                 overfull += stopped.overfull
                 linked.update(stopped.linked)
+                if score == CERTAIN and token in here:
+                    asked.update(stopped.asked)
                 for line in stopped.stops:
                     match(token, line, score)
                 for weaker, line in stopped.near if scores is tokens else ():
                     match(token, line, score * weaker // CERTAIN)
-        return Stopped(stops, elsewhere - at_hand, overfull, linked, named)
+        return Stopped(stops, elsewhere - at_hand, overfull, linked, named, frozenset(asked))
 
     def names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""

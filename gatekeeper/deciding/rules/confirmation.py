@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
+from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import AskedElsewhere
 from gatekeeper.deciding.refusals import Lifting, No, no_of, stop_of
 from gatekeeper.deciding.rules import objections
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
@@ -18,6 +19,35 @@ from schemas.events import Ask, Consent, Source
 BY_OPT_IN = ("email", "sms")
 _ASKED_ONCE = ("other", "unknown")
 """Classes of sources whose asks count together: a person is asked once, whichever of them the ask is about."""
+_EVERY = "*"
+"""The contact point of a source that may be any."""
+
+
+class _Form(NamedTuple):
+    """A source as it is compared with another: its method, notice and addresses (rule 8.2.48).
+
+    `points`: numbers of addresses, else contact points; EVERY if the source names none, or nobody can tell.
+    """
+
+    id: str
+    method: str
+    notice_id: str | None
+    points: frozenset[str | int]
+
+    @classmethod
+    def of(cls, case: Case, source: Source) -> _Form:
+        """The form of one version of a source."""
+        points: set[str | int] = set() if source.contact_points else {_EVERY}
+        for point in source.contact_points:
+            rows = [row for row in case.facts.addresses if row.id == point.id and row.acquired_at == source.acquired_at]
+            points.update([_EVERY if row.unknown else row.n for row in rows] or [point.id])
+        return cls(source.source_id, source.method, source.notice_id, frozenset(points))
+
+    def is_one_with(self, other: _Form) -> bool:
+        """True if method and notice are equal, absent or not, and an address is in common."""
+        if (self.method, self.notice_id) != (other.method, other.notice_id):
+            return False
+        return _EVERY in self.points or _EVERY in other.points or not self.points.isdisjoint(other.points)
 
 
 def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
@@ -48,18 +78,19 @@ def unconfirmed(case: Case, source: Source, consent: Consent | None = None) -> F
 
 
 def asked(case: Case, source: Source, consents: Consents) -> bool:
-    """True if an ask binds this source. It is about this source, or both are of class other."""
-    return bool(_asks(case, source, consents))
+    """True if an ask binds this source, or one that is the same but for its id (rule 8.2.48)."""
+    return bool(_asks_of_one(case, source, consents))
 
 
 def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ...]:
     """CONFIRMATION_* and CONSENT_REFUSED: the result of the newest ask that binds this source; () = never asked.
 
-    A refusal outlives later asks. A yes that was taken back, or is about another source, leaves the person asked.
+    A refusal outlives later asks. A yes that was taken back, or is about another source, leaves the person asked. So
+    does a sound ask about a source that is the same but for its id.
     """
     if nos := refusals(case, source, consents).left:
         return (refused(case, nos),)
-    asks = _asks(case, source, consents)
+    asks = _asks_of_one(case, source, consents)
     if not asks:
         return ()
     ask = asks[-1]
@@ -121,10 +152,15 @@ def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]
         if misrouted(source):
             says = {"case": "route", "source": source.source_id, "route": route(source)}
             reasons.append(Found("CONFIRMATION_DEFECTIVE", (source.source_id,), says))
-        counted = [ask for ask in _asks(case, source, consents) if _counts(case, source, ask, consents)]
+        counted = [ask for ask in _asks_of_one(case, source, consents) if _counts(case, source, ask, consents)]
+        elsewhere = [ask for ask in case.facts.asked if _is_ours(case, ask)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
             reasons.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
+        elif elsewhere and len(counted) + len(elsewhere) >= policy.ask_cap:
+            says = {"case": "elsewhere", "date": max(case.day(ask.at) for ask in elsewhere)}
+            ids = [ask.request_id for ask in counted] + [ask.request_id for ask in elsewhere]
+            reasons.append(Found("CONFIRMATION_CAP_REACHED", tuple(ids), says))
     return reasons
 
 
@@ -157,17 +193,49 @@ def sound(case: Case, source: Source, ask: Ask) -> bool:
 
 def _asks(case: Case, source: Source, consents: Consents) -> list[Ask]:
     """The asks that bind a source, the newest last, without silences that have ended."""
-    if not case.facts.asks:
-        return []
     asks = [ask for ask in case.facts.asks if _binds(case, source, ask) and not _over(case, ask, consents)]
-    asks.sort(key=attrgetter("request_id"))
-    asks.sort(key=lambda ask: case.span(ask.at).last)
-    return asks
+    return _in_order(case, asks)
+
+
+def _asks_of_one(case: Case, source: Source, consents: Consents) -> list[Ask]:
+    """The same, with the asks that count about sources which are one with it (rule 8.2.48)."""
+    asks = _asks(case, source, consents)
+    others = [ask for ask in case.facts.asks if ask not in asks and _is_ours(case, ask)]
+    if not others:
+        return asks
+    one = _one_with(case, source)
+    of_one = [
+        ask
+        for ask in others
+        if ask.source_id in one and not _over(case, ask, consents) and _counts(case, source, ask, consents)
+    ]
+    return _in_order(case, [*asks, *of_one])
+
+
+def _in_order(case: Case, asks: list[Ask]) -> list[Ask]:
+    return sorted(asks, key=lambda ask: (case.span(ask.at).last, ask.request_id))
 
 
 def _about(case: Case, source: Source, ask: Ask) -> bool:
     """True if an ask was about this source, in the name of the send's controller or of every one."""
-    return ask.source_id == source.source_id and ask.controller_id in (None, case.send.controller_id)
+    return ask.source_id == source.source_id and _is_ours(case, ask)
+
+
+def _is_ours(case: Case, ask: Ask | AskedElsewhere) -> bool:
+    return ask.controller_id in (None, case.send.controller_id)
+
+
+def _one_with(case: Case, source: Source) -> set[str]:
+    """The ids of the sources that are one with a source. They have its method and notice, and a token in common.
+
+    Deleted ones count. All versions of one id are one, and so are two sources that a third one has in common.
+    """
+    rest = [_Form.of(case, version) for version in (*case.facts.sources, *case.facts.deleted, source)]
+    ids = {source.source_id}
+    while fresh := [form for form in rest if form.id in ids]:
+        rest = [form for form in rest if form.id not in ids]
+        ids |= {form.id for form in rest if any(form.is_one_with(other) for other in fresh)}
+    return ids
 
 
 def _binds(case: Case, source: Source, ask: Ask) -> bool:
@@ -177,7 +245,7 @@ def _binds(case: Case, source: Source, ask: Ask) -> bool:
     """
     if _about(case, source, ask):
         return True
-    if lane(source) not in _ASKED_ONCE or ask.controller_id not in (None, case.send.controller_id):
+    if lane(source) not in _ASKED_ONCE or not _is_ours(case, ask):
         return False
     versions = _named(case, ask)
     return not versions or any(lane(version) in _ASKED_ONCE for version in versions)
