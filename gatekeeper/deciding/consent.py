@@ -134,7 +134,7 @@ class Consents:
     def _stands(self, parties: tuple[str, ...]) -> ConsentState:
         case, proof = self.case, self.proof
         due = case.policy.needs_consent(case.send.channel) and not self.excepted
-        if not proof.yeses and not proof.nos:
+        if not proof.yeses and not proof.nos and not case.stops:
             return ConsentState((), (), (_missing(case),) if due else (), BEFORE_ALL, frozenset(), False)
         nos = self._nos(parties)
         after = _end([*nos, *self._lifted()])

@@ -100,12 +100,18 @@ def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
 
 
 def under_refused(case: Case) -> Iterator[Case]:
-    """The case for each purpose of marketing, other than the send's, that refusals of the person name."""
+    """The case for each purpose of marketing, other than the send's, that refusals of the person name.
+
+    A refusal of everything, or of a purpose that nobody registered, names each of them.
+    """
     purposes = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
     purposes |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
     registered = case.reference.purposes.registered
-    for code in sorted(map(str, purposes - {None, "*", case.send.purpose})):
-        if any(entry.purpose.marketing and below(name, code) for name, entry in registered.items()):
+    marketing = {name for name, entry in registered.items() if entry.purpose.marketing}
+    if any(code is None or not any(below(name, code) for name in registered) for code in purposes):
+        purposes |= marketing
+    for code in sorted(map(str, purposes - {None, case.send.purpose})):
+        if any(below(name, code) for name in marketing):
             yield case.for_purpose(code)
 
 

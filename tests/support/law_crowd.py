@@ -1,0 +1,657 @@
+"""Invented people with facts of many kinds, to compare the product with an independent reading of the rules.
+
+python -m tests.support.law_crowd --people 100000 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from random import Random
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.policy.packs import load
+from schemas.events import Send
+from schemas.record import Record
+from tests.support import invented, staff
+from tests.support.law_oracle import SURE, Case, Heard, Law, Place, span
+
+AT = datetime.fromisoformat("2026-12-10T10:00:00+09:00")
+AT_MS = int(AT.timestamp() * 1000)
+PACKS = {name: load(name) for name in ("jp-pmark", "jp-appi")}
+
+GROUP = 100
+"""People who share a store; in another store others live in the same homes."""
+
+OTHER = (
+    "indirect.purchased_list",
+    "indirect.purchased_list",
+    "indirect.partner",
+    "indirect.referral",
+    "indirect.gift_recipient",
+    "public.directory",
+    "public.web",
+)
+LATE = timedelta(hours=1)
+
+DAYS = ("2023-01-10", "2024-05-01", "2025-06-01", "2026-01-10", "2026-03-10", "2026-05-10", "2026-11-01", "2026-12-09")
+TIMES = (*DAYS, *DAYS, *(f"{day}T12:00:00+09:00" for day in DAYS), "2026-12-10", "2026-12-10T09:00:00+09:00")
+AHEAD = ("2026-12-10T10:03:00+09:00", "2026-12-24")
+NAME, SPOUSE, COUPLE = "高橋 一郎", "高橋 花子", "高橋 一郎・花子"
+SAME = ("高橋 一郎", "髙橋一郎 様", "高橋 一郎さん", "高橋 一郎 先生", "高橋 一郎ちゃん")
+NEAR = ("〓橋 一郎", "高橋 郎", "高橋一", "高", "高橋", "高橋家", "高橋 御一同", "高橋")
+FAMILY = ("高橋", "高橋家", "高橋 御一同", "高")
+APART = ("高橋 健", "佐藤 恵", "高橋 隆行")
+
+_CHECK = {**invented.CHECK, "checked_at": "2025-03-03", "basis": "consent", "filing_no": None}
+REFERENCE: tuple[invented.Event, ...] = (
+    *invented.REFERENCE,
+    invented.purpose(id="mkt.dm"),
+    invented.purpose(id="mkt.dm.late", recorded_at="2025-06-01T10:00:00+09:00"),
+    invented.notice(id="WIDE", purposes=["mkt.dm"], recorded_at="2024-01-01"),
+    invented.notice(id="YOUNG", valid_from="2024-01-01"),
+    invented.notice(id="AOBA-OWN", controller_id="AOBA"),
+    invented.notice(id="AOBA-BARE", controller_id="AOBA", complete=False),
+    invented.notice(id="C2-BARE", controller_id="C2", complete=False),
+    invented.notice(id="ROUTE-BARE", states_route="broker-a", complete=False),
+    invented.notice(id="ROUTE-C2", controller_id="C2", states_route="broker-a"),
+    invented.notice(id="ROUTE-NAMES", controller_id="C2", names=["C1"], states_route="broker-a"),
+    invented.controller(id="C3", name="みどり屋", group="G1", suspended_since="2026-12-01", suspends=["marketing"]),
+    invented.list_provider(),
+    invented.list_provider(id="kumo", name="くも名簿", opt_out=True),
+    invented.batch(id="B-GOOD", check=_CHECK),
+    invented.batch(id="B-OLD", check=_CHECK, retention_until="2026-12-09"),
+    invented.batch(id="B-KEPT", check=_CHECK, retention_until="2026-12-10"),
+)
+
+
+class Someone(NamedTuple):
+    """A person's case, and under which policy it is judged."""
+
+    case: Case
+    policy: str
+    kind: str
+
+
+def score(stop: Place, place: Place) -> int:
+    """Returns how surely a stop of one place meets another place (rules 8.1.37, 8.1.38)."""
+    if stop.where != place.where:
+        return 0
+    if "@" in stop.where:
+        return SURE
+    if stop.name is None:
+        return SURE if stop.room == place.room else 800
+    names = 0
+    if place.name and (stop.name == place.name or (place.name == NAME and stop.name in SAME)):
+        names = SURE
+    elif (place.name == NAME and stop.name in NEAR) or (place.name == SPOUSE and stop.name in FAMILY):
+        names = 800
+    if stop.room == place.room or not names:
+        return names
+    return 0 if stop.room and place.room else 800
+
+
+def written(place: Place) -> dict[str, Any]:
+    """Returns a place as it is printed."""
+    if "@" in place.where:
+        return {"email": place.where}
+    room = f"-{place.room}" if place.room else ""
+    return {"name": place.name or "-", "lines": [f"{place.where}{room}"]}
+
+
+@cache
+def known_by(place: Place, *, stop: bool, whole: bool) -> dict[str, Any]:
+    """Returns token and readings of a place, as an import puts them on file."""
+    return invented.known_by(written(place), "email" if "@" in place.where else "postal", stop=stop, whole=whole)
+
+
+class Maker:
+    """Makes the facts of one person."""
+
+    def __init__(self, draw: Random, number: int) -> None:
+        self.draw, self.number = draw, number
+        self.person, self.other = f"P-{number}", f"Q-{number}"
+        self.events: list[Heard] = []
+        self.places: dict[str, Place] = {}
+        self.count = 0
+        self.room = draw.choice(("", "", "", "101"))
+        self.channel = draw.choice(("postal", "postal", "postal", "email"))
+        self.name = draw.choice((NAME,) * 6 + (COUPLE,))
+
+    def chance(self, share: float) -> bool:
+        return self.draw.random() < share
+
+    def id(self, mark: str) -> str:
+        self.count += 1
+        return f"{mark}-{self.number}-{self.count}"
+
+    def home(self, which: str) -> str:
+        return f"東京都渋谷区神宮前{self.number % GROUP // 10 + 1}-{self.number % 10 + 1}-{1 + (which == 'B')}"
+
+    def known(self, place: Place, *, stop: bool = False, whole: bool = False) -> dict[str, Any]:
+        found = known_by(place, stop=stop, whole=whole)
+        self.places.setdefault(found["token"], place)
+        return dict(found)
+
+    def place(self, point: str) -> Place:
+        if point.startswith("m-"):
+            return Place(f"box{self.number % GROUP}-{point[-1]}@mail.example")
+        if point == "cp-1":
+            return Place(self.home("A"), self.room, self.name)
+        return Place(self.home("B"), "", NAME)
+
+    def add(self, topic: str, value: dict[str, Any], arrived: datetime | None = None) -> dict[str, Any]:
+        value = invented.bare(value)
+        if arrived is None:
+            recorded = value.get("recorded_at") or value.get("received_at") or value.get("at")
+            arrived = min(span(recorded).last, AT - LATE) if recorded else AT - 3 * LATE
+            if self.chance(0.15):
+                arrived = min(span(self.draw.choice(TIMES)).last, AT - LATE)
+        heard = Heard(topic, value, arrived.replace(microsecond=arrived.microsecond // 1000 * 1000))
+        self.events.append(heard)
+        return value
+
+    def point(self, id_: str, place: Place | None = None, **more: Any) -> dict[str, Any]:
+        place = place or self.place(id_)
+        channel = "email" if "@" in place.where else "postal"
+        marked = {} if self.chance(0.15) else {"channel": channel}
+        return {"id": id_, **marked, **self.known(place), **more}
+
+    def source(self, *points: str, **fields: Any) -> dict[str, Any]:
+        whose = fields.pop("recipient_id", self.person)
+        named = fields.pop("contact_points", None)
+        made = [self.point(p) for p in points] if named is None else named
+        value = invented.source(contact_points=(), **{"source_id": self.id("S"), "recipient_id": whose, **fields})[1]
+        value["contact_points"] = made
+        if not made:
+            del value["contact_points"]
+        return self.add("sources", value)
+
+    def yes(self, **fields: Any) -> dict[str, Any]:
+        fields = {"record_id": self.id("R"), "recipient_id": self.person, **fields}
+        fields.setdefault("event_time", self.draw.choice(TIMES))
+        if self.chance(0.15):
+            fields["recorded_at"] = self.draw.choice(TIMES)
+        return self.add("consents", invented.consent(**fields)[1])
+
+    def varied_yes(self, channel: str, **base: Any) -> dict[str, Any]:
+        pick = self.draw.choice
+        fields: dict[str, Any] = {"channels": [channel], **base}
+        tables: dict[str, Sequence[Any]] = {
+            "channels": (["postal"], ["email"], ["postal", "email"], ["phone"]),
+            "purpose": ("mkt.dm", "mkt.dm.group", "mkt.dm.late", "mkt.unheard", "mkt.dm.own"),
+            "controller_id": ("C1", "C2", "AOBA", "NOBODY"),
+            "contact_point_id": ("cp-1", "cp-2", "m-1", "m-2", "cp-9"),
+            "method": ("web", "phone", "import", "chat", "email_reply", "terminal", "counter"),
+            "expressed_by": ("agent", "family", "staff", "import", "guardian"),
+            "notice_id": (None, "CARD-V1", "LEGACY", "PRETICKED", "YOUNG", "WIDE", "ROUTE-A", "C2-CARD", "NOWHERE"),
+            "evidence_ref": (None,),
+            "event_time": (None, *AHEAD, "2026-12-10"),
+            "effective_from": ("2026-12-10T10:04:00+09:00", "2026-12-11", "2026-01-01"),
+            "effective_to": ("2026-12-09", "2026-12-10", "2026-06-01", "2027-01-01"),
+            "double_opt_in": (True,),
+            "event_type": ("implied", "explicit"),
+            "state": ("RenewedGiven", "Unknown", "Requested"),
+        }
+        for name in self.draw.sample([*tables], k=pick((0, 0, 0, 1, 1, 2))):
+            fields[name] = pick(tables[name])
+        if fields.get("event_time", "") is None:
+            fields["recorded_at"] = pick(TIMES)
+        value = self.yes(**fields)
+        if value.get("double_opt_in") and self.chance(0.7):
+            self.yes(
+                **{**fields, "double_opt_in": None, "method": pick(("doi_confirm", "doi_confirm", "import", "web"))},
+                confirms=value["record_id"],
+            )
+        return value
+
+    def no(self, whose: str | None = None) -> None:
+        """Adds a word against mail, of many kinds and scopes."""
+        pick, whose = self.draw.choice, whose or self.person
+        scope: dict[str, Any] = {}
+        if self.chance(0.5):
+            name = pick(("controller", "controller", "group", "purpose", "channels", "channels", "contact_point"))
+            scope[name] = pick(
+                {
+                    "controller": ("C1", "C1", "C2", "AOBA", "NOBODY", "X", "*"),
+                    "group": ("G1", "G2"),
+                    "purpose": ("mkt", "mkt.dm", "mkt.dm.own", "mkt.dm.food", "service.points", "gone.away", "*"),
+                    "channels": (["postal"], ["email"], ["postal", "email"], ["pigeon"], "*"),
+                    "contact_point": ("cp-1", "cp-2", "m-1", "m-2", "cp-9", "*"),
+                }[name]
+            )
+        said = pick((*TIMES, *TIMES, *AHEAD))
+        if self.chance(0.5):
+            self.stop(whose, scope, said)
+            return
+        fields: dict[str, Any] = {
+            "recipient_id": whose,
+            "record_id": self.id("N"),
+            "state": pick(
+                ("Withdrawn", "Withdrawn", "Withdrawn", "Refused", "Refused", "Expired", "Invalidated", "Revoked")
+            ),
+            "event_time": pick((said, said, said, None)),
+            "controller_id": scope.get("controller", "C1"),
+            "purpose": scope.get("purpose", pick(("mkt.dm.own", "mkt", None))),
+            "channels": scope.get("channels", pick((["postal"], ["email"], [], "*"))),
+            "contact_point_id": scope.get("contact_point"),
+            "event_type": pick((None, None, None, None, "implied")),
+            "expressed_by": pick(("subject", "subject", "subject", "guardian", "family", "import", "staff")),
+            "method": pick(("phone", "web", "import", "paper")),
+            "notice_id": None,
+            "evidence_ref": None,
+        }
+        if fields["event_time"] is None or self.chance(0.2):
+            fields["recorded_at"] = pick(TIMES)
+        if fields["state"] in ("Invalidated", "Revoked") and self.chance(0.5):
+            ids = [e.value["record_id"] for e in self.events if e.value.get("kind") == "consent"]
+            fields["voids"] = pick([*ids, "R-NONE"])
+        self.add("consents", invented.consent(**fields)[1])
+
+    def stop(self, whose: str, scope: dict[str, Any], said: str) -> None:
+        pick = self.draw.choice
+        kind = pick(
+            ("objection",) * 5 + ("cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
+        )
+        value: dict[str, Any] = {
+            "v": 1,
+            "kind": kind,
+            "suppression_id": self.id("X"),
+            "received_at": said,
+            "scope": scope,
+            "expressed_by": pick((None, None, "subject", "guardian")),
+            "recorded_at": pick((None, said, said, *TIMES)),
+            "effective_at": pick((None, None, None, pick(TIMES))),
+            "state": pick(("open", "upheld")) if kind == "cessation" else None,
+        }
+        sure = True
+        if whose == self.person and self.chance(0.5):
+            sure = self._of_token(value)
+        else:
+            value["recipient_id"] = whose
+        if kind in ("erasure", "deceased", "external") and self.chance(0.7):
+            value["scope"] = {}
+        if kind == "objection" and self.chance(0.15):
+            value["effective_until"] = pick(
+                [d for d in ("2026-12-09", "2026-12-10", "2027-01-31", "2026-06-01") if d >= said[:10]]
+                or ["2027-01-31"]
+            )
+        value = self.add("suppressions", value)
+        arrived = self.events[-1].arrived
+        if self.chance(0.15):
+            by = pick((["hanako", "taro"], ["hanako", "taro"], "kenji"))
+            ended = {
+                **value,
+                "state": "rejected" if kind == "cessation" else "corrected",
+                "by": by,
+                "evidence_ref": "memo-1",
+            }
+            if value.get("whole_address") and value.get("by"):
+                ended["by"] = value["by"] if len(value["by"]) == 2 else by
+            if self.chance(0.15):
+                ended["scope"] = {"channels": ["email"]}
+            if self.chance(0.15):
+                ended.pop("evidence_ref")
+            self.add("suppressions", ended, arrived + pick((LATE / 2, LATE / 2, -LATE)))
+        if self.chance(0.1):
+            by = pick((["hanako", "taro"], "kenji", "kenji"))
+            self.person_event("identity_resolved", by=by, of=[value["suppression_id"]])
+        del sure
+
+    def _of_token(self, value: dict[str, Any]) -> bool:
+        pick = self.draw.choice
+        if self.chance(0.25):
+            value.update(self.known(self.place(pick(("m-1", "m-1", "m-2"))), stop=True))
+            return True
+        home = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2")))
+        if (self.chance(0.15) and not home.room) or self.chance(0.05):
+            value["whole_address"] = True
+            value["by"] = pick((None, ["hanako"], ["hanako", "taro"]))
+            if self.chance(0.5):
+                home = home._replace(room="")
+            value.update(self.known(home._replace(name=None), stop=True, whole=True))
+            return True
+        titled = SAME if home.where == self.home("A") and self.channel == "postal" else SAME[:2]
+        name = pick((*titled, *NEAR, *NEAR, *APART, SPOUSE, SPOUSE))
+        if name == SAME[1]:
+            self.places.setdefault(self.known(home._replace(name=NAME), stop=True)["token"], home._replace(name=NAME))
+        if name in (NAME, SPOUSE, *APART) and self.chance(0.3):
+            home = home._replace(room="" if home.room else "202")
+        value.update(self.known(home._replace(name=name), stop=True))
+        return True
+
+    def person_event(self, kind: str, **fields: Any) -> None:
+        at = f"{self.draw.choice(DAYS)}T12:00:00+09:00"
+        self.add(
+            "consents",
+            invented.event(
+                **{"kind": kind, "recipient_id": self.person, "record_id": self.id("E"), "at": at, **fields}
+            )[1],
+        )
+
+    def ask(self, source: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+        pick = self.draw.choice
+        days = ("2026-01-10", "2026-03-10", "2026-11-01", "2026-12-01", "2026-12-09")
+        route = source.get("route") or source["method"]
+        value = {
+            "request_id": self.id("A"),
+            "recipient_id": self.person,
+            "source_id": source["source_id"],
+            "template_id": pick(("T-1",) * 6 + ("T-BARE", "T-NONE")),
+            "stated_route": pick((route,) * 8 + ("broker-z",)),
+            "at": f"{pick(days)}T10:00:00+09:00",
+            "channel": pick(("postal", "postal", "email")),
+            "contact_point": {"id": "cp-1"},
+            "controller_id": pick((None, None, "C1", "C2")),
+            **fields,
+        }
+        return self.add("confirmations", invented.ask(**value)[1])
+
+    # -- lanes
+
+    def varied(self, tables: Mapping[str, Sequence[Any]], base: dict[str, Any]) -> dict[str, Any]:
+        out = dict(base)
+        for name in self.draw.sample([*tables], k=self.draw.choice((0, 0, 0, 0, 1, 1, 2))):
+            out[name] = self.draw.choice(tables[name])
+        return {name: value for name, value in out.items() if value is not None}
+
+    COMMON: Mapping[str, Sequence[Any]] = {
+        "state": ("quarantined", "illicit", "deleted"),
+        "acquired_at": (None, "2026-12-10", "2026-12-11", "2026-12-10T10:04:00+09:00", "2025-06-01"),
+        "retention_until": ("2026-12-09", "2026-12-10", "2027-01-01"),
+        "batch_id": ("B-LEAK", "B-FROZEN", "B-OLD", "B-KEPT", "B-NONE"),
+        "may_be_minor": (True,),
+        "birth_date": ("1980-04-01", "2009", "2010-12-10", "2010-12-11", "2011-05", "2015-01-01", "1900-01-01"),
+        "relationship": ("customer",),
+    }
+
+    def points(self, channel: str) -> tuple[str, ...]:
+        pick = self.draw.choice
+        if channel == "email":
+            return pick((("m-1",), ("m-1", "cp-1"), ("m-1",), ("m-2",), ("cp-1",), ()))
+        return pick((("cp-1",), ("cp-1",), ("cp-1", "m-1"), ("cp-1", "cp-2"), ("cp-2",), ()))
+
+    def direct(self, channel: str) -> dict[str, Any]:
+        more = {
+            "method": ("direct.sweepstake", "direct.ec_signup", "direct.support_call"),
+            "notice_id": (None, "CARD-V1", "POINTS-V1", "LEGACY", "WIDE", "C2-CARD", "NOWHERE"),
+            "purposes_told": (["mkt.dm.own"], ["mkt.dm"], ["service.points"]),
+            "collected_by": ("C2",),
+        }
+        return self.source(*self.points(channel), **self.varied({**self.COMMON, **more}, {"notice_id": "OK"}))
+
+    def bought(self, channel: str) -> dict[str, Any]:
+        pick = self.draw.choice
+        check: dict[str, Any] = dict(_CHECK)
+        for name, values in (
+            ("checked_at", ("2025-03-31", "2025-04-01", "2024-12-01")),
+            ("representative", (None,)),
+            ("basis", ("other", "opt_out_filing", None)),
+            ("filing_no", ("F-1",)),
+            ("chain", (["consent"], ["opt_out"], ["hoshi"], ["kumo"], ["nobody"], ["other"])),
+        ):
+            if self.chance(0.1):
+                check[name] = pick(values)
+        base = {
+            "method": pick(OTHER),
+            "acquired_at": "2025-03-01",
+            "notice_id": None,
+            "route": pick(("broker-a", "broker-a", None)),
+            "check": check,
+        }
+        more = {
+            "shared_at": ("2025-03-10", "2026-01-01"),
+            "check": (None,),
+            "provided_by": ("BROKER",),
+            "route": ("direct.point_card",),
+            "batch_id": ("B-GOOD", "B-GOOD", "B-LEAK", "B-OLD"),
+        }
+        source = self.source(*self.points(channel), **self.varied({**self.COMMON, **more}, base))
+        for _ in range(pick((0, 0, 1, 1, 1, 2))):
+            ask = self.ask(source)
+            day = ask["at"][:10]
+            after = [t for t in TIMES if t > day] or ["2026-12-10T09:30:00+09:00"]
+            answer = pick(("yes", "yes", "yes", "no", "none", "returned", "lost"))
+            if answer == "yes":
+                self.varied_yes(
+                    channel, answers=ask["request_id"], event_time=pick(after), notice_id=pick(("OK", None))
+                )
+            elif answer == "no":
+                self.yes(
+                    state="Refused",
+                    answers=ask["request_id"],
+                    event_time=pick(after),
+                    notice_id=None,
+                    evidence_ref=None,
+                    controller_id=pick(("C1", "C2")),
+                    event_type=pick((None, "implied")),
+                )
+            elif answer == "returned":
+                self.person_event("ask_undelivered", request_id=ask["request_id"])
+        if self.chance(0.3):
+            self.varied_yes(channel, notice_id=pick(("ROUTE-A", "ROUTE-BARE", "ROUTE-C2", "ROUTE-NAMES", "OK")))
+        return source
+
+    def joint(self, channel: str) -> dict[str, Any]:
+        pick = self.draw.choice
+        base = {
+            "method": "indirect.joint_use",
+            "collected_by": "C2",
+            "terms_id": "JU",
+            "acquired_at": pick(("2021-01-10", "2019-01-10", "2025-06-01")),
+            "notice_id": "C2-CARD",
+        }
+        more = {
+            "terms_id": ("JU-CARD", "JU-BARE", "JU-NONE", None),
+            "notice_id": (None, "C2-BARE", "OK"),
+            "collected_by": ("C1", "X"),
+            "shared_at": ("2025-05-01", "2020-04-01", "2021-03-01"),
+            "purposes_told": (["mkt.dm.own"],),
+        }
+        source = self.source(*self.points(channel), **self.varied({**self.COMMON, **more}, base))
+        self.varied_yes(channel, controller_id=pick(("C2", "C2", "C1")), notice_id="C2-CARD")
+        return source
+
+    def succession(self, channel: str) -> dict[str, Any]:
+        pick = self.draw.choice
+        deal = {
+            "predecessor": "AOBA",
+            "closed_at": pick(("2023-10-01", "2025-06-01", "2023-10-01", "2026-12-10", "2027-01-01")),
+            "old_purposes": pick((["mkt.dm.own"], ["mkt.dm.own"], ["mkt.dm"], ["mkt.dm.food"])),
+        }
+        base = {
+            "method": "indirect.succession",
+            "collected_by": "AOBA",
+            "notice_id": "AOBA-OWN",
+            "succession": deal,
+            "acquired_at": pick(("2019-01-10", "2023-01-10")),
+        }
+        more = {"notice_id": ("AOBA-BARE", None, "AOBA-OK", "OK"), "succession": (None,)}
+        source = self.source(*self.points(channel), **self.varied({**self.COMMON, **more}, base))
+        self.varied_yes(
+            channel, controller_id=pick(("AOBA", "AOBA", "C1")), notice_id=pick(("AOBA-OWN", "AOBA-OWN", "OK"))
+        )
+        return source
+
+    def entrusted(self, channel: str) -> dict[str, Any]:
+        base = {
+            "method": "indirect.entrusted",
+            "collected_by": "X",
+            "entrustment": {"entruster": self.draw.choice(("C1", "C1", "X")), "purposes": ["mkt.dm.own"]},
+        }
+        return self.source(*self.points(channel), **self.varied(self.COMMON, base))
+
+    def legacy(self, channel: str) -> dict[str, Any]:
+        return self.source(*self.points(channel), method="unknown.legacy", notice_id=None)
+
+    def child(self, channel: str) -> None:
+        pick = self.draw.choice
+        births = ("2009-01-01", "2010-12-10", "2010-12-11", "2011", "2012-06", "2014-01-01")
+        self.source(*self.points(channel), birth_date=pick((*births, *births, None)), may_be_minor=pick((None, True)))
+        for _ in range(pick((1, 2, 2, 3))):
+            self.varied_yes(
+                channel,
+                expressed_by=pick(("subject", "guardian", "guardian")),
+                evidence_ref=pick(("scan-1", "scan-1", None)),
+            )
+
+    def another(self) -> None:
+        """Adds an id of the same person, or of somebody alike, who said no."""
+        pick = self.draw.choice
+        place = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2", "m-1")))
+        point = "m-1" if "@" in place.where else pick(("cp-1", "cp-7"))
+        if "@" not in place.where:
+            name = pick((NAME, NAME, NAME, NAME, SPOUSE, "佐藤 恵"))
+            place = place._replace(name=name, room=pick((place.room, place.room, place.room, "", "202")))
+        fields: dict[str, Any] = {"recipient_id": self.other, "state": pick(("active", "active", "deleted", "illicit"))}
+        kind = pick(("direct", "direct", "direct", "entrusted", "succession"))
+        if kind == "entrusted":
+            fields |= {
+                "method": "indirect.entrusted",
+                "entrustment": {"entruster": pick(("X", "C1")), "purposes": ["mkt.dm.own"]},
+            }
+        if kind == "succession":
+            deal = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": []}
+            fields |= {"method": "indirect.succession", "collected_by": "AOBA", "succession": deal}
+        points = [self.point(point, place)]
+        if self.chance(0.3):
+            points.append(self.point("m-8", Place(f"other{self.number % GROUP}@mail.example")))
+        self.source(contact_points=points, **fields)
+        for _ in range(pick((1, 1, 2))):
+            self.no(self.other)
+
+    def make(self) -> Someone:
+        draw, pick = self.draw, self.draw.choice
+        channel = self.channel
+        policy = pick(("jp-pmark", "jp-pmark", "jp-pmark", "jp-pmark", "jp-appi"))
+        lanes: dict[str, Callable[[str], Any]] = {
+            "direct": self.direct,
+            "bought": self.bought,
+            "joint": self.joint,
+            "succession": self.succession,
+            "entrusted": self.entrusted,
+            "legacy": self.legacy,
+            "child": self.child,
+        }
+        kinds = draw.choices([*lanes], weights=(10, 5, 3, 3, 1, 0.3, 2), k=pick((1, 1, 1, 2, 2, 3)))
+        for kind in kinds:
+            lanes[kind](channel)
+        for _ in range(pick((0, 1, 1, 1, 2, 3))):
+            self.varied_yes(channel)
+        for _ in range(pick((0, 0, 0, 0, 1, 1, 2))):
+            self.no()
+        if self.chance(0.2):
+            self.another()
+        if self.chance(0.05):
+            self.person_event("undeliverable_resolved", contact_point_id=pick((None, "cp-1", "cp-2")))
+        send = self.send(channel)
+        for heard in draw.choices(self.events, k=pick((0, 0, 1))):
+            later = min(AT, heard.arrived + timedelta(days=pick((0, 40))))
+            self.events.append(heard._replace(arrived=later))
+        return Someone(self.case(send, policy), policy, "+".join(kinds))
+
+    def send(self, channel: str) -> dict[str, Any]:
+        pick = self.draw.choice
+        point = "m-1" if channel == "email" else "cp-1"
+        fields: dict[str, Any] = {"message_class": pick(("marketing",) * 16 + ("transactional", "confirmation"))}
+        if fields["message_class"] == "marketing":
+            fields["purpose"] = pick(("mkt.dm.own",) * 12 + ("mkt.dm.late", "mkt.dm.food"))
+            fields["template_id"] = pick(("T-1",) * 20 + ("T-FACE",))
+            fields["controller_id"] = pick(("C1",) * 30 + ("C3",))
+            if self.chance(0.01):
+                fields["flags"] = ["unfair_effect"]
+        if fields["message_class"] == "confirmation":
+            ids = [
+                e.value["source_id"]
+                for e in self.events
+                if e.topic == "sources" and e.value["recipient_id"] == self.person
+            ]
+            fields |= {"source_id": pick(ids), "request_id": "A-NEW", "purpose": "mkt.dm.own"}
+        place = self.place(point)
+        names = (COUPLE, NAME, SPOUSE) if place.name == COUPLE else (place.name,)
+        self.printed = [place._replace(name=name) for name in names]
+        shown = written(place)
+        return invented.send(
+            event_id=f"E-{self.number}",
+            recipient_id=self.person,
+            channel=channel,
+            point=point,
+            delivery=shown,
+            **fields,
+        )
+
+    def case(self, send: dict[str, Any], policy: str) -> Case:
+        first: dict[bytes, Heard] = {}
+        for heard in self.events:
+            key = orjson.dumps([heard.topic, heard.value])
+            if key not in first or heard.arrived < first[key].arrived:
+                first[key] = heard
+        duty = policy == "jp-pmark" or send["channel"] == "email"
+        reference = [value for _, value in REFERENCE]
+        return Case(send, self.printed, [*first.values()], self.places, reference, AT, duty, policy == "jp-appi", score)
+
+
+def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
+    """Returns a person, and the events in the order and number of the log."""
+    maker = Maker(Random(seed * 10_000_019 + number), number)
+    found = maker.make()
+    events = [*maker.events]
+    maker.draw.shuffle(events)
+    return found, events
+
+
+def judged(people: Sequence[tuple[Someone, Sequence[Heard]]]) -> Iterator[Any]:
+    """Yields the product's decision on each person; all of them are in one store."""
+    store = invented.store(reference=REFERENCE)
+    offset = 0
+    for _, events in people:
+        for heard in events:
+            value = orjson.dumps(heard.value)
+            headers = staff.corrected(heard.topic, heard.value, at=staff.instant(AT_MS))
+            offset += 1
+            record = Record(heard.topic, 0, offset, round(heard.arrived.timestamp() * 1000), None, value)
+            fault = store.apply(replace(record, headers=headers))
+            assert fault is None, (heard, fault)
+    for one, _ in people:
+        send = Send.model_validate_json(orjson.dumps(one.case.send))
+        view = invented.view(store, send, at=AT_MS, zone="Asia/Tokyo")
+        yield invented.decide(send, view, store.reference, PACKS[one.policy], AT_MS)
+
+
+def differences(
+    people: int, seed: int, size: int = GROUP, first: int = 0
+) -> Iterator[tuple[int, Someone, Any, tuple[str, set[str]]]]:
+    """Yields every person with what the product and what the law says."""
+    for start in range(first, first + people, size):
+        group = [someone(seed, number) for number in range(start, min(start + size, first + people))]
+        for number, (one, _), decision in zip(range(start, start + size), group, judged(group), strict=False):
+            yield number, one, decision, Law(one.case).verdict()
+
+
+def main() -> None:
+    """Prints how often product and law say what, and each difference by its reasons, with people to look at."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--people", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    args = parser.parse_args()
+    verdicts, groups = Counter[tuple[str, str]](), defaultdict[tuple[str, ...], list[int]](list)
+    for number, _, decision, (verdict, codes) in differences(args.people, args.seed, first=args.first):
+        verdicts[decision.verdict, verdict] += 1
+        if decision.verdict != verdict:
+            alone = " ".join(sorted({*decision.codes} - codes)), " ".join(sorted(codes.difference(decision.codes)))
+            groups[decision.verdict, verdict, *alone].append(number)
+    for (product, law), count in sorted(verdicts.items()):
+        print(count, "product", product, "law", law)
+    for (product, law, ours, theirs), people in sorted(groups.items()):
+        print(len(people), f"product {product} ({ours}), law {law} ({theirs}), people", *people[:5])
+
+
+if __name__ == "__main__":
+    main()
