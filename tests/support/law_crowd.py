@@ -97,7 +97,7 @@ def score(stop: Place, place: Place) -> int:
     return 0 if stop.room and place.room else 800
 
 
-def written(place: Place) -> dict[str, Any]:
+def _printed(place: Place) -> dict[str, Any]:
     """Returns a place as it is printed."""
     if "@" in place.where:
         return {"email": place.where}
@@ -106,9 +106,9 @@ def written(place: Place) -> dict[str, Any]:
 
 
 @cache
-def known_by(place: Place, *, stop: bool, whole: bool) -> dict[str, Any]:
+def _known_by(place: Place, *, stop: bool, whole: bool) -> dict[str, Any]:
     """Returns token and readings of a place, as an import puts them on file."""
-    return invented.known_by(written(place), "email" if "@" in place.where else "postal", stop=stop, whole=whole)
+    return invented.known_by(_printed(place), "email" if "@" in place.where else "postal", stop=stop, whole=whole)
 
 
 class Maker:
@@ -135,7 +135,7 @@ class Maker:
         return f"東京都渋谷区神宮前{self.number % GROUP // 10 + 1}-{self.number % 10 + 1}-{1 + (which == 'B')}"
 
     def known(self, place: Place, *, stop: bool = False, whole: bool = False) -> dict[str, Any]:
-        found = known_by(place, stop=stop, whole=whole)
+        found = _known_by(place, stop=stop, whole=whole)
         self.places.setdefault(found["token"], place)
         return dict(found)
 
@@ -576,7 +576,7 @@ class Maker:
         place = self.place(point)
         names = (COUPLE, NAME, SPOUSE) if place.name == COUPLE else (place.name,)
         self.printed = [place._replace(name=name) for name in names]
-        shown = written(place)
+        shown = _printed(place)
         return invented.send(
             event_id=f"E-{self.number}",
             recipient_id=self.person,
@@ -606,7 +606,7 @@ def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
     return found, events
 
 
-def judged(people: Sequence[tuple[Someone, Sequence[Heard]]]) -> Iterator[Any]:
+def _judged(people: Sequence[tuple[Someone, Sequence[Heard]]]) -> Iterator[Any]:
     """Yields the product's decision on each person; all of them are in one store."""
     store = invented.store(reference=REFERENCE)
     offset = 0
@@ -630,7 +630,7 @@ def differences(
     """Yields every person with what the product and what the law says."""
     for start in range(first, first + people, size):
         group = [someone(seed, number) for number in range(start, min(start + size, first + people))]
-        for number, (one, _), decision in zip(range(start, start + size), group, judged(group), strict=False):
+        for number, (one, _), decision in zip(range(start, start + size), group, _judged(group), strict=False):
             yield number, one, decision, Law(one.case).verdict()
 
 
