@@ -9,6 +9,7 @@ A line is its kind and the redacted form of an event (gatekeeper.deciding.redact
 The kinds of a token are
 
 * `x`: a suppression that names it, `w`: one of a more exact token
+* `v`: one of a wide row that may mean it
 * `n`: a person whose source names it, and whose no may bind other ids
 
 A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when judged.
@@ -39,14 +40,26 @@ from schemas.events import (
     Suppression,
 )
 
-CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"n": 256, b"a": 256, b"r": 256}
+CAPS = {
+    b"s": 64,
+    b"t": 4096,
+    b"b": 64,
+    b"c": 256,
+    b"e": 256,
+    b"x": 256,
+    b"w": 256,
+    b"v": 256,
+    b"n": 256,
+    b"a": 256,
+    b"r": 256,
+}
 """Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
 _NO_STATES = (b'"state":"Withdrawn"', b'"state":"Refused"')
 _TOKENLESS = re.compile(rb'(?m)^(?:x(?!.*"kind":"undeliverable")|c.*"state":"(?:Withdrawn|Refused)")')
-_AGAINST = re.compile(rb'(?m)^[xwn]|"state":"(?!Given"|RenewedGiven"|active")')
+_AGAINST = re.compile(rb'(?m)^[xwvn]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -57,6 +70,7 @@ _TOO_MANY = {
     "e": "consents",
     "x": "suppressions",
     "w": "suppressions",
+    "v": "suppressions",
     "n": "suppressions",
     "a": "confirmations",
     "r": "acts",
@@ -67,7 +81,8 @@ class PersonFacts(msgspec.Struct, frozen=True):
     """The decoded lines of a person, or of a token.
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
-    (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
+    (per mille). `wide`: those of `near` that stand for a wide row.
+    `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
     `linked`: the people whose nos may bind whoever has the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
@@ -83,6 +98,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     releases: tuple[HeldRelease, ...]
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
+    wide: tuple[tuple[int, bytes], ...]
     linked: tuple[str, ...]
     tokens: tuple[Given, ...]
     births: tuple[Birth, ...]
@@ -117,7 +133,7 @@ def person_of(lines: bytes) -> PersonFacts:
     asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
-    near = (line.partition(b" ") for line in clean[b"w"].splitlines())
+    near, wide = _scored(clean[b"w"]), _scored(clean[b"v"])
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
     named = (naming for naming in given if naming.source in read and naming.score != redacted.BESIDE)
     tokens = tuple(sorted(named, key=lambda naming: naming.score))
@@ -128,7 +144,8 @@ def person_of(lines: bytes) -> PersonFacts:
         asks=asks,
         releases=redacted.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
-        near=tuple((int(score), line) for score, _, line in near),
+        near=near + wide,
+        wide=wide,
         linked=tuple(line.decode() for line in clean[b"n"].splitlines()),
         tokens=tokens,
         births=tuple(birth for birth in births if birth.source in read),
@@ -146,6 +163,10 @@ def person_of(lines: bytes) -> PersonFacts:
         ask_lines=clean[b"a"],
         release_lines=clean[b"r"],
     )
+
+
+def _scored(lines: bytes) -> tuple[tuple[int, bytes], ...]:
+    return tuple((int(score), line) for score, _, line in (line.partition(b" ") for line in lines.splitlines()))
 
 
 def speaks_against(lines: bytes) -> bool:
