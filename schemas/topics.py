@@ -210,7 +210,7 @@ def subject_key(topic: str, value: Any) -> str:
     if topic == "consents" and value.kind in ("gap", "asked"):
         return str(value.gap_id if value.kind == "gap" else value.request_id)
     if topic == "suppressions":
-        return str(value.recipient_id or value.token)
+        return str(value.recipient_id or value.token or value.suppression_id)
     if topic == "acts":
         return str(getattr(value, "recipient_id", None) or value.subject)
     return str(value.recipient_id)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from time import monotonic, time
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeVar
 
 import click
 
@@ -34,6 +34,7 @@ from gatekeeper.lists import (
     Recorded,
     Recordings,
     Rejected,
+    StopTally,
     dates,
     events,
     json_events,
@@ -48,7 +49,9 @@ from schemas.record import Headers, Record
 from schemas.topics import FACT_TOPICS
 from streams.client.publisher import FromLine, Publisher
 from streams.client.reader import Reader
+from streams.operations import stop_rows
 
+_Verb = TypeVar("_Verb", bound=Callable[..., object])
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 """A file with such a name is one JSON value a line, any other is CSV."""
 
@@ -71,6 +74,12 @@ def command() -> None:
     """Holds one sub-command a topic."""
 
 
+def _only_for_stops(topic: str) -> Callable[[_Verb], _Verb]:
+    """The options that a list of stops has beside those of all lists."""
+    again: Callable[[_Verb], _Verb] = click.option("--again", is_flag=True, help=text("cli.import_again"))
+    return again if topic == "suppressions" else lambda verb: verb
+
+
 def _verb(topic: str) -> None:
     @command.command(topic, help=text(f"cli.import_{topic}"))
     @click.argument("file", type=click.Path(path_type=Path))
@@ -81,6 +90,7 @@ def _verb(topic: str) -> None:
     @click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
     @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
     @click.option("--dry-run", is_flag=True, help=text("cli.import_dry_run"))
+    @_only_for_stops(topic)
     @json_option
     @click.pass_context
     def import_(context: click.Context, /, file: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
@@ -93,20 +103,24 @@ def _run(
 ) -> None:
     """Imports one list, prints the result, and exits with 1 if rows were rejected."""
     settings, started = load(), monotonic()
+    tally: StopTally | None = None
+    written = 0
     with reading(file):
         handle = file.open("rb")
     with handle:
         imported = kind(settings, topic, file, handle, **given)
-        first = topic in WHOLE or imported.asks
+        first = topic in WHOLE or topic == "suppressions" or imported.asks
         if dry_run or first:
-            right = imported.check()
+            imported.check()
+            tally = imported.compared(whole=not dry_run) if topic == "suppressions" else None
+            _tell(tally, file)
         if imported.asks and imported.recordings.count and not dry_run:
             raise UsageError("error.recording_unknown", count=f"{imported.recordings.count:,}", file=file)
         if not dry_run and not (topic in WHOLE and imported.causes):
             if first:
                 imported = kind(settings, topic, file, handle, **given)
-            right = imported.publish()
-    written = 0 if dry_run or (topic in WHOLE and imported.causes) else right
+            written = imported.publish()
+    right = imported.rows - (tally.rows["wide"] if tally else 0)
     result = {
         "file": str(file),
         "topic": settings.topic(topic),
@@ -120,6 +134,7 @@ def _run(
         "encoding": imported.encoding,
         "list_date": imported.date,
         "seconds": round(monotonic() - started, 3),
+        **({"stops": _told(tally)} if tally else {}),
     }
     if as_json:
         show_json(result)
@@ -137,6 +152,36 @@ def _run(
         if not dry_run:
             note("cli.import_nothing")
     context.exit(1 if imported.causes else 0)
+
+
+def _told(tally: StopTally) -> dict[str, Any]:
+    """The rows of a list of stops as JSON; what was not compared with the facts is null."""
+    return {
+        **{name: tally.rows[name] for name in ("certain", "wide", "rejected")},
+        "lacks": dict(sorted(tally.lacks.items())),
+        "meet_nobody": tally.nobody if tally.is_compared else None,
+        "hold_many": [{"line": line, "people": n} for line, n in tally.many] if tally.is_compared else None,
+        "again": [row._asdict() for row in tally.again],
+    }
+
+
+def _tell(tally: StopTally | None, file: Path) -> None:
+    """Tells, before anything is written, how surely the rows of a list of stops bind."""
+    if tally is None or not tally.rows:
+        return
+    counts = {name: f"{tally.rows[name]:,}" for name in ("certain", "wide", "rejected")}
+    note("cli.import_stops", **counts)
+    for lacks, count in sorted(tally.lacks.items()):
+        note("cli.import_wide", count=f"{count:,}", sentence=text(f"row.{lacks}"))
+    if tally.is_compared:
+        note("cli.import_meet_nobody", count=f"{tally.nobody:,}")
+        for line, people in tally.many[:SHOWN]:
+            note("cli.import_hold_many", file=file, line=line, people=f"{people:,}")
+    for row in tally.again[:SHOWN]:
+        values = {"file": file, "line": row.line, "id": row.id, "sentence": text(f"row.{row.lacks}")}
+        note(f"cli.import_again_{row.binds}", **values)
+    if len(tally.again) > SHOWN:
+        note("cli.import_again_more", count=f"{len(tally.again) - SHOWN:,}")
 
 
 for _topic in FACT_TOPICS:
@@ -175,6 +220,7 @@ class _List:
         rejects: Path | None,
         from_line: int,
         recorded: Recorded | None = None,
+        again: bool = False,
     ) -> None:
         self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
         is_json = file.suffix.lower() in self.lines_of_json
@@ -189,7 +235,7 @@ class _List:
         self.rejects = Rejects(path, from_line=from_line, as_json=is_json)
         self.causes: Counter[str] = Counter()
         self.faults: list[tuple[int, str]] = []
-        self.silent = 0
+        self.rows = self.silent = self.duties = 0
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
         self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
         now = int(time() * 1000)
@@ -197,6 +243,7 @@ class _List:
         self.recordings = Recordings(topic, recorded, list_date=self.date, old=now * 1000 - BACK, zone=zone)
         self.asks = topic in OF_NOS and recorded is None
         self._lines = form.lines
+        self.tally = StopTally(_taken_in(settings) if again else ())
         self._headers: Headers = ()
         if is_json and map_file:
             raise UsageError("error.map_needless", file=file)
@@ -206,16 +253,32 @@ class _List:
 
     def check(self) -> int:
         """The number of rows that would be published; rejected rows are set aside."""
-        right = 0
         with self.rejects, progress_bar() as bar:
             task = bar.add_task(text("cli.import_reading"), total=self._lines)
-            for right, (line, _, _) in enumerate(self._records(), start=1):
-                if right % 1000 == 0:
+            for line, _, _ in self._records():
+                if line % 1000 == 0:
                     bar.update(task, completed=line)
-        return right
+        return self.rows
+
+    def compared(self, *, whole: bool) -> StopTally:
+        """The rows of a list of stops as counted by `check`. `whole`: compared with the people on file, if possible."""
+        if whole and self.tally.compares:
+            try:
+                with Reader(self._settings) as reader, progress_bar() as bar:
+                    bar.add_task(text("cli.import_comparing"), total=None)
+                    for record in reader.read("sources"):
+                        self.tally.source(record.value or b"")
+            except (UnavailableError, UsageError):
+                note("cli.import_not_compared")
+            else:
+                self.tally.is_compared = True
+        return self.tally
 
     def publish(self) -> int:
-        """Publishes the rows by windows; the result is the number acknowledged. Raises UnavailableError (3)."""
+        """Publishes the rows by windows; the result is the number of records acknowledged.
+
+        Raises UnavailableError (3).
+        """
         done, line = 0, self._first
         with self.rejects, closing(self._records()) as records:
             first = [*islice(records, 1)]  # the rows' processes are forked before there is a connection
@@ -230,7 +293,7 @@ class _List:
                 except KeyboardInterrupt:
                     note("error.import_stopped", done=done, line=line, date=self.date)
                     raise
-        return done
+        return done - self.duties
 
     def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
         columns, tokens, keys = None, None, Keys(self._settings.key_folder)
@@ -260,12 +323,19 @@ class _List:
         with reading(self._file):
             for outcome in self._outcomes:
                 if isinstance(outcome, Event):
-                    yield outcome.line, outcome.key, self.recordings.stated(outcome.value)
+                    self.rows += 1
+                    self.tally.take(outcome)
+                    for key, value in outcome.records:
+                        yield outcome.line, key, self.recordings.stated(value)
                 elif isinstance(outcome, Rejected):
+                    self.tally.take(outcome)
                     self.causes[outcome.cause.partition(".")[2]] += 1
                     self.rejects.add(outcome)
                     if len(self.faults) < SHOWN:
                         self.faults.append((outcome.line, outcome.cause))
+                    if outcome.duty:
+                        self.duties += 1
+                        yield outcome.line, *outcome.duty
                 else:
                     self.silent += 1
 
@@ -301,6 +371,13 @@ def _said(record: Record) -> Consent | PersonEvent | None:
     except Unreadable:
         return None  # it withholds its person until it is resolved
     return event
+
+
+def _taken_in(settings: Settings) -> set[str]:
+    """The ids of stops by token that say nothing of their rows, as they were taken in before rule 8.1.37."""
+    with Reader(settings) as reader, progress_bar() as bar:
+        bar.add_task(text("cli.import_again_reading"), total=None)
+        return {stop.suppression_id for stop in stop_rows.stops(reader) if stop.token and stop.row is None}
 
 
 def _date(written: str) -> str:

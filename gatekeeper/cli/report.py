@@ -20,7 +20,7 @@ from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.evidence import MOST_SAMPLES, SAMPLES, Draw
 from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.report.workbook import workbook
-from streams.operations.reports import read, token_keys
+from streams.operations.reports import read, standing
 
 
 @click.command("report", help=text("cli.report"))
@@ -34,13 +34,13 @@ def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_js
     """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
     settings, draw = load(), Draw(sample, seed)
     days = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
-    with beside(lambda: token_keys(settings)) as keys, progress_bar() as bar:
+    with beside(lambda: standing(settings, days)) as facts, progress_bar() as bar:
         task = bar.add_task(text("cli.report_reading"), total=None)
 
         def passed(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report = read(settings, days, passed, keys=keys, draw=draw)
+        report = read(settings, days, passed, facts=facts, draw=draw)
     if out is not None:
         with whole(out, "wb") as file:
             file.write(
@@ -61,6 +61,8 @@ def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_js
         note("report.reference_lone", count=f"{len(lone):,}", late=f"{late:,}", shown=names)
     if unproven := report["acts"]["unproven"]:
         note("report.acts_unproven", count=f"{unproven:,}")
+    if duties := report["nos"]["duties"]:
+        note("report.nos_duties", count=f"{len(duties):,}", shown=", ".join(row["id"] for row in duties[:5]))
     if report["kept_from"]:
         note("cli.report_kept", since=report["kept_from"])
     if wrong(report):

@@ -72,6 +72,11 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
         click.echo(text("cli.status_read_wide", **wide))
     if people := (worker["answer"] or {}).get("nos_without_token"):
         click.echo(text("cli.status_nos_without_token", people=f"{people:,}"))
+    if people := (worker["answer"] or {}).get("people_of_another"):
+        click.echo(text("cli.status_people_of_another", people=f"{people:,}"))
+    for row, count in ((worker["answer"] or {}).get("stop_rows") or {}).items():
+        if count and row != "certain":
+            click.echo(text(f"cli.status_stop_rows_{row}", count=f"{count:,}"))
     for use in (worker["answer"] or {}).get("token_keys", ()):
         if use["held"]:
             click.echo(text("cli.status_token_key", **_counted(use)))

@@ -80,6 +80,8 @@ def redacted_fields(
     tokens: list[Token] = []
     if topic == "suppressions":
         tokens = _tokens(event, "")
+        for name in ("row", "lacks"):  # of a list's row: the same stop, whichever release read it
+            event.pop(name, None)
     elif topic == "confirmations":
         # the source names the address; the text and its delivery are for the print house
         for name in ("contact_point", "contact_point_id", "text", "answer_code", "delivery"):
@@ -246,7 +248,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""
-_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "birth_date", "reason")
+_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "birth_date", "reason", "row", "lacks")
 """Fields that the redacted form never has, so no code can read them by mistake."""
 _BARE: dict[type[BaseModel], type[Any]] = {}
 for _model in _MODELS:

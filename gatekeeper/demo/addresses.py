@@ -1,7 +1,7 @@
 """Invented names and addresses, spelled as people really write them; only a send's `delivery` contains them.
 
-Most towns are invented, too. The real ones are there because the postal table decides their spelling. None of the named
-people lives there.
+The towns are real, because a stop's row needs a place of the postal table. No house has such a number there, and
+postcodes that begin with 000 are nobody's. None of the named people lives there.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _OLD = str.maketrans("高吉斎渡辺実恵", "髙𠮷齋渡邊實惠")
 
 PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     # postcode ("": an invented one), city/town in each of its spellings, kind of number
-    ("", ("緑山県若葉市/青葉町",), "block"),
-    ("", ("緑山県若葉市/大字下沢字中通", "緑山県若葉市/下沢中通"), "lot"),
-    ("", ("緑山県北緑市/北1条西", "緑山県北緑市/北一条西"), "block"),  # a grid of numbered streets
-    ("", ("緑山県泉ヶ丘市/泉ケ丘", "緑山県泉ケ丘市/泉が丘"), "block"),
-    ("", ("緑山県東若葉郡みどり町/川端",), "lot"),
-    ("", ("水野府水野市/本町通二条上ル", "水野府水野市/本町通二条上る"), "lot"),
-    ("", ("水野府霞浦市/港",), "block"),
+    ("", ("東京都東村山市/青葉町",), "block"),
+    ("", ("埼玉県川越市/大字下赤坂字中通", "埼玉県川越市/下赤坂中通"), "lot"),
+    ("", ("北海道岩見沢市/北1条西", "北海道岩見沢市/北一条西"), "block"),  # a grid of numbered streets
+    ("", ("茨城県龍ヶ崎市/松ケ丘", "茨城県龍ケ崎市/松が丘"), "block"),
+    ("", ("埼玉県比企郡小川町/腰越",), "lot"),
+    ("", ("京都府亀岡市/本町通二条上ル", "京都府亀岡市/本町通二条上る"), "lot"),
+    ("", ("大阪府岸和田市/港緑町",), "block"),
     ("060-0001", ("北海道札幌市中央区/北1条西", "札幌市中央区/北一条西"), "block"),
     ("604-0941", ("京都府京都市中京区/御幸町通御池上ル亀屋町", "京都市中京区/御幸町通御池上る亀屋町"), "lot"),
     ("424-0886", ("静岡県静岡市清水区/草薙", "静岡県清水市/草薙"), "lot"),  # before the merger
@@ -66,6 +66,8 @@ EXTRAS = (
     ("メゾン泉", "ﾒｿﾞﾝ泉"),
     ("佐藤様方", "佐藤方"),
 )
+NO_HOUSE = 900
+"""Added to the number of a block or lot, so that there is no such house."""
 _WIDE_DIGITS = str.maketrans("0123456789", "０１２３４５６７８９")
 _KANJI_DIGITS = "〇一二三四五六七八九"
 
@@ -124,10 +126,10 @@ def mailbox(number: int) -> Delivery:
 
 
 def invent(rng: Random) -> Address:
-    """An invented name and postal address; the postcode of an invented town begins with 000."""
+    """An invented name and postal address; an invented postcode begins with 000."""
     names = rng.choice(HARD_NAMES) if rng.random() < 0.12 else (f"{rng.choice(SURNAMES)} {rng.choice(GIVEN_NAMES)}",)
     postcode, towns, kind = rng.choices(PLACES, WEIGHTS)[0]
-    numbers = (rng.randint(1, 9), rng.randint(1, 40), rng.randint(1, 30))
+    numbers = (rng.randint(1, 9), rng.randint(1, 40) + NO_HOUSE, rng.randint(1, 30))
     extra: tuple[str, ...] = rng.choice(EXTRAS) if rng.random() < 0.35 and kind != "box" else ()
     room = rng.randint(101, 909) if extra and "{r}" in extra[0] else 0
     return Address(names, postcode or _postcode(rng), towns, kind, numbers, extra, room)

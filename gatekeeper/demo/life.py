@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import blake2b
 from itertools import chain
 from random import Random
 from typing import Any, NamedTuple
 
+import orjson
 from pydantic import BaseModel
 
 from gatekeeper.demo.business import GROUP, MANAGERS, PURPOSE, RETAILER
 from gatekeeper.demo.origins import Origin
 from gatekeeper.identity import Identified
+from gatekeeper.lists import Stated, stops_of
 from schemas.decision import Verdict
 from schemas.events import Consent, Match, PersonEvent, Scope, Source, SourceContactPoint, Suppression
 
@@ -50,10 +52,11 @@ class Ids:
 
 
 class Contacts(NamedTuple):
-    """Tokens of a person's postal address and mailbox (None: no mailbox)."""
+    """Tokens of a person's postal address and mailbox (None: no mailbox), and whom a stop of that address binds."""
 
     home: Identified
     mail: Identified | None
+    stopped: Callable[[], Stated]
 
 
 def contact_id(ids: Ids, mark: str) -> str:
@@ -217,17 +220,19 @@ class Life:
         if kind == "refusal_returned":
             scope = Scope(controller=RETAILER, purpose="*", channels=("postal",))
         route = self.rng.choices(list(ROUTES), list(ROUTES.values()))[0] if kind == "objection" else kind
-        home = self.contacts.home
-        return "suppressions", Suppression(
+        stop = Suppression(
             v=1,
             kind=kind,
             suppression_id=f"X-{self.ids.of('stop')}-{route}",
             received_at=self._at(day),
-            token=home.token if by_address else None,
-            readings=_readings(home) if by_address else (),
-            recipient_id=None if by_address else self.recipient,
+            recipient_id=self.recipient,
             scope=Scope() if kind in ("deceased", "undeliverable", "erasure") else scope,
         )
+        if not by_address:
+            return "suppressions", stop
+        said = stop.model_dump(mode="json", exclude_defaults=True, exclude={"recipient_id"})
+        row, *_ = stops_of(said, self.contacts.stopped())
+        return "suppressions", Suppression.model_validate_json(orjson.dumps({"v": 1, **row}))
 
     def _later(self) -> date:
         return self._day(self.met + timedelta(days=30), self.today)

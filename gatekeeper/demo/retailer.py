@@ -14,6 +14,7 @@ from gatekeeper.demo.business import CAMPAIGN_NAMES, OTHER_MAIL, PURPOSE, REFERE
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
+from gatekeeper.lists import stated
 from schemas.decision import Verdict
 from schemas.events import Campaign, Controller, Delivery, Notice, PersonEvent, Purpose, Send, SendContactPoint, Source
 from schemas.values import Channel
@@ -93,7 +94,9 @@ class Retailer:
         has_mail = rng.random() < TWO_CONTACT_POINTS or self._shares(number) or self._shares(number + 1)
         mail = self._known_by("email", addresses.mailbox(self._mailbox(number))) if has_mail else None
         ids = Ids(self.seed, recipient)
-        life = Life(recipient, ids=ids, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
+        written = address.written()
+        contacts = Contacts(home, mail, lambda: stated(self._tokens, "postal", written, everybody=False))
+        life = Life(recipient, ids=ids, origin=origin, contacts=contacts, rng=rng, today=self.today)
         contact = SendContactPoint(id=contact_id(ids, "A"), country="JP")
         facts = life.scripted(verdict) if verdict else life.lived()
         asked = life.asked() if number % ASKED_EVERY == 0 else ()

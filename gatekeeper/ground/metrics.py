@@ -93,6 +93,16 @@ FACTS_WITHHOLDING = Metric(
     ("worker", "serve"),
 )
 PEOPLE = Metric("gauge", "gatekeeper_people", "People of whom facts are known.")
+PEOPLE_OF_ANOTHER = Metric(
+    "gauge", "gatekeeper_people_of_another_id", "People to whom a no of another id with a token in common came over."
+)
+STOP_ROWS = Metric(
+    "gauge",
+    "gatekeeper_stop_rows",
+    "Rows of stop lists on file. `row`: `certain`; `wide`, which binds more than one; `rejected`, which binds nobody;"
+    " `before`, taken in by an earlier release.",
+    ("row",),
+)
 PARTITION_OWNED = Metric("gauge", "gatekeeper_partition_owned", "1 for each partition of this worker.", ("partition",))
 PARTITION_REFUSED = Metric(
     "gauge", "gatekeeper_partition_refused", "1 for each refused partition of this worker.", ("partition", "reason")

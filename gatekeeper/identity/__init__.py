@@ -11,6 +11,7 @@ from gatekeeper.identity.match import NUMBER_MISSING, match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
 from gatekeeper.identity.send_address import Printed, printed
+from gatekeeper.identity.stop_row import UNBOUND, StopRow, Unbound, stop_row
 from gatekeeper.identity.token import (
     SURE,
     VERSION,
@@ -26,11 +27,14 @@ from gatekeeper.identity.token import (
 __all__ = [
     "NUMBER_MISSING",
     "SURE",
+    "UNBOUND",
     "VERSION",
     "Identified",
     "Postal",
     "Printed",
+    "StopRow",
     "Tokens",
+    "Unbound",
     "accounted",
     "identify",
     "key_of",
@@ -45,5 +49,6 @@ __all__ = [
     "postal",
     "printed",
     "readings",
+    "stop_row",
     "token",
 ]

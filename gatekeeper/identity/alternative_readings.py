@@ -43,7 +43,7 @@ def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
         return ()
     named_more = [delivery.name] if found[-1].kind == "further" else []
     text = "\n".join(filter(None, (alike(line).strip() for line in (*delivery.lines, *named_more))))
-    cuts = sorted({start.end() for start in _STARTS.finditer(text)} - {0, len(text)})[:_CUTS]
+    cuts = _cuts(text)
     numbered = [text[cut:] for cut in cuts if _NUMBERED.search(text, cut)]
     written = [_at(delivery.name, None, (tail,)) for tail in numbered]
     tails = {address.lines: address for tail in written if (address := addressed(tail, pieces(tail)))}.values()
@@ -53,6 +53,20 @@ def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
         _at(name, address.postcode, address.lines) for name in _names(unknown) for address in (home, delivery, *tails)
     ]
     return (delivery, *tails, *named, *heads)
+
+
+def turned(delivery: Delivery) -> Iterator[Delivery]:
+    """Yields the addresses that may begin further on in the lines, alone and with what stands before them behind."""
+    text = "\n".join(filter(None, (alike(line).strip() for line in delivery.lines)))
+    for cut in _cuts(text):
+        if _NUMBERED.search(text, cut):
+            yield _at(delivery.name, delivery.postcode, (f"{text[cut:]} {text[:cut]}",))
+            yield _at(delivery.name, delivery.postcode, (text[cut:],))
+
+
+def _cuts(text: str) -> list[int]:
+    """The places in the lines where another address may begin."""
+    return sorted({start.end() for start in _STARTS.finditer(text)} - {0, len(text)})[:_CUTS]
 
 
 def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:

@@ -45,6 +45,11 @@ def former_and_reading(name: str) -> tuple[str, str]:
     return former, "".join(_READING.findall(_FORMER.sub("", name)))
 
 
+def without_reading(name: str) -> str:
+    """A name in one form without its reading, which stands behind it in brackets."""
+    return _READING.sub("", name)
+
+
 def _normalise(text: str) -> str:
     if "(" in text or "旧" in text or "〔" in text or "【" in text or "[" in text or "「" in text:
         text = _COMPANY.sub(lambda match: "株式会社" if match[1] == "株" else "有限会社", text)

@@ -16,6 +16,9 @@ from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.identity.address_parser import one_form, squeezed
 from gatekeeper.identity.letters import alike
 
+FORMER = "former.tsv"
+"""The file of former municipalities."""
+_LISTED = "、〜"  # a town with these is a list or a range
 _MUNICIPALITY = ("市", "区", "町", "村", "郡")
 # 御幸町通御池上ル亀屋町, 大和大路通松原東入4丁目山崎町: the way to a town from two streets, before its name.
 _WAY = re.compile(r"(京都府京都市.{1,3}?区).*(?:[上下]ル|[東西南北]入)(?:[0-9]+丁目)?(?=.)")
@@ -55,6 +58,30 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
 def is_known(postcode: str) -> bool:
     """True if the postal table has a postcode; one that it does not know says nothing about a place."""
     return _town(postcode) is not None
+
+
+def meant(place: str) -> tuple[str, ...]:
+    """The places that a settled one may be: several without its prefecture, () if no table knows its municipality.
+
+    A former municipality (浦和市) may be part of several of today.
+    """
+    if city := _city(place):
+        whole = _whole_names()[city]
+        return tuple(name + place[len(city) :] for name in ([whole] if whole else _alike_cities()[city]))
+    former = _former(place)
+    return tuple(name + place[len(former) :] for name in _former_names()[former]) if former else ()
+
+
+def is_former(place: str) -> bool:
+    """True if a place begins with a former municipality."""
+    return not _city(place) and bool(_former(place))
+
+
+def has_town(place: str) -> bool:
+    """True if the postal table has the town of a place, or no town of its city."""
+    city = _city(place)
+    towns = _towns(_whole_names().get(city, ""))
+    return bool(city) and (not towns or place[len(city) :].startswith(towns))
 
 
 def _after_former(place: str, town: Town) -> str:
@@ -100,10 +127,62 @@ def _whole_names() -> Mapping[str, str]:
     names: dict[str, str] = {}
     for prefecture, city in _municipalities().values():
         whole = prefecture + city
-        short = city.partition("郡")[2] if 0 < city.find("郡") < len(city) - 2 else city
+        short = _shortened(city)
         for name in {whole, city, short, prefecture + short}:
             names[name] = whole if names.get(name, whole) == whole else ""
     return names
+
+
+@cache
+def _alike_cities() -> Mapping[str, tuple[str, ...]]:
+    """The full names of the cities that share a spelling, by that spelling."""
+    cities = [(prefecture + city, _shortened(city)) for prefecture, city in _municipalities().values()]
+    shared = [name for name, whole in _whole_names().items() if not whole]
+    return {name: tuple(whole for whole, short in cities if name in (whole, short)) for name in shared}
+
+
+def _shortened(city: str) -> str:
+    """The name of a town without its county."""
+    return city.partition("郡")[2] if 0 < city.find("郡") < len(city) - 2 else city
+
+
+def _former(place: str) -> str:
+    """The longest spelling of a former municipality with which `place` begins; "" if it begins with none."""
+    return max((name for name in _former_names() if place.startswith(name)), key=len, default="")
+
+
+@cache
+def _former_names() -> Mapping[str, tuple[str, ...]]:
+    """The full names of the cities of today that a former municipality is part of, by each of its spellings.
+
+    The file stands beside the postal table: prefecture, name, and codes of today (JIS X 0402) between spaces. It is not
+    shipped, and without it such a place is unknown.
+    """
+    if not files("gatekeeper.identity").joinpath(FORMER).is_file():
+        return {}
+    names: dict[str, tuple[str, ...]] = {}
+    for prefecture, city, codes in (line.split("\t") for line in _table(FORMER).decode().splitlines()):
+        today = tuple("".join(_municipalities()[code]) for code in codes.split())
+        names |= {_form(city): today, _form(prefecture + city): today}
+    return names
+
+
+@cache
+def _towns(city: str) -> tuple[str, ...]:
+    """The towns of a city by its full name."""
+    code = next((code for code, (prefecture, name) in _municipalities().items() if prefecture + name == city), "")
+    towns = _written_towns().get(code, [])
+    return tuple({_form(town) for town in towns if town and not set(town) & set(_LISTED)})
+
+
+@cache
+def _written_towns() -> Mapping[str, list[str]]:
+    """The towns by municipality code, as the postal table writes them."""
+    towns: dict[str, list[str]] = {}
+    for row in _postcodes():
+        _, code, town = row.decode().split("\t")
+        towns.setdefault(code, []).append(town)
+    return towns
 
 
 @cache
@@ -122,7 +201,7 @@ def _look_up(postcode: str) -> Town | None:
     municipality, town = rest.decode().split("\t")
     # A few towns are written as lists (甲、乙) or ranges (64地割〜65), which no address repeats. Companies with a
     # postcode of their own have no town here; their places are checked only down to the city.
-    return Town(*_municipalities()[municipality], "" if set(town) & set("、〜") else _form(town))
+    return Town(*_municipalities()[municipality], "" if set(town) & set(_LISTED) else _form(town))
 
 
 _town: Cache[str, Town | None] = Cache(16 * MEGABYTE, _look_up, lambda _, town: 500 if town else 200)

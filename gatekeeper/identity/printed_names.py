@@ -30,6 +30,7 @@ _WORD = re.compile(r"[^\W_]+")
 _KANJI = re.compile("[一-鿿]")
 _FAMILY = 3  # letters of a family name that no space sets apart, at most
 _WHOLE = 4  # letters of a word that may be family and given name in one
+_FULL = 2  # words of a family and a given name
 _GLUED = range(3, 7)  # letters of a name that no space sets apart from a company
 
 
@@ -87,6 +88,24 @@ def printed_names(written: str, lines: Sequence[str] = ()) -> tuple[PrintedName,
             read.setdefault(person, PrintedName(person, name.nth if len(parts) > 1 else 0, name.likely))
     read.pop(person_of(written), None)
     return tuple(read.values())[:MOST]
+
+
+def people(written: str) -> tuple[tuple[str, ...], ...] | None:
+    """The words of each person's name in a written one; None where nobody can tell which words are one name.
+
+    The text is in one form (`letters.alike`). A lone given name takes the family name before it.
+    """
+    names: list[tuple[str, ...]] = []
+    for part in _parts(_SHORT.sub(lambda match: _LONG[match[1]], written)):
+        if part.bracketed or part.is_company or len(part.words) > _FULL:
+            return None
+        if len(part.words) == 1 and names:
+            if len(names[-1]) == 1:
+                return None
+            names.append((names[-1][0], part.words[0]))
+        else:
+            names.append(part.words)
+    return tuple(names) or None
 
 
 def _parts(text: str) -> list[_Part]:

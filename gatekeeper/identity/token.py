@@ -41,7 +41,8 @@ OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
 _READ = 4  # of these, the likeliest are also read less exactly
 _FORMED = 8  # further names of which parts are looked up, too, as of the first name
-_ANYBODY = "だれでも"  # in place of the name, for an address without one
+ANYBODY = "だれでも"
+"""In place of the name, for an address without one."""
 SURE = 1000
 """The score of a token that stands for the same value, under whichever key."""
 HOST = 800
@@ -206,7 +207,7 @@ def _printed(keys: Mapping[int, bytes], text: str) -> tuple[str, ...]:
 
 def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified | None:
     """The tokens of the address of `delivery` without its name; None if it is missing or unreadable."""
-    written = cast("Delivery", PlainDelivery(_ANYBODY, delivery.postcode, delivery.lines, None, None))
+    written = cast("Delivery", PlainDelivery(ANYBODY, delivery.postcode, delivery.lines, None, None))
     spelled = Spelled.of(written)
     pieces = pieces_of(spelled)
     whole = _whole(written, spelled, pieces)
@@ -214,6 +215,12 @@ def whole_address(keys: Mapping[int, bytes], delivery: Delivery) -> Identified |
         return None
     place = whole.nameless
     return _identified(keys, str(place), readings(place), {}, whole=accounted(pieces))
+
+
+def written_as(delivery: Delivery) -> Postal | None:
+    """The name and address behind the token of `delivery`; None if either is missing or unreadable."""
+    spelled = Spelled.of(delivery)
+    return _whole(delivery, spelled, pieces_of(spelled))
 
 
 def _whole(delivery: Delivery, spelled: Spelled, pieces: Sequence[Piece]) -> Postal | None:
@@ -348,6 +355,10 @@ class Tokens:
     def whole_address(self, delivery: Delivery) -> Identified | None:
         """The result of `whole_address` for the keys and the delivery."""
         return whole_address(self._tokens, delivery)
+
+    def of_value(self, value: str) -> tuple[str, ...]:
+        """The tokens of a normalised value, that under the key in use first."""
+        return tuple(token(self._tokens[number], value, number) for number in sorted(self._tokens, reverse=True))
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
         """The result of `identify` for the keys, the channel and the delivery."""

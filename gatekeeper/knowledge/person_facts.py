@@ -9,6 +9,7 @@ A line is its kind and the redacted form of an event (gatekeeper.deciding.redact
 The kinds of a token are
 
 * `x`: a suppression that names it, `w`: one of a more exact token
+* `v`: one of a wide row that may mean it
 * `q`: a question to somebody whose source names it by post
 * `n`: a person whose source names it, and whose no may bind other ids
 
@@ -48,6 +49,7 @@ CAPS = {
     b"e": 256,
     b"x": 256,
     b"w": 256,
+    b"v": 256,
     b"n": 256,
     b"q": 256,
     b"a": 256,
@@ -59,7 +61,7 @@ WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 _OVERFULL = b"!"
 _NO_STATES = (b'"state":"Withdrawn"', b'"state":"Refused"')
 _TOKENLESS = re.compile(rb'(?m)^(?:x(?!.*"kind":"undeliverable")|c.*"state":"(?:Withdrawn|Refused)")')
-_AGAINST = re.compile(rb'(?m)^[xwnq]|"state":"(?!Given"|RenewedGiven"|active")')
+_AGAINST = re.compile(rb'(?m)^[xwvnq]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -70,6 +72,7 @@ _TOO_MANY = {
     "e": "consents",
     "x": "suppressions",
     "w": "suppressions",
+    "v": "suppressions",
     "n": "suppressions",
     "q": "consents",
     "a": "confirmations",
@@ -81,7 +84,8 @@ class PersonFacts(msgspec.Struct, frozen=True):
     """The decoded lines of a person, or of a token.
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
-    (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
+    (per mille). `wide`: those of `near` that stand for a wide row.
+    `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
     `linked`: the people whose nos may bind whoever has the token. `asked`: the questions that name the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
@@ -98,6 +102,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     releases: tuple[HeldRelease, ...]
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
+    wide: tuple[tuple[int, bytes], ...]
     linked: tuple[str, ...]
     asked: tuple[bytes, ...]
     tokens: tuple[Given, ...]
@@ -133,7 +138,7 @@ def person_of(lines: bytes) -> PersonFacts:
     asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
-    near = (line.partition(b" ") for line in clean[b"w"].splitlines())
+    near, wide = _scored(clean[b"w"]), _scored(clean[b"v"])
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
     named = (naming for naming in given if naming.source in read and naming.score != redacted.BESIDE)
     tokens = tuple(sorted(named, key=lambda naming: naming.score))
@@ -145,7 +150,8 @@ def person_of(lines: bytes) -> PersonFacts:
         asks=asks,
         releases=redacted.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
-        near=tuple((int(score), line) for score, _, line in near),
+        near=near + wide,
+        wide=wide,
         asked=tuple(clean[b"q"].splitlines()),
         linked=tuple(line.decode() for line in clean[b"n"].splitlines()),
         tokens=tokens,
@@ -164,6 +170,10 @@ def person_of(lines: bytes) -> PersonFacts:
         ask_lines=clean[b"a"],
         release_lines=clean[b"r"],
     )
+
+
+def _scored(lines: bytes) -> tuple[tuple[int, bytes], ...]:
+    return tuple((int(score), line) for score, _, line in (line.partition(b" ") for line in lines.splitlines()))
 
 
 def speaks_against(lines: bytes) -> bool:

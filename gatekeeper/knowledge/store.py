@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
@@ -17,6 +18,7 @@ from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add, is_tokenless, person_of, says_no
+from gatekeeper.knowledge.stop_rows import StopRows
 from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named, names_a_feed
 from gatekeeper.knowledge.unregistered_names import NamedByRefusals
@@ -62,6 +64,9 @@ class FactStore(KnownFacts):
         """The copied beginnings of the partitions."""
         self.nos_without_token = 0
         """The people with a no, and no source with a token, so that the no cannot reach their other ids."""
+        self.stop_rows = StopRows(tables.table("stop_rows"))
+        """The rows of lists of stops, by how surely they bind."""
+        self._crossed = tables.table("crossed")
         self._journals = Journals(tables)
         self._begin_again()
 
@@ -164,6 +169,10 @@ class FactStore(KnownFacts):
             return self._gap(record, model)
         if isinstance(model, Asked):
             return self._asked(model, event.json)
+        if isinstance(model, Suppression):
+            self.stop_rows.take(model)
+            if model.row == "rejected":
+                return ()  # it binds nobody, and somebody mends it
         line, stated = _redacted(record, event.json)
         tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
@@ -180,7 +189,9 @@ class FactStore(KnownFacts):
                 lines.append(b"t" + _given(token, model).written)
             before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
-            self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score != BESIDE], before)
+            named_here = [token for token in tokens if token.score != BESIDE]
+            self.mentions.put(model.recipient_id, model, named_here, before)
+            self._crossed_over(model.recipient_id, named_here)
         elif topic == "suppressions" and tokens:
             self._stop(record, model, tokens, line)
             everybody = [WHOLE_ADDRESS] if model.whole_address else []
@@ -205,8 +216,26 @@ class FactStore(KnownFacts):
         given_by = person_of(before).given if lost and before else person.given
         found = dict.fromkeys(given.token for given in given_by if given.score != BESIDE)
         for token in found:
-            self._suppressed.link(token, recipient_id)
+            if self._suppressed.link(token, recipient_id):
+                self._cross_from(token, recipient_id)
         return found
+
+    def _crossed_over(self, recipient_id: str, tokens: Iterable[Token]) -> None:
+        """Notes a person of whom a token is linked to another id's no."""
+        if any(self._suppressed.linked(token.token) - {recipient_id} for token in tokens):
+            self._crossed[recipient_id] = b"1"
+
+    def _cross_from(self, token: str, recipient_id: str) -> None:
+        """Notes the other people who have a token of somebody with a no."""
+        with suppress(LookupError):  # a damaged row, which withholds by itself
+            for other in self.mentions.people(token):
+                if other != recipient_id and self.may_name(other, {token.encode()}):
+                    self._crossed[other] = b"1"
+
+    @property
+    def people_of_another(self) -> int:
+        """The people who have a token in common with another id that said no (rule 8.1.36)."""
+        return len(self._crossed)
 
     def _gap(self, record: Record, model: FeedGap) -> Collection[str]:
         """Adds a gap; one whose list was entered already withholds nobody."""
@@ -230,7 +259,7 @@ class FactStore(KnownFacts):
         """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""
         id_, change = model.suppression_id, Counter[str]()
         for token in tokens:
-            if self._suppressed.add(token, line, id_):
+            if self._suppressed.add(token, line, id_, wide=model.row == "wide"):
                 twin = self._suppressed.names(twin_of(token.token), id_)
                 change[key_of(token.token)] += is_foreign(token.token) or not twin
                 change[key_of(twin_of(token.token))] -= is_foreign(token.token) and twin

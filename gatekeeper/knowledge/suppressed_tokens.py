@@ -43,25 +43,33 @@ class SuppressedTokens:
         self._decoded = decoded
         self._by_token = by_token
 
-    def add(self, token: Token, line: bytes, suppression_id: str) -> bool:
-        """Adds a suppression to a token that it names; `line`: its redacted form.
+    def add(self, token: Token, line: bytes, suppression_id: str, *, wide: bool = False) -> bool:
+        """Adds a suppression to a token that it names; `line`: its redacted form. `wide`: it may mean this address.
 
         The result is True for a whole token that this suppression did not name before.
         """
         whole = token.score == CERTAIN
         new = whole and not self.names(token.token, suppression_id)
-        add(self._by_token, token.token, [b"x" + line if whole else b"w%d %b" % (token.score, line)])
+        kind = b"v" if wide else b"w"
+        add(self._by_token, token.token, [b"x" + line if whole else b"%b%d %b" % (kind, token.score, line)])
         return new
 
     def ask(self, token: str, line: bytes) -> None:
         """Notes a question that names a token; `line`: its redacted form."""
         add(self._by_token, token, [b"q" + line])
 
-    def link(self, token: str, recipient_id: str) -> None:
-        """Notes that a person whose nos may bind other ids has a token."""
+    def link(self, token: str, recipient_id: str) -> bool:
+        """Notes that a person whose nos may bind other ids has a token; True if that was not known."""
         line = b"n" + recipient_id.encode()
-        if line not in (self._by_token.get(token) or b"").split(b"\n"):
+        new = line not in (self._by_token.get(token) or b"").split(b"\n")
+        if new:
             add(self._by_token, token, [line])
+        return new
+
+    def linked(self, token: str) -> set[str]:
+        """The people with a token whose nos may bind other ids."""
+        lines = self._by_token.get(token)
+        return {line[1:].decode() for line in lines.split(b"\n") if line[:1] == b"n"} if lines else set()
 
     def stops(
         self,
@@ -70,13 +78,15 @@ class SuppressedTokens:
         readings: Mapping[str, int],
         here: Collection[str],
         nth: Mapping[str, int],
+        forms: Collection[str] = (),
     ) -> Stopped:
         """The person's stops, and those of the tokens.
 
         A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
-        never match, because rooms 101 and 102 share one.
+        never match, because rooms 101 and 102 share one. But another form of the name, at the whole address, matches a
+        reading of a wide stop (rule 8.1.37).
         `tokens`, `readings`: spellings of the person and the send, with their scores. `here`: those of the send's own
-        contact point. `nth`: the places of printed names, by token.
+        contact point. `nth`: the places of printed names, by token. `forms`: tokens of other forms of printed names.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
         at_hand = set(person.stops)
@@ -107,7 +117,8 @@ class SuppressedTokens:
                     asked.update(stopped.asked)
                 for line in stopped.stops:
                     match(token, line, score)
-                for weaker, line in stopped.near if scores is tokens else ():
+                near = stopped.near if scores is tokens else stopped.wide if token in forms else ()
+                for weaker, line in near:
                     match(token, line, score * weaker // CERTAIN)
         return Stopped(stops, elsewhere - at_hand, overfull, linked, named, frozenset(asked))
 

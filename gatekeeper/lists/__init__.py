@@ -10,6 +10,8 @@ from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events
 from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.recordings import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
+from gatekeeper.lists.stop_events import Stated, rejected_stop, stated, stops_of
+from gatekeeper.lists.stop_tally import StopTally
 
 __all__ = [
     "OF_NOS",
@@ -22,9 +24,14 @@ __all__ = [
     "Recordings",
     "Rejected",
     "SkippedRow",
+    "Stated",
+    "StopTally",
     "dates",
     "events",
     "json_events",
     "read_map",
+    "rejected_stop",
+    "stated",
+    "stops_of",
     "survey",
 ]

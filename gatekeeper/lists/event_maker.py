@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from hmac import digest
 from itertools import chain
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.identity import SURE, Identified, Tokens
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
+from gatekeeper.lists.stop_events import Stated, rejected_stop, stated, stops_of
 from schemas.codec import canonical
 from schemas.events import GIVEN_STATES, Delivery
 from schemas.values import Channel, Line
@@ -38,18 +40,49 @@ class EventMaker:
         self._under_id_key: dict[str, str] = {}
         """The row's tokens as the key of ids makes them, which never changes."""
         self._list_date = list_date
+        self._stated: Stated | None = None
+        """The people whom the row's stop binds by name and address."""
+        self._unbound_column = ""
         self._everybody = columns.root.get("whole_address") == Constant(True)
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
-    def event(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
-        """The event of a row by its cells, None for a row to be skipped; raises UnfitRow."""
+    def events(self, cells: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The events of a row by its cells, none for a row to be skipped; raises UnfitRow.
+
+        There are several for a stop of several people.
+        """
         self._under_id_key.clear()
+        self._stated = None
         if any(alike(cells[column]) in skip for column, skip in self._skips):
+            return []
+        event = self._completed(self._root(cells))
+        return stops_of(event, self._stated) if self._stated else [event]
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The tokens by which sends look up the stop of the last row as well."""
+        return tuple(token for bound in self._stated.bound for token in bound.forms) if self._stated else ()
+
+    def duty(self, cells: Mapping[str, str], cause: str) -> dict[str, Any] | None:
+        """The rejected stop of a row that is unfit, so that somebody mends the row; None without an id."""
+        if self._map.topic != "suppressions":
             return None
-        return self._completed(self._root(cells))
+        said: dict[str, Any] = {}
+        for name in ("suppression_id", "kind", "received_at"):
+            node = self._map.root.get(name)
+            with suppress(UnfitRow):
+                value = _ABSENT if node is None else self._filled(node, cells)
+                said |= {name: value} if value is not _ABSENT else {}
+        if "suppression_id" not in said:
+            if self._id_key is None:
+                return None
+            said["suppression_id"] = self._row_id([*cells.items()])
+        return rejected_stop({"kind": "objection", "received_at": self._list_date, **said}, cause)
 
     def _root(self, cells: Mapping[str, str]) -> dict[str, Any]:
         made = self._object(self._map.root, cells)
+        if self._stated and self._stated.cause and "recipient_id" not in made:
+            raise UnfitRow(self._stated.cause, self._unbound_column)
         # a source without contact point would cover all of them; a suppression without person or token stops nobody
         for name, other in (("contact_points", ""), ("token", "recipient_id")):
             if name in self._map.root and name not in made and other not in made:
@@ -81,7 +114,10 @@ class EventMaker:
         """
         if self._id_key is None:
             raise UnfitRow("id_missing", "")
-        return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
+        return self._row_id(self._of_any_key(event))
+
+    def _row_id(self, said: Any) -> str:
+        return f"row-{digest(self._id_key or b'', canonical(said), 'sha256').hex()[:40]}"
 
     def _of_any_key(self, node: Any) -> Any:
         """A part of the event without what tokens add, and with tokens that do not depend on the token keys."""
@@ -90,7 +126,7 @@ class EventMaker:
         if not isinstance(node, Mapping):
             return node
         made = node.get("token") in self._under_id_key
-        of_key = ("readings", "beside", "further", "channel") if made else ()
+        of_key = ("readings", "beside", "further", "channel", "row", "lacks") if made else ()
         parts = {name: self._of_any_key(part) for name, part in node.items() if name not in of_key}
         return {**parts, "token": self._under_id_key[node["token"]]} if made else parts
 
@@ -154,6 +190,8 @@ class EventMaker:
             email=parts.get(contact.email or "") or None,
             phone=parts.get(contact.phone or "") or None,
         )
+        if self._map.topic == "suppressions" and self._tokens is not None:
+            return self._stop(self._tokens, contact, delivery)
         tokens = self._identified(self._tokens, contact.channel, delivery)
         if tokens is None:
             raise UnfitRow("contact_unreadable", contact.places[0])
@@ -164,6 +202,20 @@ class EventMaker:
         texts = {"beside": tokens.beside, "further": tokens.lines} if self._map.topic == "sources" else {}
         more = {"readings": readings, **{name: [*chain(*hashes)] for name, hashes in texts.items()}}
         return {"token": tokens.token, **{name: values for name, values in more.items() if values}}
+
+    def _stop(self, tokens: Tokens, contact: Contact, delivery: Delivery) -> dict[str, Any]:
+        """The tokens of the first person whom a stop names; {} where it can bind nobody by name and address."""
+        self._stated = stop = stated(tokens, contact.channel, delivery, everybody=self._everybody)
+        if stop.cause == "name_missing" and contact.name:
+            self._unbound_column = contact.name
+        else:
+            self._unbound_column = contact.places[0]
+        if not stop.bound:
+            return {}
+        first = stop.bound[0]
+        if named := self._identified(self._id_tokens, contact.channel, delivery):
+            self._under_id_key[first.token] = named.token
+        return {"token": first.token, "readings": [{"token": token, "score": score} for token, score in first.readings]}
 
     def _identified(self, tokens: Tokens | None, channel: Channel, delivery: Delivery) -> Identified | None:
         """The tokens of a contact value; of its address without the name if the list stops whole addresses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import orjson
@@ -16,16 +16,30 @@ from gatekeeper.lists.event_maker import EventMaker
 from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
 from schemas.codec import Unreadable, decode
+from schemas.events import suppressions as stops
 from schemas.topics import subject_key
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A record of a fact topic to publish, with the line of its row."""
+    """A record of a fact topic to publish, with the line of its row.
+
+    `more`: further records of the row, as a stop of two people has. `row`: how surely a stop names the person by name
+    and address; None for any other record. `forms`: as of `identity.stop_row.Bound`.
+    """
 
     line: int
     key: bytes
     value: bytes
+    more: tuple[tuple[bytes, bytes], ...] = ()
+    row: stops.Row | None = None
+    lacks: stops.Lack | None = None
+    forms: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[tuple[bytes, bytes], ...]:
+        """All records of the row."""
+        return (self.key, self.value), *self.more
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Rejected:
     """A rejected row: its lines, the column by its name in the map, the event's field, and the cause.
 
     `cause` is a full key of texts/row.toml or texts/fault.toml (`row.…`, `fault.…`). No value of the row is included.
+    `duty`: of a stop with an id, the record by which the row stays to be mended (domain rule 8.1.37).
     """
 
     line: int
@@ -40,6 +55,7 @@ class Rejected:
     column: str
     field: str
     cause: str
+    duty: tuple[bytes, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +138,29 @@ def _outcome(row: Row, header: Sequence[str], columns: ColumnMap, maker: EventMa
     """The outcome of a row; no content of a row raises."""
     if row.cause or len(row.cells) != len(header):
         return Rejected(row.line, row.last_line, "", "", f"row.{row.cause or 'cells_differ'}")
+    cells = dict(zip(header, row.cells, strict=True))
     try:
-        event = maker.event(dict(zip(header, row.cells, strict=True)))
+        made = maker.events(cells)
     except UnfitRow as unfit:
         field = next((path for path, column in columns.needs if column == unfit.column), "")
-        return Rejected(row.line, row.last_line, unfit.column, field, f"row.{unfit.cause}")
-    if event is None:
+        return _with_duty(Rejected(row.line, row.last_line, unfit.column, field, f"row.{unfit.cause}"), maker, cells)
+    if not made:
         return SkippedRow(row.line)
-    return _checked(columns.topic, row, orjson.dumps(event), columns.column_of)
+    outcomes = [_checked(columns.topic, row, orjson.dumps(event), columns.column_of) for event in made]
+    first, *others = outcomes
+    for outcome in outcomes:
+        if not isinstance(outcome, Event):
+            return _with_duty(outcome, maker, cells) if isinstance(outcome, Rejected) else outcome
+    assert isinstance(first, Event)
+    more = tuple((other.key, other.value) for other in others if isinstance(other, Event))
+    return replace(first, more=more, row=made[0].get("row"), lacks=made[0].get("lacks"), forms=maker.forms)
+
+
+def _with_duty(rejected: Rejected, maker: EventMaker, cells: Mapping[str, str]) -> Rejected:
+    """The rejection, with the record by which its row stays to be mended, if it has an id."""
+    duty = maker.duty(cells, rejected.cause.partition(".")[2])
+    outcome = duty and _checked("suppressions", Row(rejected.line, rejected.last_line, []), orjson.dumps(duty), {})
+    return replace(rejected, duty=(outcome.key, outcome.value)) if isinstance(outcome, Event) else rejected
 
 
 def _checked(topic: str, row: Row, value: bytes, column_of: Mapping[str, str]) -> Outcome:

@@ -66,6 +66,8 @@ def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]
         yield _thing("late", "recalls", count=late)
     if unheld := sum(key["stops"] for key in report["token_keys"] if key["held"] is False):
         yield _thing("unheld", "token_keys", count=unheld)
+    if duties := len(report["nos"]["duties"]):
+        yield _thing("duties", "nos", count=duties)
     if report["kept_from"]:
         yield _thing("kept", "coverage")
     if report["signatures"]["acts"] == "unsigned":

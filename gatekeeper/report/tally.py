@@ -15,6 +15,7 @@ from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import purposes
+from gatekeeper.knowledge.stop_rows import ROWS
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.policy.packs import PolicyIgnored
 from gatekeeper.report.authorship import Authorship
@@ -33,6 +34,13 @@ Window = Callable[[Mapping[str, Any]], int | None]
 """Gives the time to wait for the answer to an audit record's question, in milliseconds; None = not known."""
 NO_SIGNATURES: Mapping[str, Any] = {"acts": "nobody", "unsigned": [], "lone": []}
 """The state of a log without people."""
+NO_NOS: Mapping[str, Any] = {
+    "people_of_another": 0,
+    "rows": dict.fromkeys(ROWS, 0),
+    "duties": [],
+    "corrections": [],
+}
+"""Of a report without facts."""
 NO_NAMES: Mapping[str, str] = {}
 """Of a report without reference data."""
 
@@ -108,6 +116,7 @@ class Tally:
         ignored: Sequence[PolicyIgnored] = (),
         phrases: Sequence[AudiencePhrase] = (),
         token_keys: Sequence[KeyUse] = (),
+        nos: Mapping[str, Any] = NO_NOS,
         held: Collection[str] | None = None,
         signatures: Mapping[str, Any] = NO_SIGNATURES,
         names: Mapping[str, str] = NO_NAMES,
@@ -117,6 +126,7 @@ class Tally:
         `made`: now, in milliseconds. `kept`: the time, in milliseconds, from which all records are retained; None: all
         are. `foreign`: records not signed by a worker. `ignored`: the policy records that put nothing in force.
         `phrases`: those that the company registered as not sensitive, now.
+        `nos`: of `Nos.told`.
         `token_keys`: the facts that hang on each token key. `held`: the names of the token keys on this machine;
         None without any. `signatures`: of `signature_state`, now. `names`: the
         registered names by kind/id, now.
@@ -147,6 +157,7 @@ class Tally:
             "ignored": [asdict(record) for record in ignored],
             "phrases": [phrase.model_dump(include={"phrase", "reason", "by"}) for phrase in phrases],
             "token_keys": [{**use._asdict(), "held": None if held is None else use.key in held} for use in token_keys],
+            "nos": dict(nos),
             "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),
         }

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.audit import Mode
 from schemas.decision import DecisionId, Verdict
+from schemas.events.suppressions import Lack, Row
 from schemas.values import Code, Id, Instant
 
 
@@ -40,9 +41,14 @@ class SendDecision(BaseModel):
 
 
 class FactOutcome(BaseModel):
-    """The outcome of one value: its place (TOPIC/PARTITION/OFFSET) once it is acknowledged, else the problem."""
+    """The outcome of one value: its place (TOPIC/PARTITION/OFFSET) once it is acknowledged, else the problem.
+
+    A stop by name and address also has its `row`, and what a wide one lacks. Of several people each has an outcome.
+    """
 
     line: int
+    row: Row | None = None
+    lacks: Lack | None = None
     place: str | None = None
     problem: ProblemAnswer | None = None
 

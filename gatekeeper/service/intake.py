@@ -13,16 +13,19 @@ from fastapi.responses import JSONResponse
 
 from gatekeeper.engine.outputs import traced
 from gatekeeper.ground.metrics import STOPS_BEYOND
+from gatekeeper.ground.texts import text
+from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
 from gatekeeper.service.callers import Caller
+from gatekeeper.service.named_stops import named_stop
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem, of_line
 from gatekeeper.service.remit import beyond
 from gatekeeper.service.request_lines import lines
 from gatekeeper.service.service_parts import PartsOf, ServiceParts, in_turns, not_before_met
 from schemas.codec import encode
-from schemas.events import Fact, Send
+from schemas.events import Fact, Send, Suppression
 from schemas.record import Headers
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
@@ -116,6 +119,7 @@ class _Intake:
         self._publication = Publication(topic, reference=reference, packs=packs, at=self._live.clock.now(), keys=keys)
         self._outcomes: list[dict[str, Any]] = []
         self._records: list[tuple[dict[str, Any], Outgoing]] = []
+        self._duties: list[Outgoing] = []
         self._placed: list[tuple[dict[str, Any], RecordMetadata]] = []
 
     @property
@@ -137,6 +141,34 @@ class _Intake:
         except Problem as refused:
             outcome["problem"] = refused.body
             return
+        stop = named_stop(value, self._live.tokens) if self._topic == "suppressions" else None
+        if stop is not None and stop.cause:
+            self._refuse(outcome, f"row.{stop.cause}", stop.cause, stop.field)
+            if isinstance(duty := self._publication.read(stop.values[0]), Suppression):
+                self._demand_theirs(line, duty)
+                self._duties.append(self._outgoing(duty))
+            return
+        if stop is not None:
+            outcome |= {"row": stop.row, "lacks": stop.lacks} if stop.lacks else {"row": stop.row}
+            for number, each in enumerate(stop.values):
+                if number:
+                    outcome = {**{name: outcome[name] for name in ("line", "row", "lacks") if name in outcome}}
+                    self._outcomes.append(outcome)
+                self._take(line, outcome, each, (), named_by(self._live.tokens.prints))
+            return
+        self._take(line, outcome, value, named)
+
+    def _refuse(self, outcome: dict[str, Any], key: str, name: str, field: str) -> None:
+        sentences = {str(lang): text(key, lang) for lang in LANGUAGES}
+        kind = {"type": f"{TYPE}{name}", "status": 422, "title": sentences["en"]}
+        outcome["problem"] = {**kind, "field": field, **sentences}
+
+    def _outgoing(self, value: Any, more: Headers = ()) -> Outgoing:
+        key = subject_key(self._topic, value).encode()
+        return Outgoing(self._topic, key, encode(value), headers=(*self._headers, *more))
+
+    def _take(self, line: int, outcome: dict[str, Any], value: bytes, named: Sequence[str], more: Headers = ()) -> None:
+        """Takes one value in the form of its topic. `named`: the event ids of a send, the newest first."""
         parsed = self._publication.read(value)
         if isinstance(parsed, LineFault):
             sentences = {str(lang): parsed.sentence(lang) for lang in LANGUAGES}
@@ -148,8 +180,7 @@ class _Intake:
             parsed = parsed.model_copy(update={"event_id": before})
         if self._topic == "sends":
             outcome["event_id"] = parsed.event_id
-        key = subject_key(self._topic, parsed).encode()
-        self._records.append((outcome, Outgoing(self._topic, key, encode(parsed), headers=self._headers)))
+        self._records.append((outcome, self._outgoing(parsed, more)))
 
     def _demand_theirs(self, line: int, value: Send | Fact) -> None:
         ours, store = self._caller.entry.controllers, self._live.facts.store
@@ -167,8 +198,8 @@ class _Intake:
         if self._stops:
             self._caller.stop(self._stops)
             self._metrics.count(STOPS_BEYOND, self._caller.id, n=self._stops)
-        places = await self._live.writer.write([record for _, record in self._records])
-        for (outcome, _), place in zip(self._records, places, strict=True):
+        places = await self._live.writer.write([*(record for _, record in self._records), *self._duties])
+        for (outcome, _), place in zip(self._records, places[: len(self._records)], strict=True):
             if place is None:
                 outcome["problem"] = Problem(504, "not_acknowledged").body
             else:
@@ -186,7 +217,7 @@ class _Intake:
             status = 202
         else:
             status = 200
-        if many:
+        if many or len(self._outcomes) > 1:
             name = "facts" if self._topic != "sends" else "sends"
             counts = {"acknowledged": len(self._placed), "refused": len(self._outcomes) - len(self._placed)}
             return JSONResponse({**counts, name: self._outcomes}, status)

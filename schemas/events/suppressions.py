@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -47,6 +47,25 @@ SuppressionKind = Literal[
 ]
 
 
+_REJECTED: dict[str, Any] = {"required": ["row"], "properties": {"row": {"const": "rejected"}}}
+_NO_READINGS: dict[str, Any] = {"not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}}}
+Row = Literal["certain", "wide", "rejected"]
+Lack = Literal[
+    "letter_unknown",
+    "name_in_kana",
+    "name_short",
+    "names_unclear",
+    "address_unaccounted",
+    "prefecture_missing",
+    "former_place",
+    "town_unknown",
+    "name_missing",
+    "place_unknown",
+    "number_missing",
+    "unreadable",
+]
+
+
 class Suppression(Model):
     """A stop of a person, or of a token: a normalised name, address or number (APPI 35, J.10).
 
@@ -63,15 +82,18 @@ class Suppression(Model):
     `by`: the managers who stand for a whole address. Two of them stop the rooms behind it as surely. Or who corrects or
     rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
     sign what takes it away; else the stop stands.
+    `row`: how surely a row of a list names the person. A `rejected` one binds nobody. It stays a duty until a row of
+    its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": given("token"),
-            "then": absent("recipient_id"),
+            "if": _REJECTED,
+            "then": {"allOf": [absent("token"), absent("recipient_id"), _NO_READINGS]},
             "else": {
-                **given("recipient_id"),
-                "not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}},
+                "if": given("token"),
+                "then": absent("recipient_id"),
+                "else": {**given("recipient_id"), **_NO_READINGS},
             },
             "allOf": [
                 {
@@ -100,9 +122,15 @@ class Suppression(Model):
     recorded_at: Time | None = None
     by: Authors | None = None
     evidence_ref: Surrogate | None = None
+    row: Row | None = None
+    lacks: Lack | None = None
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:
+        if self.row == "rejected":
+            if self.token or self.recipient_id or self.readings:
+                raise ValueError("a rejected row names nobody")
+            return self
         if (self.token is None) == (self.recipient_id is None):
             raise ValueError("a suppression names exactly one of token and recipient_id")
         if self.readings and self.token is None:

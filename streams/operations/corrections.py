@@ -10,6 +10,7 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.staff.signed_acts import takes_away
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PersonEvent, Suppression
+from schemas.topics import subject_key
 from streams.client import signatory
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
@@ -27,7 +28,7 @@ def corrected(reader: Reader, ids: Sequence[str], *, by: str, evidence: str, at:
             stop: Suppression = decode("suppressions", record.key, record.value)
         except Unreadable:
             continue
-        if stop.suppression_id in ids and stop.kind != "erasure" and not takes_away(stop):
+        if stop.suppression_id in ids and (stop.kind != "erasure" or stop.row == "rejected") and not takes_away(stop):
             state = "rejected" if stop.kind == "cessation" else "corrected"
             said = {"state": state, "received_at": at, "recorded_at": None, "effective_at": None}
             correction = stop.model_copy(update={**said, "by": by, "evidence_ref": evidence})
@@ -60,4 +61,4 @@ def write(settings: Settings, events: Sequence[Suppression | PersonEvent]) -> No
 def _outgoing(event: Suppression | PersonEvent) -> Outgoing:
     if isinstance(event, PersonEvent):
         return Outgoing("consents", event.recipient_id.encode(), encode(event))
-    return Outgoing("suppressions", (event.recipient_id or event.token or "").encode(), encode(event))
+    return Outgoing("suppressions", subject_key("suppressions", event).encode(), encode(event))

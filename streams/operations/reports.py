@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -23,11 +23,20 @@ from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.report.evidence import Draw, ProvingLog
+from gatekeeper.report.nos import Nos
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
 from streams.client.reader import Reader
 from streams.operations import management
 from streams.operations.trail import LiveTrail
+
+
+class Standing(NamedTuple):
+    """The facts on file when a report is made: their token keys, and the section `nos`."""
+
+    token_keys: list[KeyUse]
+    nos: dict[str, Any]
+
 
 Passed = Callable[[int, int], None]
 """Called with the number of manifests read, and an upper bound of their total."""
@@ -38,12 +47,12 @@ def read(
     period: Period,
     passed: Passed = lambda done, total: None,
     *,
-    keys: Callable[[], list[KeyUse]] | None = None,
+    facts: Callable[[], Standing] | None = None,
     draw: Draw | None = None,
 ) -> dict[str, Any]:
     """The report of a period, which ends now at the latest.
 
-    `keys`: gives the result of `token_keys`, which may have begun already; None: it is read here. An error of `passed`
+    `facts`: gives the result of `standing`, which may have begun already; None: it is read here. An error of `passed`
     ends the report. `draw`: as `Tally` takes it. Raises UnavailableError (3) without a broker, and IncompleteError (5)
     if records of a manifest do not come. Raises IntegrityError (4) if they differ, or the sealed log cannot be read.
     """
@@ -89,29 +98,31 @@ def read(
             before += max(0, trail.bounds.manifests[partition][1] - starts[partition])
         kept = trail.since if trail.since != period.since else None
         ignored = management.policies(settings).over(settings.policy).ignored
-        made = int(time() * 1000)
+        made, now = int(time() * 1000), facts() if facts else standing(settings, period)
         return tally.told(
             made=made,
             kept=kept,
             foreign=trail.strangers,
             ignored=ignored,
             phrases=trail.log.reference.audience_phrases(made * 1000),
-            token_keys=keys() if keys else token_keys(settings),
+            token_keys=now.token_keys,
+            nos=now.nos,
             held=tokens.keys if (tokens := _tokens(settings)) else None,
             signatures=signature_state(trail.log, settings.acts),
             names=trail.names(language()),
         )
 
 
-def token_keys(settings: Settings) -> list[KeyUse]:
-    """The number of suppressions and sources that hang on each token key now; raises as `Reader` does."""
+def standing(settings: Settings, period: Period) -> Standing:
+    """The facts as they stand now, and the corrections of a period; raises as `Reader` does."""
     tokens = _tokens(settings)
-    facts = FactStore(ours=tokens.prints if tokens is not None else {})
+    ours = tokens.prints if tokens is not None else {}
+    nos = Nos(FactStore(settings.group, settings.founder, ours=ours), period.since, period.to)
     with Reader(settings) as reader:
-        for topic in ("suppressions", "sources"):
+        for topic in ("reference", "suppressions", "sources", "consents"):
             for record in reader.read(topic):
-                facts.apply(record)
-    return facts.token_keys.uses()
+                nos.take(record)
+    return Standing(nos.store.token_keys.uses(), nos.told())
 
 
 def _tokens(settings: Settings) -> Tokens | None:

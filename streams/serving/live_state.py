@@ -53,7 +53,7 @@ class LiveState:
         tokens = open_tokens(token_keys)
         if tokens is None:
             raise UsageError("error.serve_keyless")
-        self.settings = settings
+        self.settings, self.tokens = settings, tokens
         self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
         self.clock, clients = Clock(), Clients(settings)
         store = None

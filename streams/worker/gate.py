@@ -243,6 +243,8 @@ class Gate:
             "facts_spoilt": followers.kept.spoilt if followers.kept else [],
             "withholding": [withholding.told for withholding in followers.store.withholding(UNREADABLE)],
             "nos_without_token": followers.store.nos_without_token,
+            "people_of_another": followers.store.people_of_another,
+            "stop_rows": dict(followers.store.stop_rows.counts),
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
             "signatures": signature_state(followers.store.log, self.context.settings.acts),
@@ -281,6 +283,8 @@ class Gate:
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
         own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
         own.set(metrics.PEOPLE, followers.store.people)
+        own.set(metrics.PEOPLE_OF_ANOTHER, followers.store.people_of_another)
+        own.replace(metrics.STOP_ROWS, {(row,): n for row, n in followers.store.stop_rows.counts.items()})
         own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
         own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})
         own.replace(

@@ -31,13 +31,13 @@ from streams.client.read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 9
+FORMAT = 10
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
 """A commit is due after so many seconds, or as soon as so many bytes wait."""
 TABLES = (
-    *("people", "tokens", "token_keys", "unmatched", "mentions", "positions"),
+    *("people", "tokens", "token_keys", "unmatched", "mentions", "stop_rows", "crossed", "positions"),
     *("unread", "gaps", "refused", "corrections", "waiting", "counted", "dead", "lost"),
 )
 """All tables and journals. A start demands that each is whole."""

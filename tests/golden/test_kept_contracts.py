@@ -24,9 +24,10 @@ NEVER_DONE = {
         *(f"acts.Release.{name}: null removed or narrowed" for name in ("act_id", "review")),
         "acts.Release.kind: value removed",
         "acts.Release.by: array removed or narrowed",
+        *(f"suppressions.Suppression: {part} changed" for part in ("if", "then", "else")),
     }
 }
-"""Breaks of forms that a release read and always refused, so that no program loses anything."""
+"""Changes by which no program loses anything: of forms that a release always refused, or that let a new form pass."""
 Change = Callable[[dict[str, Any]], Any]
 
 

@@ -105,6 +105,7 @@ NEUTRAL: dict[Word, str] = {
     (Suppression, "expressed_by", "staff"): "any speaker binds; only a guardian's word binds longer",
     (Suppression, "expressed_by", "import"): "as if absent",
     (Suppression, "whole_address", False): "as if absent",
+    (Suppression, "row", "rejected"): "it binds nobody: the report has it as a duty",
     (Notice, "accepted_legacy", False): "as if absent",
     (PersonEvent, "kind", "notice_given"): "for packs of other laws: `check` names it",
     (Source, "relationship", "customer"): "for packs of other laws: `check` names it",
@@ -115,7 +116,7 @@ NEUTRAL: dict[Word, str] = {
 
 VOCABULARIES = (
     *((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (HeldRelease, "filed"), (Source, "method")),
-    (SourceContactPoint, "channel"),
+    *((SourceContactPoint, "channel"), (Suppression, "lacks")),
 )
 """Fields of many values, of which the golden cases need not say each: `tests/unit/test_methods.py` has the methods."""
 
@@ -133,6 +134,7 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (PersonEvent, "evidence_ref"): "gatekeeper.index.recipients",
     (Suppression, "token"): "gatekeeper.knowledge.known_facts.KnownFacts.view",
     (Suppression, "register_id"): "gatekeeper.management.unread.unread",
+    (Suppression, "lacks"): "gatekeeper.report.nos",
     (Ask, "kind"): "gatekeeper.deciding.redacted.asks",
     (Ask, "decision_id"): "gatekeeper.confirmation.answers.Questions",
     (Ask, "purpose"): "gatekeeper.confirmation.answers.Questions",

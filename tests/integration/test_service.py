@@ -802,6 +802,27 @@ def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_keys_are_named(
     assert client.get("/readyz").json()["withholding"] == []
 
 
+def test_a_stop_by_name_and_address_then_it_binds_or_is_422_and_stays_a_duty(
+    world: World, client: httpx.Client
+) -> None:
+    stop = {"v": 1, "kind": "objection", "suppression_id": "x10", "received_at": "2026-01-01"}
+    at = {"name": "高橋 一郎・花子", "lines": ["渋谷区神宮前1-2-3"]}
+    two = client.post("/v1/facts/suppressions", json={**stop, "delivery": at})
+    assert two.status_code == 200, two.text
+    assert [(one["line"], one["row"]) for one in two.json()["facts"]] == [(1, "certain"), (1, "certain")]
+    surname = {**stop, "suppression_id": "x11", "delivery": {**at, "name": "高橋"}}
+    wide = client.post("/v1/facts/suppressions", json=surname).json()
+    assert (wide["row"], wide["lacks"]) == ("wide", "name_short")
+    unknown = {**stop, "suppression_id": "x12", "delivery": {**at, "lines": ["浦和市常盤1-2-3"]}}
+    refused = client.post("/v1/facts/suppressions", json=unknown)
+    assert (refused.status_code, refused.json()["field"]) == (422, "delivery.lines")
+    assert refused.json()["type"].endswith("place_unknown")
+    written = [json.loads(message.value()) for message in world.read("suppressions")]
+    rows = {one["suppression_id"]: one["row"] for one in written if "row" in one}
+    assert rows == {"x10": "certain", "x10.2": "certain", "x11": "wide", "x12": "rejected"}
+    assert client.get("/readyz").json()["withholding"] == []
+
+
 def test_a_stranger_asks_whether_it_is_ready_then_the_answer_counts_nobody(world: World, client: httpx.Client) -> None:
     def ready() -> dict[str, Any]:
         found: dict[str, Any] = client.get("/readyz").json()

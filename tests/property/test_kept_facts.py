@@ -106,6 +106,8 @@ def known(store: FactStore, sends: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "person": store.person("P-1"),
         "people": store.people,
         "nos_without_token": store.nos_without_token,
+        "of_another": store.people_of_another,
+        "stop_rows": dict(store.stop_rows.counts),
         "keys": sorted(store.token_keys.uses()),
         "wide": sorted((one.name, one.people) for one in store.named_by_refusals.unregistered(store.reference)),
         "unresolved": dict(sorted(store.unresolved.faults.items())),

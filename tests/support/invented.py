@@ -28,6 +28,7 @@ from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.deciding.versions import Version
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.lists import stated, stops_of
 from gatekeeper.policy.packs import Packs
 from gatekeeper.staff.endorsements import Referred
 from schemas.codec import Unreadable, decode
@@ -224,8 +225,9 @@ def withdrawn(name: str) -> Event:
 def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
     """Returns a stop; `channel`: of the contact point that its `token` names.
 
-    With `whole_address`, `written` is the address of everybody there.
+    With `whole_address`, `written` is the address of everybody there. `row`: the stop of this person of a list's row.
     """
+    row = fields.pop("row", None)
     token_of, written, key = fields.pop("token", None), fields.pop("written", None), fields.pop("key", 1)
     named = {"token": token(token_of, channel, key)} if token_of else {"recipient_id": "P-1"}
     value = {
@@ -237,6 +239,10 @@ def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
         **(OF_MANAGERS if fields.get("state") in ("corrected", "rejected") else {}),
         **fields,
     }
+    if row and written:
+        delivery = Delivery.model_validate_json(orjson.dumps({"name": "-", **written}))
+        said = stated(TOKENS, "postal", delivery, everybody=bool(fields.get("whole_address")))
+        value |= {"readings": [], **stops_of(value, said)[row - 1]}
     return "suppressions", bare(value)
 
 

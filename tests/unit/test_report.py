@@ -24,19 +24,23 @@ from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ground.texts import Language, catalogue
 from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
 from gatekeeper.report.evidence import Chains, Draw, ProvingLog
+from gatekeeper.report.nos import Nos
 from gatekeeper.report.summary import summary
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.report.workbook import workbook
+from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import invented, trails
+from tests.support import invented, staff, trails
 from tests.support.chains import ManifestChain, chains_of, month_tally
 from tests.support.desk import BROKER, DELIVERY, YOUNG, answered
+from tests.support.facts import fact
 from tests.support.office import SIGNED_AT, Office, acted_by
 from tests.support.records import Recorded
 from tests.support.trails import Trail
@@ -498,9 +502,8 @@ def test_nothing_in_the_period_then_a_page_that_says_so() -> None:
 def test_every_sentence_of_the_report_then_it_is_used() -> None:
     room = Path(page.__file__).parent
     source = "".join(file.read_text("utf-8") for file in (*room.glob("*.py"), *room.glob("templates/*.html")))
-    built = (
-        r"todo_|refused_|signed_|verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
-    )
+    built = r"todo_|refused_|signed_|verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)"
+    built += "|recall_|nos_row_"
     unused = [key for key in catalogue() if key.startswith("report.") and not re.match(rf"report\.({built})", key)]
     assert [key for key in unused if not re.search(rf"\b{key.partition('.')[2]}\b", source)] == []
 
@@ -751,3 +754,53 @@ def test_a_purpose_in_a_sample_s_reason_then_the_page_has_its_registered_name() 
     samples = page.body(found, "ja").partition('id="samples"')[2]
     assert "当社の商品のご案内" in samples
     assert "mkt.dm.own" not in samples
+
+
+def facts_on_file(*stated: tuple[str, dict[str, Any], str | None]) -> dict[str, Any]:
+    """The section `nos` over facts, each with whoever signs it; staff is on record before them."""
+    nos = Nos(FactStore(staff.ORIGIN), invented.T, invented.T + DAY_MS)
+    at = instant(invented.T)
+    for offset, (name, value) in enumerate(staff.founding(at=at)):
+        nos.take(fact("reference", 0, offset, name.encode(), value))
+    for offset, (topic, said, by) in enumerate(stated):
+        value = orjson.dumps(said)
+        key = str(said.get("recipient_id") or said.get("token") or said["suppression_id"]).encode()
+        headers = (staff.correction(value, by, at=at),) if by else ()
+        nos.take(Record(topic, 0, offset, invented.T, key, value, headers))
+    return nos.told()
+
+
+def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evidence() -> None:
+    stop = {"v": 1, "kind": "objection", "received_at": instant(invented.T)}
+    rejected = {**stop, "row": "rejected", "lacks": "place_unknown"}
+    closing = {**rejected, "state": "corrected", "by": "hanako", "evidence_ref": "memo-7"}
+    token = invented.token("cp-1")
+    found = facts_on_file(
+        *(("suppressions", {**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3", "X4")),
+        ("suppressions", {**stop, "suppression_id": "X1", "token": token, "row": "wide", "lacks": "name_short"}, None),
+        ("suppressions", {**closing, "suppression_id": "X2"}, "hanako"),
+        ("suppressions", {**closing, "suppression_id": "X3"}, None),
+    )
+    open_ = [
+        {"id": id_, "since": instant(invented.T), "kind": "objection", "lacks": "place_unknown"} for id_ in ("X3", "X4")
+    ]
+    assert found["duties"] == open_
+    assert found["rows"] == {"before": 0, "rejected": 3, "wide": 1, "certain": 0}
+    assert found["corrections"] == [
+        {"by": None, "stops": 1, "of_another": 0, "returned": 0},
+        {"by": "hanako", "stops": 1, "of_another": 0, "returned": 0},
+    ]
+    tally = month_tally().told(made=invented.T + DAY_MS, nos=found)
+    assert ("duties", 2) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]
+    html = page.document(tally, "en")
+    assert "2 rows of stop lists (X3 and others) bind nobody" in html
+    assert "write the prefecture and today&#39;s municipality" in html
+
+
+def test_nos_of_another_id_then_the_people_to_whom_they_came_over_are_counted() -> None:
+    home = [{"id": "cp-1", "token": invented.token("cp-1"), "channel": "postal"}]
+    source = {**invented.source()[1], "contact_points": home}
+    people = [("sources", {**source, "source_id": f"S-{n}", "recipient_id": f"P-{n}"}, None) for n in range(3)]
+    people += [("sources", {**invented.source(recipient_id="P-9")[1], "source_id": "S-9"}, None)]
+    no = ("suppressions", invented.suppression(recipient_id="P-1")[1], None)
+    assert [facts_on_file(*order)["people_of_another"] for order in ((*people, no), (no, *people), people)] == [2, 2, 0]

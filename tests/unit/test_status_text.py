@@ -65,6 +65,28 @@ def test_people_who_said_no_without_an_address_then_they_are_counted(capsys: pyt
     assert text("cli.status_nos_without_token", people="1") in status_shown(answer, capsys)
 
 
+def test_rows_of_stops_then_those_that_bind_widely_nobody_or_as_before_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    token = invented.token("cp-1")
+    rows = [
+        ("suppressions", {**invented.suppression(suppression_id=f"X-{n}")[1], "recipient_id": None, **row})
+        for n, row in enumerate(
+            (
+                {"token": token},
+                {"token": token, "row": "wide", "lacks": "name_short"},
+                {"row": "rejected", "lacks": "place_unknown"},
+                {"token": token, "row": "certain"},
+            )
+        )
+    ]
+    answer = readiness(invented.source(recipient_id="P-2"), *((topic, invented.bare(value)) for topic, value in rows))
+    assert answer["stop_rows"] == {"before": 1, "rejected": 1, "wide": 1, "certain": 1}
+    said = status_shown({**answer, "people_of_another": 3}, capsys)
+    told = [text(f"cli.status_stop_rows_{row}", count="1") for row in ("before", "rejected", "wide")]
+    assert all(sentence in said for sentence in (*told, text("cli.status_people_of_another", people="3")))
+
+
 def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pytest.CaptureFixture[str]) -> None:
     said = status_shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
     assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said

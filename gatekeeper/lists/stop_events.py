@@ -1,0 +1,67 @@
+"""The stops that a row or a caller states by name and address: one event a person (domain rule 8.1.37)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gatekeeper.identity import SURE, Tokens, Unbound, stop_row
+from gatekeeper.identity.stop_row import Bound
+from schemas.events import Delivery
+from schemas.events.sends import WRITTEN
+from schemas.events.suppressions import Lack
+from schemas.values import Channel
+
+Cause = Unbound | str
+
+
+class Stated(NamedTuple):
+    """The people whom a name and address bind. `lacks`: of a wide row. `cause`: why nobody is bound, else None."""
+
+    bound: tuple[Bound, ...]
+    lacks: Lack | None = None
+    cause: str | None = None
+
+
+def stated(tokens: Tokens, channel: Channel, delivery: Delivery, *, everybody: bool) -> Stated:
+    """The people whom a contact value binds. `everybody`: it has no name, and stops its whole address."""
+    if channel in WRITTEN:
+        row = stop_row(tokens, delivery, everybody=everybody)
+        return Stated((), cause=row) if isinstance(row, str) else Stated(row.bound, row.lacks)
+    identified = tokens.of(channel, delivery)
+    if identified is None:
+        return Stated((), cause="contact_unreadable")
+    return Stated((Bound(identified.token, tuple((token, SURE) for token in identified.same)),))
+
+
+def stops_of(event: Mapping[str, Any], said: Stated) -> list[dict[str, Any]]:
+    """The stops of an event, with a further number behind the id of each but the first.
+
+    A person's own id is bound first. It is bound alone where the address cannot be read.
+    """
+    base = {name: value for name, value in event.items() if name not in ("recipient_id", "token", "readings")}
+    row = (
+        {"row": "certain"} if said.bound and said.lacks is None else {"row": "wide", "lacks": said.cause or said.lacks}
+    )
+    return [
+        {**base, **whom, **row, "suppression_id": base["suppression_id"] + (f".{number}" if number > 1 else "")}
+        for number, whom in enumerate(_whom(event, said), start=1)
+    ]
+
+
+def rejected_stop(event: Mapping[str, Any], cause: str) -> dict[str, Any]:
+    """The record of a row that can bind nobody, which somebody has to mend."""
+    kept = ("v", "kind", "suppression_id", "received_at", "scope", "recorded_at", "register_id")
+    lacks = cause if cause in _NAMED else "unreadable"
+    return {"v": 1, **{name: event[name] for name in kept if name in event}, "row": "rejected", "lacks": lacks}
+
+
+_NAMED = ("name_missing", "place_unknown", "number_missing")
+
+
+def _whom(event: Mapping[str, Any], said: Stated) -> Iterator[dict[str, Any]]:
+    if "recipient_id" in event:
+        yield {"recipient_id": event["recipient_id"]}
+    for bound in said.bound:
+        readings = [{"token": token, "score": score} for token, score in bound.readings]
+        yield {"token": bound.token, **({"readings": readings} if readings else {})}

@@ -1,0 +1,111 @@
+"""The stops of a list before they are written: how surely each binds, and the people it meets (rule 8.1.37)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.identity import SURE
+from gatekeeper.lists.events import Event, Rejected
+
+MANY = 10
+"""More people than this at one row, and somebody should look at the row."""
+_TOKEN = re.compile(rb"t1(?:k[0-9]+)?_[A-Za-z0-9_-]{43}")
+
+
+class Again(NamedTuple):
+    """A row that was taken in before and bound nobody, or too little. `lacks`: what it lacks to be certain."""
+
+    line: int
+    id: str
+    binds: str
+    """`nobody` or `too_little`."""
+    lacks: str
+
+
+class StopTally:
+    """Counts the rows of a list of stops.
+
+    `before`: the ids of stops by token that were taken in before rule 8.1.37.
+    """
+
+    def __init__(self, before: Iterable[str] = ()) -> None:
+        self.rows: Counter[str] = Counter()
+        """Rows with a name and address: `certain`, `wide`, and all that were `rejected`."""
+        self.lacks: Counter[str] = Counter()
+        """Wide rows by what they lack."""
+        self.again: list[Again] = []
+        """Rows of the list that were taken in before and bind nobody, or too little."""
+        self.is_compared = False
+        """True once all sources on file were added."""
+        self._before = frozenset(before)
+        self._compared: set[int] = set()
+        self._whole: dict[str, set[int]] = defaultdict(set)
+        self._less: dict[str, set[int]] = defaultdict(set)
+        self._met: dict[int, set[str]] = defaultdict(set)
+
+    def take(self, outcome: Event | Rejected) -> None:
+        """Adds a row."""
+        if isinstance(outcome, Rejected):
+            self.rows["rejected"] += 1
+            if outcome.duty:
+                self._again(outcome.line, orjson.loads(outcome.duty[1]), "nobody")
+            return
+        if outcome.row is not None:
+            self.rows[outcome.row] += 1
+        if outcome.lacks is not None:
+            self.lacks[outcome.lacks] += 1
+            self._again(outcome.line, orjson.loads(outcome.value), "too_little")
+        for _, value in outcome.records:
+            self._note(outcome.line, orjson.loads(value), outcome)
+
+    def source(self, value: bytes) -> None:
+        """Adds a source on file, in the form of its record."""
+        if not any(token.decode() in tokens for token in _TOKEN.findall(value) for tokens in (self._whole, self._less)):
+            return
+        try:
+            source = orjson.loads(value)
+            for point in source["contact_points"]:
+                self._meet(source["recipient_id"], point["token"], whole=True)
+                for reading in point.get("readings") or ():
+                    self._meet(source["recipient_id"], reading["token"], whole=reading["score"] == SURE)
+        except (ValueError, TypeError, LookupError):
+            return  # nobody can read it, and it meets nobody
+
+    @property
+    def compares(self) -> bool:
+        """True if there is a row whose people may be looked up."""
+        return bool(self._compared)
+
+    @property
+    def nobody(self) -> int:
+        """The number of rows that meet nobody on file."""
+        return sum(1 for line in self._compared if not self._met.get(line))
+
+    @property
+    def many(self) -> list[tuple[int, int]]:
+        """The lines of rows that meet more than MANY people, each with their number."""
+        return sorted((line, len(people)) for line, people in self._met.items() if len(people) > MANY)
+
+    def _note(self, line: int, stop: Mapping[str, Any], outcome: Event) -> None:
+        """Notes the tokens of a stop. One of everybody at an address meets no source, as these have names."""
+        if not stop.get("token") or stop.get("whole_address") or outcome.lacks == "name_in_kana":
+            return
+        self._compared.add(line)
+        for token in (stop["token"], *outcome.forms):
+            self._whole[token].add(line)
+        for reading in stop.get("readings") or ():
+            (self._whole if reading["score"] == SURE else self._less)[reading["token"]].add(line)
+
+    def _meet(self, recipient_id: str, token: str, *, whole: bool) -> None:
+        """Two less exact readings never meet."""
+        for line in (*self._whole.get(token, ()), *(self._less.get(token, ()) if whole else ())):
+            self._met[line].add(recipient_id)
+
+    def _again(self, line: int, stop: Mapping[str, Any], binds: str) -> None:
+        if stop["suppression_id"] in self._before:
+            self.again.append(Again(line, stop["suppression_id"], binds, str(stop.get("lacks"))))

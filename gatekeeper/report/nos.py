@@ -1,0 +1,97 @@
+"""The nos on file: those that reach other ids, rows of lists that bind too little, and corrections by person."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import orjson
+
+from gatekeeper.ground.times import instant
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.staff.roles import person
+from gatekeeper.staff.signed_acts import correctors, takes_away
+from schemas.codec import Unreadable, decode
+from schemas.events import PersonEvent, Suppression
+from schemas.record import Record
+
+NOBODY = ""
+"""In place of a person, for a correction that nobody signed."""
+
+
+class Nos:
+    """The nos as they stand, and the corrections that came within a period (`since` to `to`, in milliseconds).
+
+    `store`: takes the facts; it knows the people on record already.
+    """
+
+    def __init__(self, store: FactStore, since: int, to: int) -> None:
+        self.store = store
+        self._since, self._to = since, to
+        self._rejected: dict[str, tuple[int, Suppression]] = {}
+        self._right: dict[str, int] = {}
+        self._closed: set[str] = set()
+        self._corrections: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def take(self, record: Record) -> None:
+        """Adds a record of a fact topic; the order of the topics does not matter."""
+        self.store.apply(record)
+        if record.topic not in ("suppressions", "consents"):
+            return
+        try:
+            event = decode(record.topic, record.key, record.value)
+        except Unreadable:
+            return
+        if takes_away(event):
+            self._correction(record, event)
+        elif isinstance(event, Suppression):
+            self._row(record, event)
+
+    def told(self) -> dict[str, Any]:
+        """The section `nos` of the report."""
+        duties = sorted((since, id_, stop) for id_, (since, stop) in self._rejected.items() if self._is_open(id_))
+        return {
+            "people_of_another": self.store.people_of_another,
+            "rows": dict(self.store.stop_rows.counts),
+            "duties": [
+                {"id": id_, "since": instant(since), "kind": stop.kind, "lacks": stop.lacks}
+                for since, id_, stop in duties
+            ],
+            "corrections": [
+                {
+                    "by": by or None,
+                    **{kind: self._corrections[by][kind] for kind in ("stops", "of_another", "returned")},
+                }
+                for by in sorted(self._corrections)
+            ],
+        }
+
+    def _row(self, record: Record, stop: Suppression) -> None:
+        id_, at = stop.suppression_id, record.timestamp
+        if stop.row == "rejected":
+            if id_ not in self._rejected or at < self._rejected[id_][0]:
+                self._rejected[id_] = at, stop
+        else:
+            # one of before the rule is right only if it came after the row was rejected, as another program's may
+            self._right[id_] = max(self._right.get(id_, 0), at if stop.row is None else self._to_the_end)
+
+    @property
+    def _to_the_end(self) -> int:
+        return 1 << 62
+
+    def _is_open(self, id_: str) -> bool:
+        return id_ not in self._closed and self._right.get(id_, 0) < self._rejected[id_][0]
+
+    def _correction(self, record: Record, event: Suppression | PersonEvent) -> None:
+        signers = correctors(
+            record, orjson.loads(record.value or b"{}"), roster=self.store.log.roster, origin=self.store.log.origin
+        )
+        if isinstance(event, Suppression) and event.row == "rejected" and signers.managers:
+            self._closed.add(event.suppression_id)
+        if not self._since <= record.timestamp < self._to:
+            return
+        returned = isinstance(event, PersonEvent) and event.kind == "undeliverable_resolved"
+        kind = "returned" if returned else "stops" if isinstance(event, Suppression) else "of_another"
+        named = event.by if isinstance(event.by, str) else None
+        for by in signers.staff or ({person(named)} if returned and named else {NOBODY}):
+            self._corrections[by][kind] += 1

@@ -1,0 +1,266 @@
+"""Rows of stop lists: certain, wide or rejected, and what each binds (domain rule 8.1.37)."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.identity import Identified, Tokens, places, stop_row
+from gatekeeper.identity.stop_row import StopRow
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, read_map
+from gatekeeper.service.named_stops import named_stop
+from schemas.codec import decode
+from schemas.events import Delivery
+from schemas.record import Record
+from tests.support import invented
+
+TOKENS, BOTH = Tokens({1: bytes(range(32))}), Tokens({1: bytes(range(32)), 2: bytes(32)})
+HOME = "渋谷区神宮前1-2-3"
+COLUMNS = 'kind = "objection"\nreceived_at = "2026-04-01"\nsuppression_id = { column = "番号" }\n'
+NAMED = COLUMNS + 'token = { channel = "postal", name = "氏名", lines = ["住所"] }\n'
+OF_PERSON = NAMED + 'recipient_id = { column = "会員" }\n'
+
+
+def row(name: str, *lines: str, postcode: str | None = None, tokens: Tokens = TOKENS) -> StopRow | str:
+    return stop_row(tokens, Delivery(name=name, postcode=postcode, lines=lines))
+
+
+def read(rows: str, columns: str = NAMED, **more: Any) -> list[Outcome]:
+    given = {"encoding": "utf-8", "tokens": TOKENS, "id_key": bytes(32), "list_date": "2026-11-01", **more}
+    made = read_map(columns.encode(), topic="suppressions", file="map.toml")
+    return list(events(io.BytesIO(rows.encode()), made, topic="suppressions", file="list.csv", **given))
+
+
+def stops(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    return [orjson.loads(value) for each in outcomes if isinstance(each, Event) for _, value in each.records]
+
+
+def printed(name: str, *lines: str) -> Identified:
+    known = TOKENS.of("postal", Delivery(name=name, lines=lines))
+    assert known is not None
+    return known
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "postcode"),
+    [
+        ("高橋 一郎", (HOME,), None),
+        ("高橋一郎様", ("〒150-0001 東京都渋谷区神宮前一丁目２番３号", "みどりハイツ101号室"), None),
+        ("高橋 一郎さん", (HOME,), None),
+        ("高橋 花子（タカハシ ハナコ）", (HOME,), None),
+        ("高橋 一郎・花子", (HOME,), None),
+        ("高橋 一郎", (f"{HOME} 佐藤様方",), None),
+        ("高橋 一郎", ("札幌市中央区北1条西2丁目3-4",), "060-0001"),
+        ("高橋 一郎", ("京都市中京区御幸町通御池上ル亀屋町1-2",), "604-0941"),
+        ("髙橋 一郎", ("静岡県清水市草薙1-2",), "424-0886"),
+    ],
+)
+def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
+    name: str, lines: tuple[str, ...], postcode: str | None
+) -> None:
+    found = row(name, *lines, postcode=postcode)
+    assert isinstance(found, StopRow)
+    assert found.lacks is None
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "lacks"),
+    [
+        ("高橋", HOME, "name_short"),
+        ("高橋 様", HOME, "name_short"),
+        ("高橋家", HOME, "name_short"),
+        ("高橋 御一同", HOME, "name_short"),
+        ("タカハシ イチロウ", HOME, "name_in_kana"),
+        ("ﾀｶﾊｼ ｲﾁﾛｳ 様", HOME, "name_in_kana"),
+        ("〓橋 一郎", HOME, "letter_unknown"),
+        ("?橋 一郎", HOME, "letter_unknown"),
+        ("\ufffd橋 一郎", HOME, "letter_unknown"),
+        ("\ue000橋 一郎", HOME, "letter_unknown"),
+        ("高橋 一郎", "渋谷区神宮前1-2-〓", "letter_unknown"),
+        ("高橋一郎・花子", HOME, "names_unclear"),
+        ("株式会社見本 高橋 一郎", HOME, "names_unclear"),
+        ("高橋 花子(旧姓 佐藤)", HOME, "names_unclear"),
+        ("高橋 一郎 花子", HOME, "names_unclear"),
+        ("高橋 一郎", f"{HOME} 営業部", "address_unaccounted"),
+        ("高橋 一郎", f"みどりハイツ101 {HOME}", "address_unaccounted"),
+        ("高橋 一郎", "府中市宮西町1-2-3", "prefecture_missing"),
+        ("高橋 一郎", "渋谷区神宮1-2-3", "town_unknown"),
+    ],
+)
+def test_row_that_lacks_something_then_it_is_wide_and_says_what(name: str, line: str, lacks: str) -> None:
+    found = row(name, line)
+    assert isinstance(found, StopRow)
+    assert found.lacks == lacks
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "cause"),
+    [
+        ("高橋 一郎", "浦和市常盤1-2-3", "place_unknown"),
+        ("高橋 一郎", "緑山県若葉市青葉町1-2-3", "place_unknown"),
+        ("高橋 一郎", "神宮前1-2-3", "place_unknown"),
+        ("高橋 一郎", "渋谷区神宮前", "number_missing"),
+        ("-", HOME, "name_missing"),
+    ],
+)
+def test_row_whose_address_cannot_be_read_then_it_can_bind_nobody(name: str, line: str, cause: str) -> None:
+    assert row(name, line) == cause
+
+
+def test_table_of_former_municipalities_then_all_of_today_are_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = resources("gatekeeper.identity")
+    for name in ("municipalities.tsv", "postcodes.tsv", "kanji.toml", "unassigned.txt"):
+        (tmp_path / name).write_bytes(shipped.joinpath(name).read_bytes())
+    (tmp_path / places.FORMER).write_text("埼玉県\t浦和市\t11107 11108\n東京都\t保谷市\t13229\n", "utf-8")
+    monkeypatch.setattr(places, "files", lambda _: tmp_path)
+    places._former_names.cache_clear()
+    try:
+        several, alone = row("高橋 一郎", "浦和市常盤1-2-3"), row("高橋 一郎", "東京都保谷市泉町1-2-3")
+    finally:
+        monkeypatch.undo()
+        places._former_names.cache_clear()
+    assert isinstance(several, StopRow)
+    assert isinstance(alone, StopRow)
+    assert (several.lacks, alone.lacks) == ("former_place", None)
+    today = printed("高橋 一郎", "埼玉県さいたま市浦和区常盤1-2-3").token
+    assert dict(several.bound[0].readings)[today] == 800
+    assert alone.bound[0].token == printed("高橋 一郎", "東京都西東京市泉町1-2-3").token
+
+
+def test_wide_row_then_it_binds_as_written_and_at_800_where_it_may_be_meant() -> None:
+    kana, turned = row("タカハシ イチロウ", HOME), row("高橋 一郎", f"みどりハイツ101 {HOME}")
+    assert isinstance(kana, StopRow)
+    assert isinstance(turned, StopRow)
+    (bound,) = kana.bound
+    at_home = printed("高橋 健", HOME)
+    assert bound.token == printed("タカハシ イチロウ", HOME).token
+    assert {token for token, _ in bound.readings} & {token for token, _ in at_home.places}
+    near = dict(turned.bound[0].readings)
+    assert near[printed("高橋 一郎", f"{HOME}-101").token] == 800
+    assert all(score <= 850 for score in near.values())
+
+
+def test_several_keys_then_a_row_has_the_tokens_under_each() -> None:
+    found = row("タカハシ イチロウ", f"{HOME}-101", tokens=BOTH)
+    assert isinstance(found, StopRow)
+    (bound,) = found.bound
+    assert bound.token.startswith("t1k2_")
+    assert [token[:3] for token, score in bound.readings if score == 1000] == ["t1_"]
+    assert len(bound.readings) == len({token for token, _ in bound.readings}) <= 256
+
+
+def test_row_of_two_then_an_event_for_each_and_the_first_keeps_the_id() -> None:
+    both = stops(read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{HOME}\n"))
+    assert [(stop["suppression_id"], stop["row"]) for stop in both] == [("X1", "certain"), ("X1.2", "certain")]
+    assert [stop["token"] for stop in both] == [printed(name, HOME).token for name in ("高橋 一郎", "高橋 花子")]
+
+
+def test_row_with_a_person_s_id_then_the_id_is_bound_whatever_its_address_says() -> None:
+    rows = (
+        f"番号,会員,氏名,住所\nX1,R1,高橋 一郎,{HOME}\nX2,R2,高橋 一郎,浦和市常盤1-2-3\nX3,,高橋 一郎,浦和市常盤1-2-3\n"
+    )
+    found = read(rows, OF_PERSON)
+    said = [(stop["suppression_id"], stop.get("recipient_id"), stop["row"], stop.get("lacks")) for stop in stops(found)]
+    assert said == [
+        ("X1", "R1", "certain", None),
+        ("X1.2", None, "certain", None),
+        ("X2", "R2", "wide", "place_unknown"),
+    ]
+    assert isinstance(found[2], Rejected)
+
+
+def test_rejected_row_then_a_record_of_its_id_says_what_it_lacks_and_names_nobody() -> None:
+    (rejected,) = read("番号,氏名,住所\nX1,金糸雀 一郎,浦和市常盤1-2-3\n")
+    assert isinstance(rejected, Rejected)
+    assert (rejected.column, rejected.cause) == ("住所", "row.place_unknown")
+    assert rejected.duty is not None
+    key, value = rejected.duty
+    assert key == b"X1"
+    assert orjson.loads(value) == {
+        **{"v": 1, "kind": "objection", "suppression_id": "X1", "received_at": "2026-04-01"},
+        **{"row": "rejected", "lacks": "place_unknown"},
+    }
+    decode("suppressions", key, value)
+
+
+def test_row_without_an_id_of_its_own_then_a_list_of_before_has_the_same_id() -> None:
+    columns = NAMED.replace('suppression_id = { column = "番号" }\n', "")
+    found = stops(read(f"氏名,住所\n高橋 一郎,{HOME}\n高橋 一郎・花子,{HOME}\n", columns))
+    assert [stop["suppression_id"] for stop in found] == [
+        "row-a88a6a12775c82c9ed956b2b82fb8ff0bab459c2",
+        "row-69122510b9e87cc7de4bee05b2e4ac212f2af3e8",
+        "row-69122510b9e87cc7de4bee05b2e4ac212f2af3e8.2",
+    ]
+
+
+def test_rows_before_they_are_written_then_who_meets_nobody_and_who_many() -> None:
+    tally = StopTally(before=("X3", "X4", "X1"))
+    rows = f"X1,高橋 一郎さん,{HOME}\nX2,林 誠,{HOME}\nX3,高橋,{HOME}\nX4,高橋 一郎,浦和市1-2\nX5,タカハシ,{HOME}\n"
+    for outcome in read(f"番号,氏名,住所\n{rows}"):
+        assert isinstance(outcome, Event | Rejected)
+        tally.take(outcome)
+    home = printed("高橋 一郎", HOME)
+    for number in range(11):
+        point = {"id": "A", "token": home.token, "readings": [{"token": t, "score": s} for t, s in home.readings]}
+        tally.source(orjson.dumps({"recipient_id": f"R{number}", "contact_points": [point]}))
+    assert dict(tally.rows) == {"certain": 2, "wide": 2, "rejected": 1}
+    assert (tally.nobody, tally.many) == (2, [(2, 11)])
+    assert [(each.id, each.binds, each.lacks) for each in tally.again] == [
+        ("X3", "too_little", "name_short"),
+        ("X4", "nobody", "place_unknown"),
+    ]
+
+
+def test_stop_with_a_delivery_over_http_then_it_is_read_as_a_row() -> None:
+    def said(name: str, line: str = HOME, **more: Any) -> Any:
+        delivery = {"name": name, "lines": [line]}
+        return named_stop(orjson.dumps({**stop_of("X1"), "delivery": delivery, **more}), TOKENS)
+
+    two = said("高橋 一郎・花子")
+    assert [orjson.loads(value)["suppression_id"] for value in two.values] == ["X1", "X1.2"]
+    assert (two.row, said("高橋").row, said("高橋").lacks) == ("certain", "wide", "name_short")
+    nobody = said("高橋 一郎", "浦和市常盤1-2-3")
+    assert (nobody.row, nobody.cause, nobody.field) == ("rejected", "place_unknown", "delivery.lines")
+    assert said("-").field == "delivery.name"
+    assert orjson.loads(said("高橋 一郎", "浦和市常盤1-2-3", recipient_id="R1").values[0])["recipient_id"] == "R1"
+    assert said("-", whole_address=True).row == "certain"
+    for value in (two.values[0], nobody.values[0]):
+        decode("suppressions", None, value)
+    assert named_stop(orjson.dumps(stop_of("X1", recipient_id="R1")), TOKENS) is None
+    assert named_stop(b'{"delivery": 7, "suppression_id": "X1"}', TOKENS) is None
+    assert named_stop(b"[", TOKENS) is None
+
+
+def stop_of(id_: str, **more: Any) -> dict[str, Any]:
+    said = {"v": 1, "kind": "objection", "suppression_id": id_, "received_at": "2026-04-01"}
+    return said | more
+
+
+def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody() -> None:
+    token = invented.token("cp-1")
+    said = [
+        stop_of("X1", row="rejected", lacks="place_unknown"),
+        stop_of("X1", token=token, row="certain"),
+        stop_of("X2", token=token),
+        stop_of("X2", token=token, row="wide", lacks="name_short"),
+        stop_of("X3", token=token),
+        stop_of("X4", row="rejected", lacks="number_missing"),
+        stop_of("X5", recipient_id="P-1"),
+    ]
+    counts = []
+    for order in (said, said[::-1]):
+        store = FactStore()
+        for offset, value in enumerate(order):
+            key = (value.get("recipient_id") or value.get("token") or value["suppression_id"]).encode()
+            record = Record("suppressions", 0, offset, invented.T, key, orjson.dumps(value))
+            assert store.apply(record) is None
+        counts.append((dict(store.stop_rows.counts), store.people, store.withhold_everybody))
+    assert counts[0] == counts[1] == ({"before": 1, "rejected": 1, "wide": 1, "certain": 1}, 1, False)
