@@ -105,6 +105,7 @@ NEUTRAL: dict[Word, str] = {
     (Suppression, "expressed_by", "staff"): "any speaker binds; only a guardian's word binds longer",
     (Suppression, "expressed_by", "import"): "as if absent",
     (Suppression, "whole_address", False): "as if absent",
+    (Suppression, "row", "certain"): "as if absent: it binds as written",
     (Suppression, "row", "rejected"): "it binds nobody: the report has it as a duty",
     (Notice, "accepted_legacy", False): "as if absent",
     (PersonEvent, "kind", "notice_given"): "for packs of other laws: `check` names it",
