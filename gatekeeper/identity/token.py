@@ -184,7 +184,7 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     value, more = str(whole), besides(whole, pieces)
     read = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
     lines = further_lines(whole, pieces)
-    names = (*(read or ()), *(PrintedName(name, 0, likely=False) for name in lines.names))
+    names = read or ()
     others, nth = _others(delivery, pieces, whole, names)
     fits = read is not None and len(more) <= MOST and not (names and len(others) >= OTHERS)
     complete = accounted(pieces) and fits
@@ -197,7 +197,7 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return identified
     text = "\n".join(("printed", delivery.name or "", delivery.postcode or "", *delivery.lines))
     identified = identified._replace(text=_printed(keys, text)[0])
-    return identified._replace(lines=tuple(_printed(keys, line) for line in lines.values)) if fits else identified
+    return identified._replace(lines=tuple(_printed(keys, line) for line in lines)) if fits else identified
 
 
 def _printed(keys: Mapping[int, bytes], text: str) -> tuple[str, ...]:

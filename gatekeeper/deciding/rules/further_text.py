@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldEvent
-from gatekeeper.deciding.redacted import changed
 from gatekeeper.deciding.rules.source import state
 from gatekeeper.ground.times import Span
-from schemas.events import Source
+from schemas.events import Source, SourceContactPoint
 
 
 def accounted(case: Case) -> bool:
@@ -21,13 +20,8 @@ def accounted(case: Case) -> bool:
 
 
 def _source_gave(case: Case, id_: str) -> bool:
-    """True if each version of a source gave the lines.
-
-    One version may be the row as it was imported before, without channels and further lines.
-    """
-    versions = [source for source in case.facts.sources if source.source_id == id_]
-    gave = [version for version in versions if _gave(case, version)]
-    return bool(gave) and all(version in gave or version in map(_before, gave) for version in versions)
+    """True if each version of a source gave the lines."""
+    return all(_gave(case, source) for source in case.facts.sources if source.source_id == id_)
 
 
 def _gave(case: Case, source: Source) -> bool:
@@ -43,13 +37,6 @@ def _gave(case: Case, source: Source) -> bool:
     )
 
 
-def _before(source: Source) -> Source:
-    """A source as it was imported before there were channels and further lines."""
-    return changed(
-        source, contact_points=tuple(changed(point, channel=None, further=()) for point in source.contact_points)
-    )
-
-
 def _accepts(case: Case, event: HeldEvent) -> bool:
     """True if one of the staff accepted the lines at the contact point, which still has this address."""
     point = case.send.contact_point.id
@@ -60,7 +47,14 @@ def _accepts(case: Case, event: HeldEvent) -> bool:
         and _holds(case, event.further)
         and case.span(str(event.said)).first <= case.at + case.policy.skew_ms * 1000
         and (point not in case.facts.points or case.was_here(point, Span(case.at, case.at)))
+        and all(_holds(case, here.further) for here in _given(case, point))
     )
+
+
+def _given(case: Case, point: str) -> Iterator[SourceContactPoint]:
+    """The contact points of this id for which a source gave further lines. Another text ends what was accepted."""
+    for source in case.facts.sources:
+        yield from (here for here in source.contact_points if here.id == point and here.further)
 
 
 def _holds(case: Case, given: Collection[str]) -> bool:
