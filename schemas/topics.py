@@ -112,7 +112,7 @@ class Topic:
 _ACCESS: Mapping[str, tuple[str, str]] = {
     "sends": ("platform serve", "worker office console sealer auditor monitor backup"),
     "sources": ("crm serve", "worker office console serve auditor backup"),
-    "consents": ("worker crm office console serve", "worker office console serve auditor backup"),
+    "consents": ("crm office console serve", "worker office console serve auditor backup"),
     "suppressions": ("crm office console serve", "worker office console serve auditor backup"),
     "reference": (
         "manager office console",
@@ -151,7 +151,7 @@ def _registry() -> Mapping[str, Topic]:
     rows = (
         _topic("sends", "recipient id", "n", 7 * DAY_MS, Send, headers=SendHeaders),
         _topic("sources", "recipient id", "any", FOREVER, Source, headers=FactHeaders),
-        _topic("consents", "recipient id, gap id, or request id", "any", FOREVER, OnConsents, headers=FactHeaders),
+        _topic("consents", "recipient id, or gap id", "any", FOREVER, OnConsents, headers=FactHeaders),
         _topic("suppressions", "recipient id or token", "any", FOREVER, Suppression, headers=FactHeaders),
         _topic("reference", "kind/id", "one", FOREVER, Reference, headers=FactHeaders),
         _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, Act, headers=ActHeaders),
@@ -171,7 +171,7 @@ def _registry() -> Mapping[str, Topic]:
 
 TOPICS: Mapping[str, Topic] = _registry()
 FACT_TOPICS = ("sources", "consents", "suppressions", "reference")
-"""The topics that the barrier waits for. The worker writes one event to one of them: `asked`, on `consents`."""
+"""The topics that the barrier waits for; the worker never writes them."""
 
 CLEARED_DAYS = 60
 """Days for which a cleared send is kept for hand-off; a mail date further off is EVENT_INVALID."""
@@ -207,8 +207,8 @@ def subject_key(topic: str, value: Any) -> str:
         return str(value.did if topic == "audit" else value.writer)
     if topic == "results":
         return str(value.event_id or value.decision_id)
-    if topic == "consents" and value.kind in ("gap", "asked"):
-        return str(value.gap_id if value.kind == "gap" else value.request_id)
+    if topic == "consents" and value.kind == "gap":
+        return str(value.gap_id)
     if topic == "suppressions":
         return str(value.recipient_id or value.token or value.suppression_id)
     if topic == "acts":

@@ -86,7 +86,7 @@ class Answer:
     """Answer to an act: its outcome, the decision if one was made, outputs and ledger entries.
 
     `cause`: None = the act's own. `scope`: fields of the send that the act was about, if nothing was decided.
-    `clearance`: the decision id of the piece that an undo recalled. `result`, `facts`: as of `Judged`.
+    `clearance`: the decision id of the piece that an undo recalled. `result`: as of `Judged`.
     """
 
     outcome: Outcome
@@ -98,7 +98,6 @@ class Answer:
     scope: Mapping[str, Any] | None = None
     clearance: str | None = None
     result: Output | None = None
-    facts: tuple[Output, ...] = ()
 
 
 def answered(
@@ -136,7 +135,6 @@ def answered(
         failed=answer.outcome == "failed" or (evaluation is not None and evaluation.error is not None),
         entries=(*answer.entries, *salt),
         result=answer.result,
-        facts=answer.facts,
     )
 
 

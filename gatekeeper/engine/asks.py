@@ -8,25 +8,22 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.redacted import redacted_fields
-from gatekeeper.deciding.rules.source import lane
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.ground.times import instant
-from gatekeeper.identity import Identified
 from gatekeeper.knowledge.known_facts import KnownFacts
-from gatekeeper.knowledge.meeting import POSTAL
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import encode, parsed
-from schemas.events import GIVEN_STATES, Ask, Asked, Source
+from schemas.events import GIVEN_STATES, Ask
 from schemas.record import Output
 
 PENDING = "CONFIRMATION_PENDING"
 _YES = frozenset(state.encode() for state in GIVEN_STATES)
 
 
-class AskResult(NamedTuple):
-    """Output, fact and ledger entry of an ask, or the code of its refusal.
+class Asked(NamedTuple):
+    """Output and ledger entry of an ask, or the code of its refusal.
 
     `waits_along` is no refusal: the person was asked before, and the item waits for the same answer.
     """
@@ -34,7 +31,6 @@ class AskResult(NamedTuple):
     outputs: tuple[Output, ...] = ()
     entries: tuple[Entry, ...] = ()
     code: str | None = None
-    facts: tuple[Output, ...] = ()
 
 
 def answered(store: KnownFacts, ledger: LedgerState, recipient_id: str) -> bool:
@@ -42,7 +38,7 @@ def answered(store: KnownFacts, ledger: LedgerState, recipient_id: str) -> bool:
     return bool(ledger.requests(recipient_id)) and store.may_name(recipient_id, _YES)
 
 
-def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> AskResult:
+def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:
     """The request to the person of a withheld send, or the reason why the person may not be asked now.
 
     `evaluation`: made now; its verdict is `confirm` only if nothing bars asking. `item`: the decision id of the
@@ -53,20 +49,20 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
     send, decision, facts = evaluation.sent.model, evaluation.decision, evaluation.facts
     reference = evaluation.moment.store.reference
     if facts is None:
-        return AskResult(code="not_confirmable")
+        return Asked(code="not_confirmable")
     source = next((source for source in facts.sources if source.source_id == decision.basis), None)
     template = reference.ask
     if PENDING in decision.codes:
-        return AskResult(code="waits_along")
+        return Asked(code="waits_along")
     if decision.verdict != "confirm" or source is None:
-        return AskResult(code="not_confirmable")
+        return Asked(code="not_confirmable")
     if template is None:
-        return AskResult(code="template_missing")
+        return Asked(code="template_missing")
     case = Case.of(send, facts, reference, decision.policy, decision.at * 1000)
     question = Question(case, source, template, code=codes.new(entropy), answer_by=last_day(case))
     written = letter(question)
     if written.missing:
-        return AskResult(code=".".join(("notice_lacks", *written.missing)))
+        return Asked(code=".".join(("notice_lacks", *written.missing)))
     ask = Ask(
         v=1,
         kind="ask",
@@ -94,25 +90,4 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
     entry = entries.ask(
         send.recipient_id, id_, fields, answer_code=question.code, contact_point_id=send.contact_point.id
     )
-    return AskResult((output,), (entry,), facts=_facts(evaluation, id_, source))
-
-
-def _facts(evaluation: Evaluation, id_: str, source: Source) -> tuple[Output, ...]:
-    """The fact by which whoever has a postal token of the source counts as asked (rule 8.2.48); () without a token."""
-    send, place = evaluation.sent.model, evaluation.printed
-    tokens = evaluation.moment.store.postal_tokens(send.recipient_id, source.source_id)
-    if send.channel == POSTAL:
-        tokens |= place.exact if isinstance(place, Identified) else set()
-        tokens |= {send.contact_point.token} if send.contact_point.token else set()
-    if not tokens:
-        return ()
-    fact = Asked(
-        v=1,
-        kind="asked",
-        request_id=id_,
-        tokens=tuple(sorted(tokens)),
-        source_class=lane(source),
-        controller_id=send.controller_id,
-        at=instant(evaluation.decision.at),
-    )
-    return (Output("consents", id_.encode(), encode(fact), ()),)
+    return Asked((output,), (entry,))

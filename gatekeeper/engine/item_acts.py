@@ -136,7 +136,7 @@ class _AllowedAct:
         if asked.code not in (None, "waits_along"):
             return Answer("refused", asked.code, evaluation, entries=ended)
         kept = (*asked.entries, *ended, self.closed("asked", did=id_))
-        return Answer("asked", asked.code, evaluation, asked.outputs, kept, facts=asked.facts)
+        return Answer("asked", asked.code, evaluation, asked.outputs, kept)
 
     def undone(self) -> Answer:
         """Takes the release back, and recalls the piece that it cleared or that does not stand without it."""

@@ -15,8 +15,7 @@ from schemas.record import Output, Record
 class Judged(msgspec.Struct, frozen=True):
     """Result of judging one record: its outputs, and the one audit record that every record gets.
 
-    `facts`: records of fact topics that it adds. `result`: the record of `results`, None if no outcome of a send
-    changed.
+    `result`: the record of `results`, None if no outcome of a send changed.
     `verdict`: None if nothing was decided, for example if an act only closes an item. `entries`: for the ledger.
     `misplaced`: Kafka's own partitioner would have chosen another partition. `failed`: a defect of ours withheld the
     send. `channel`, `message_class`: of a send that could be read.
@@ -34,7 +33,6 @@ class Judged(msgspec.Struct, frozen=True):
     result: Output | None = None
     channel: str = ""
     message_class: str = ""
-    facts: tuple[Output, ...] = ()
 
     @property
     def written(self) -> tuple[Output, ...]:

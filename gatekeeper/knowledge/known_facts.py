@@ -11,12 +11,10 @@ from functools import partial
 from itertools import chain, islice
 
 import msgspec
-import orjson
 
 from gatekeeper.deciding.facts import CERTAIN, NO_AGES, NO_FACTS, WHOLE_BATCH, Facts
 from gatekeeper.deciding.other_ids import Speaker
 from gatekeeper.deciding.purposes import above
-from gatekeeper.deciding.redacted import asked as redacted_asked
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import TOKEN_KEY
@@ -31,7 +29,7 @@ from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.corrections import Corrections
 from gatekeeper.knowledge.gaps import Gaps
-from gatekeeper.knowledge.meeting import POSTAL, Meeting, pair_id
+from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.reverse_index import ReverseIndex
@@ -41,7 +39,6 @@ from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.knowledge.withholding import BY_TWO, WHOM, Whom, Withholding
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
-from schemas.codec import canonical
 from schemas.events import Send
 
 SNAPSHOT_BYTES = 160 * 1024
@@ -99,12 +96,6 @@ class KnownFacts:
         lines = self._people.get(recipient_id) or b""
         return lines == SPOILT or not words.isdisjoint(WORD.findall(lines))
 
-    def postal_tokens(self, recipient_id: str, source_id: str) -> set[str]:
-        """The whole tokens of the addresses that a source of a person gives, in every version."""
-        person = self._decoded(self._people.get(recipient_id) or b"")
-        given = (one for one in person.given if one.source == source_id and one.score == CERTAIN)
-        return {one.token for one in given if one.channel in (None, POSTAL)}
-
     def companies(self, recipient_id: str, id_: str) -> set[str]:
         """The companies of the sources and consents of a person with this id."""
         person = self._decoded(self._people.get(recipient_id) or b"")
@@ -148,7 +139,7 @@ class KnownFacts:
         forms = dict(identified.further) if identified else {}
         matches = self._suppressed.stops(person, tokens, readings, here, nth, forms)
         matches = self._corrected((send.recipient_id, *tokens, *readings), matches)
-        stops, elsewhere, overfull, linked, named, asked = matches
+        stops, elsewhere, overfull, linked, named = matches
         events, event_lines = self._corrections.events(
             send.recipient_id, person.event_lines, person.events, self.log, self.confirmed_nos
         )
@@ -160,7 +151,6 @@ class KnownFacts:
                 for line, score, name in crossing:
                     stops[line] = max(score, stops.get(line, 0))
                     named |= {line: name} if name is not None else {}
-        asked_lines = self._asked_elsewhere(send, person, asked) if asked and send.channel == POSTAL else b""
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
@@ -195,7 +185,6 @@ class KnownFacts:
             named=named,
             event_lines=event_lines,
             ask_lines=person.ask_lines,
-            asked_lines=asked_lines,
             release_lines=person.release_lines,
             erased=erased,
             ages=known_ages,
@@ -221,19 +210,10 @@ class KnownFacts:
             snapshot=recorded,
             events=events,
             asks=person.asks,
-            asked=redacted_asked(asked_lines),
             releases=person.releases,
             erased=erased,
             ages=known_ages,
         )
-
-    def _asked_elsewhere(self, send: Send, person: PersonFacts, lines: Iterable[bytes]) -> bytes:
-        """The questions to other ids, without those to the person: one per line, under ids of this pair."""
-        ours = {ask.request_id for ask in person.asks}
-        said = [orjson.loads(line) for line in lines]
-        name = partial(pair_id, self.pair_key, send.recipient_id, "")
-        theirs = [ask for ask in said if ask["request_id"] not in ours]
-        return b"\n".join(sorted(canonical(ask | {"request_id": name(f"asked/{ask['request_id']}")}) for ask in theirs))
 
     def _crossing(
         self, other: str, send: Send, met: Meeting, zone: str, at: int

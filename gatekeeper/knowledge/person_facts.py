@@ -10,7 +10,6 @@ The kinds of a token are
 
 * `x`: a suppression that names it, `w`: one of a more exact token
 * `v`: one of a wide row that may mean it
-* `q`: a question to somebody whose source names it by post
 * `n`: a person whose source names it, and whose no may bind other ids
 
 A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when judged.
@@ -51,7 +50,6 @@ CAPS = {
     b"w": 256,
     b"v": 256,
     b"n": 256,
-    b"q": 256,
     b"a": 256,
     b"r": 256,
 }
@@ -61,7 +59,7 @@ WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 _OVERFULL = b"!"
 _NO_STATES = (b'"state":"Withdrawn"', b'"state":"Refused"')
 _TOKENLESS = re.compile(rb'(?m)^(?:x(?!.*"kind":"undeliverable")|c.*"state":"(?:Withdrawn|Refused)")')
-_AGAINST = re.compile(rb'(?m)^[xwvnq]|"state":"(?!Given"|RenewedGiven"|active")')
+_AGAINST = re.compile(rb'(?m)^[xwvn]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -74,7 +72,6 @@ _TOO_MANY = {
     "w": "suppressions",
     "v": "suppressions",
     "n": "suppressions",
-    "q": "consents",
     "a": "confirmations",
     "r": "acts",
 }
@@ -86,7 +83,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `wide`: those of `near` that stand for a wide row.
     `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
-    `linked`: the people whose nos may bind whoever has the token. `asked`: the questions that name the token.
+    `linked`: the people whose nos may bind whoever has the token.
     `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
     points. `points`, `deleted`: as in `deciding.facts.KnownSources`.
@@ -104,7 +101,6 @@ class PersonFacts(msgspec.Struct, frozen=True):
     near: tuple[tuple[int, bytes], ...]
     wide: tuple[tuple[int, bytes], ...]
     linked: tuple[str, ...]
-    asked: tuple[bytes, ...]
     tokens: tuple[Given, ...]
     births: tuple[Birth, ...]
     given: tuple[Given, ...]
@@ -152,7 +148,6 @@ def person_of(lines: bytes) -> PersonFacts:
         stops=tuple(clean[b"x"].splitlines()),
         near=near + wide,
         wide=wide,
-        asked=tuple(clean[b"q"].splitlines()),
         linked=tuple(line.decode() for line in clean[b"n"].splitlines()),
         tokens=tokens,
         births=tuple(birth for birth in births if birth.source in read),

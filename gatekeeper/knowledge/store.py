@@ -26,8 +26,8 @@ from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import needs_signature
-from schemas.codec import Parsed, Unreadable, canonical, parse
-from schemas.events import Asked, Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
+from schemas.codec import Parsed, Unreadable, parse
+from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -167,8 +167,6 @@ class FactStore(KnownFacts):
             return self._refer(record, model)
         if isinstance(model, FeedGap):
             return self._gap(record, model)
-        if isinstance(model, Asked):
-            return self._asked(model, event.json)
         if isinstance(model, Suppression):
             self.stop_rows.take(model)
             if model.row == "rejected":
@@ -247,13 +245,6 @@ class FactStore(KnownFacts):
             else:
                 self._withhold_everybody(record, "too_many_gaps", record.offset)
         return ()
-
-    def _asked(self, model: Asked, fields: Mapping[str, Any]) -> Collection[str]:
-        """Adds a question to its tokens."""
-        line = canonical({name: value for name, value in fields.items() if name != "tokens"})
-        for token in model.tokens:
-            self._suppressed.ask(token, line)
-        return model.tokens
 
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:
         """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""

@@ -22,7 +22,7 @@ class Stopped(NamedTuple):
 
     `elsewhere`: those only of another contact point. `overfull`: the faults of tokens with too many lines. `linked`:
     the people whose nos may bind whoever has one of the tokens. `named`: the places of printed names, by which alone a
-    stop was met so surely (domain rule 8.2.44). `asked`: the questions that name a whole token of the send.
+    stop was met so surely (domain rule 8.2.44).
     """
 
     stops: dict[bytes, int]
@@ -30,7 +30,6 @@ class Stopped(NamedTuple):
     overfull: list[str]
     linked: set[str]
     named: dict[bytes, int]
-    asked: frozenset[bytes] = frozenset()
 
 
 class SuppressedTokens:
@@ -53,10 +52,6 @@ class SuppressedTokens:
         kind = b"v" if wide else b"w"
         add(self._by_token, token.token, [b"x" + line if whole else b"%b%d %b" % (kind, token.score, line)])
         return new
-
-    def ask(self, token: str, line: bytes) -> None:
-        """Notes a question that names a token; `line`: its redacted form."""
-        add(self._by_token, token, [b"q" + line])
 
     def link(self, token: str, recipient_id: str) -> bool:
         """Notes that a person whose nos may bind other ids has a token; True if that was not known."""
@@ -94,7 +89,6 @@ class SuppressedTokens:
         overfull: list[str] = []
         linked: set[str] = set()
         named: dict[bytes, int] = {}
-        asked: set[bytes] = set()
 
         def match(token: str, line: bytes, score: int) -> None:
             score = CERTAIN if score == NUMBER_MISSING and _of_rooms(line) else score
@@ -113,14 +107,12 @@ class SuppressedTokens:
                 stopped = self._decoded(lines)
                 overfull += stopped.overfull
                 linked.update(stopped.linked)
-                if score == CERTAIN and token in here:
-                    asked.update(stopped.asked)
                 for line in stopped.stops:
                     match(token, line, score)
                 near = stopped.near if scores is tokens else stopped.wide if token in forms else ()
                 for weaker, line in near:
                     match(token, line, score * weaker // CERTAIN)
-        return Stopped(stops, elsewhere - at_hand, overfull, linked, named, frozenset(asked))
+        return Stopped(stops, elsewhere - at_hand, overfull, linked, named)
 
     def names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""

@@ -15,7 +15,7 @@ from schemas.events.acts import (
     Seen,
     TopicAct,
 )
-from schemas.events.asks import Ask, Asked, SourceClass
+from schemas.events.asks import Ask
 from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, FeedGap, OnConsents, PersonEvent
 from schemas.events.recalls import Recall
 from schemas.events.reference import (
@@ -44,7 +44,7 @@ from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, S
 from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole
 from schemas.events.suppressions import Scope, Suppression, SuppressionKind
 
-Fact = Source | Consent | PersonEvent | FeedGap | Asked | Suppression
+Fact = Source | Consent | PersonEvent | FeedGap | Suppression
 
 __all__ = [
     "GIVEN_STATES",
@@ -52,7 +52,6 @@ __all__ = [
     "Act",
     "ActSignature",
     "Ask",
-    "Asked",
     "AudiencePhrase",
     "Batch",
     "Campaign",
@@ -101,7 +100,6 @@ __all__ = [
     "ShownPerson",
     "Signature",
     "Source",
-    "SourceClass",
     "SourceContactPoint",
     "Staff",
     "StaffKey",

@@ -2,49 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from schemas.events.sends import Delivery, SendContactPoint
-from schemas.values import (
-    AnswerCode,
-    Channel,
-    Code,
-    Day,
-    Id,
-    Many,
-    Model,
-    PointId,
-    Prose,
-    RecipientId,
-    Time,
-    Token,
-    Version,
-    ZonedTime,
-)
-
-SourceClass = Literal["own", "shared", "other", "unknown"]
-"""The class of a source by the way in which its data came (domain rule 6.2)."""
-
-
-class Asked(Model):
-    """The word that a person was asked, so that nobody asks anew under another id (J.8.7).
-
-    The worker writes it to `consents` with the question. It counts for whoever has one of the `tokens` by post, for the
-    number of questions and for nothing else.
-
-    `request_id`: of the question. `tokens`: those by post of the source that was asked about, and of the piece.
-    `source_class`: of that source. `controller_id`: the company in whose name. `at`: when.
-    """
-
-    v: Version
-    kind: Literal["asked"]
-    request_id: Id
-    tokens: Annotated[Many[Token], Field(min_length=1, max_length=256)]
-    source_class: SourceClass
-    controller_id: Id
-    at: ZonedTime
+from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, PointId, Prose, RecipientId, Time, Version
 
 
 class Ask(Model):

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.events.asks import Asked
 from schemas.values import (
     CHANNELS,
     Any_,
@@ -215,5 +214,5 @@ class FeedGap(Model):
     evidence_ref: Surrogate | None = None
 
 
-OnConsents = Annotated[Consent | PersonEvent | FeedGap | Asked, Field(discriminator="kind")]
+OnConsents = Annotated[Consent | PersonEvent | FeedGap, Field(discriminator="kind")]
 """One record of `consents`, distinguished by its `kind`."""

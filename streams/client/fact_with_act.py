@@ -1,7 +1,7 @@
 """A fact and the act that records its author and reason: both in one transaction, or neither.
 
-The fact binds from its acknowledgement, and the act becomes one audit record. The worker's barrier waits for each fact,
-so a worker writes none but `asked`. Every command and page that writes facts uses this module.
+The fact binds from its acknowledgement, and the act becomes one audit record. The worker never writes a fact topic,
+because its barrier waits for them. So every command and page that writes facts uses this module.
 """
 
 from __future__ import annotations

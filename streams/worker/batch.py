@@ -195,8 +195,6 @@ class PartitionJudge:
             if not self._handling.done:
                 return judged, *acts.cut(record.offset)
             self._handling = None
-            if judged and judged[-1].facts and behind:  # the next act counts it as a fact
-                return judged, *acts.cut(acts.records[index + 1].offset)
         return judged, acts, None
 
     def _reconsidered(self, waiting: list[ConsumerRecord], now: Moment) -> list[Judged]:
@@ -240,8 +238,6 @@ class PartitionJudge:
         for decision in judged:
             for output in decision.written:
                 transaction.add(output.topic, output.key, output.value, output.headers)
-            for fact in decision.facts:
-                transaction.add(fact.topic, fact.key, fact.value)
             transaction.add("audit", decision.did.encode(), decision.audit)
             for entry in decision.entries:
                 transaction.add(entry.topic, entry.key, entry.value)

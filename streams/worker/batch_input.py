@@ -13,7 +13,7 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.fact_logs import FactLogs
-from schemas.events import CampaignAct, ItemAct
+from schemas.events import CampaignAct
 from schemas.manifests import Skipped
 from streams.worker.intake import InputRange
 
@@ -36,11 +36,6 @@ class BatchInput:
     def empty(self) -> bool:
         """True if there is nothing to judge."""
         return not (self.sends.records or self.acts.records or self.touched)
-
-    @property
-    def asks(self) -> bool:
-        """True if an act may ask somebody."""
-        return any(isinstance(record.act, ItemAct) and record.act.kind == "ask" for record in self.acts.records)
 
     def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
         """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""

@@ -267,31 +267,24 @@ class OwnershipEpoch:
             taken_at = loop.time()
             batch.counted = await self._counted(acts)
             self.suspect = self._record_of(batch) if self._careful else None
-            async with self._context.asking if batch.asks else contextlib.nullcontext():
-                await self._judge_batch(batch, taken_at, due=due)
-
-    async def _judge_batch(self, batch: BatchInput, taken_at: float, *, due: bool) -> None:
-        """Judges a batch, and begins to commit what comes of it; a fact is committed before anything else is judged."""
-        sends = batch.sends
-        fresh = await self._ready(batch)
-        self._demand_topics()  # by what was asked after the batch came
-        transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
-        self._context.followers.demand_newest()
-        if transaction is None:
-            return
-        self._written_at = asyncio.get_running_loop().time()
-        transaction.taken_at = taken_at if sends.records else None
-        self._intake.written(sends)
-        self._act_intake.written(acts)
-        for name, mark in self._judge.head.last.items():
-            self._marks[name].add(mark, self._written_at)
-        await self._commits.settled()
-        position = {self._sends: sends.to, self._acts.tp: acts.to}
-        await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
-        if not self._waiting or self._careful or "consents" in transaction:
+            fresh = await self._ready(batch)
+            self._demand_topics()  # by what was asked after the batch came
+            transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
+            self._context.followers.demand_newest()
+            if transaction is None:
+                continue
+            self._written_at = loop.time()
+            transaction.taken_at = taken_at if sends.records else None
+            self._intake.written(sends)
+            self._act_intake.written(acts)
+            for name, mark in self._judge.head.last.items():
+                self._marks[name].add(mark, self._written_at)
             await self._commits.settled()
-        if not self._waiting or self._careful:
-            self._careful = max(0, self._careful - len(sends.records) - len(acts.records))
+            position = {self._sends: sends.to, self._acts.tp: acts.to}
+            await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
+            if not self._waiting or self._careful:
+                await self._commits.settled()
+                self._careful = max(0, self._careful - len(sends.records) - len(acts.records))
 
     async def _next_records(self) -> tuple[InputRange[ConsumerRecord], InputRange[ActRecord], bool]:
         """The next sends and acts, as many as are judged in one step. True if nothing else goes with them.

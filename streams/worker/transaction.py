@@ -56,8 +56,7 @@ class Transaction:
         for fresh in (False, True):
             if fresh or not batches:
                 name, compression = self._settings.topic(topic), TOPICS[topic].compression
-                partition = self._partition if TOPICS[topic].partitions == "n" else 0
-                batches.append(ProducerBatch(name, partition, compression))
+                batches.append(ProducerBatch(name, self._partition, compression))
             if batches[-1].append(key, value, headers):
                 return
         raise RestartError("error.record_too_large", topic=topic)

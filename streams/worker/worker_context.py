@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -51,8 +50,6 @@ class WorkerContext:
     """Fingerprints of the available token keys, by number."""
     ledgers: KeptLedgers | None = None
     """Copies of the ledger on the disk, None if it is in memory alone."""
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the partition that asks somebody, so that the next one knows of it (rule 8.2.48)."""
     metrics: Metrics = field(default_factory=Metrics)
     line: DecidedLine = field(default_factory=DecidedLine)
     """Numbers of decisions for the log."""

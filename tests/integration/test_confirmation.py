@@ -8,13 +8,12 @@ import pytest
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
-from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
 from tests.support import invented as facts
-from tests.support.world import World, eventually, home_of, send_to, token_of
+from tests.support.world import World, eventually, send_to, token_of
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
@@ -27,8 +26,8 @@ def world(kafka, prefix) -> World:
     return found
 
 
-def bought(world: World, *names: str, token: str | None = None) -> None:
-    """Gives each a source that a broker sold. `token`: of the address; None for one of each person."""
+def bought(world: World, *names: str) -> None:
+    """Gives each a source that a broker sold."""
     for name in names:
         source = {
             "v": 1,
@@ -38,7 +37,7 @@ def bought(world: World, *names: str, token: str | None = None) -> None:
             "acquired_at": "2025-03-10",
             "collected_by": "broker-a",
             "batch_id": "B-1",
-            "contact_points": [{"id": f"cp-{name}", "token": token or token_of(name)}],
+            "contact_points": [{"id": f"cp-{name}", "token": token_of(name)}],
         }
         world.put("sources", [(name, source)])
 
@@ -104,39 +103,6 @@ def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good
     cleared = next(m for m in world.read("cleared") if orjson.loads(m.value())["event_id"] == "e-yes")
     assert cleared.value() in {m.value() for m in world.read("sends")}
     world.check(4)
-
-
-def test_two_ids_of_one_person_asked_at_once_then_one_is_asked_and_no_later_id_is(world):
-    """The ids stand on both partitions. A third one's data comes after the question, and a worker starts anew."""
-    one = {number: next(f"p{n}" for n in range(99) if partition_of(b"p%d" % n, 2) == number) for number in range(2)}
-    late, home = "third", home_of("p")
-
-    def sell(*names: str) -> None:
-        bought(world, *names, token=token_of("p"))
-        world.put("sends", [(name, send_to(name, name, delivery=home)) for name in names])
-
-    async def together() -> None:
-        async with world.worker():
-            await eventually(lambda: len(world.read("review")) == 2, "two items")
-            ask(world)
-            await eventually(lambda: len(world.acted()) == 2, "two answers to the acts")
-
-    async def after() -> None:
-        sell(late)
-        async with world.worker():
-            await eventually(lambda: len(world.read("review")) == 3, "another item")
-            world.act("ask", world.items()[f"e-{late}"])
-            await eventually(lambda: len(world.acted()) == 3, "the third answer")
-
-    sell(*one.values())
-    asyncio.run(together())
-    asyncio.run(after())
-    assert outcomes(world) == ["asked", "refused", "refused"]
-    assert primary(world)[f"e-{late}"] == "CONFIRMATION_CAP_REACHED"
-    (fact,) = [said for m in world.read("consents") if (said := orjson.loads(m.value())).get("kind") == "asked"]
-    assert fact["tokens"] == [token_of("p")]
-    assert fact["request_id"] == asks(world)[0].request_id
-    world.check(3)
 
 
 def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once(world):

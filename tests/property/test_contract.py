@@ -117,7 +117,6 @@ def test_all_that_a_worker_puts_out_then_the_contract_takes_value_and_headers(de
         "cleared",
         "review",
         "confirmations",
-        "consents",
         "recalls",
         "deadletter",
         "results",

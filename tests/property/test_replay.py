@@ -14,7 +14,6 @@ from gatekeeper.audit.checks.replay import replay
 from gatekeeper.policy.packs import load
 from schemas.record import Record
 from tests.support import invented, people
-from tests.support.desk import BOUGHT
 from tests.support.facts import fact
 from tests.support.records import Recorded, named
 
@@ -53,22 +52,7 @@ class Kept:
 def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
     facts: list[invented.Event], others: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]
 ) -> None:
-    rechecked([*facts, *others], later, sent)
-
-
-def test_questions_to_another_id_then_the_record_has_those_of_then_and_replays() -> None:
-    asked = [invented.asked_elsewhere(request_id=f"Q-{number}") for number in range(3)]
-    value = rechecked([invented.source(**BOUGHT), *asked[:2]], asked[2:], invented.send())
-    said = orjson.loads(value)
-    assert said["reasons"][0]["code"] == "CONFIRMATION_CAP_REACHED"
-    assert len(said["facts"]["asked"]) == 2
-    assert not {"Q-0", "Q-1", "Q-2"} & {ask["request_id"] for ask in said["facts"]["asked"]}
-    assert replay(value, LIBRARY).finding == "same"
-
-
-def rechecked(facts: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]) -> bytes:
-    """Returns the record of a send by these facts, which are found again among those that came later."""
-    archive = Archive()
+    archive, facts = Archive(), [*facts, *others]
     known = [*invented.REFERENCE, *(event for event in facts if event[0] in FACTS)]
     desk = Recorded()
     desk.store = invented.store(*(event for event in facts if event[0] in FACTS))  # without staff, as the archive
@@ -80,7 +64,6 @@ def rechecked(facts: list[invented.Event], later: list[invented.Event], sent: di
             archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     desk.send(sent)
     recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=invented.TOKENS, partitions=8)
-    (record,) = desk.values
-    assert recheck.replay(record, at).unseen is None
-    assert recheck.replay(record, at).replayed.finding == "same"
-    return record
+    (value,) = desk.values
+    assert recheck.replay(value, at).unseen is None
+    assert recheck.replay(value, at).replayed.finding == "same"

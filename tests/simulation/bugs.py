@@ -20,10 +20,8 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignActRun
-from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
-from schemas.events import Asked
 from streams.client.producer import Producer
 from streams.client.read_log import ReadLog
 from streams.worker import batch, input_marks, ledger_reader
@@ -105,16 +103,6 @@ def double_emit(patch: pytest.MonkeyPatch) -> None:
             add(topic, *row)
 
     _adding(patch, twice)
-
-
-@planted
-def asked_not_awaited(patch: pytest.MonkeyPatch) -> None:
-    """A question does not wait for those that were put before it."""
-
-    def asked(self: FactStore, model: Asked, fields: Any) -> tuple[str, ...]:
-        return ()
-
-    patch.setattr(FactStore, "_asked", asked)
 
 
 @planted

@@ -36,8 +36,6 @@ from tests.support.staff import MANAGERS
 Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
 LIST = "B-LIST"
-ASKED = b'"kind":"asked"'
-"""Part of the only fact that a worker writes, which names nobody."""
 LISTED = ("P-0", "P-1")
 """People who came with a list that can be quarantined."""
 PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
@@ -78,17 +76,7 @@ class Person:
 class Company:
     """Publishes, each record once; whatever is not acknowledged may be there or not."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        network: Network,
-        random: Random,
-        tell: Callable[[str], None],
-        *,
-        one_home: bool = False,
-    ) -> None:
-        """`one_home`: those whose data was bought are one person under several ids, who is asked once."""
-        self.one_home = one_home
+    def __init__(self, settings: Settings, network: Network, random: Random, tell: Callable[[str], None]) -> None:
         self.settings, self.network, self.random = settings, network, random
         self.machine = Machine("company")
         self.people: dict[str, Person] = {}
@@ -112,7 +100,7 @@ class Company:
             whose = {"recipient_id": person.id}
             if person.kind == "stranger":
                 continue
-            bought = {**desk.BROKER, "contact_points": [{"id": "cp-1", "written": self._home(person)}]}
+            bought = {**desk.BROKER, "contact_points": [{"id": "cp-1", "written": _home(person)}]}
             more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": bought}.get(person.kind, {})
             if person.id in LISTED:
                 more = {"batch_id": LIST}
@@ -207,17 +195,8 @@ class Company:
 
     def _send(self, person: Person, number: int) -> dict[str, Any]:
         campaign = self.random.randint(1, CAMPAIGNS) if self.random.random() < 0.3 else number
-        more: dict[str, Any] = {"delivery": self._home(person)} if person.kind == "bought" else {}
+        more: dict[str, Any] = {"delivery": _home(person)} if person.kind == "bought" else {}
         return invented.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
-
-    def _home(self, person: Person) -> dict[str, Any]:
-        """Returns the address of somebody whose data was bought: a no binds all who share one (rule 8.1.36)."""
-        number = "1" if self.one_home else person.id.removeprefix("P-")
-        return {**desk.DELIVERY, "lines": [f"緑山県若葉市青葉町1-2-{number}"]}
-
-    def known_as(self, recipient_id: str) -> str:
-        """Returns an id that stands for all ids of that person."""
-        return "P-8" if self.one_home and self.people[recipient_id].kind == "bought" else recipient_id
 
     def placed(self, topic: str, rows: list[Row]) -> list[tuple[TopicPartition, list[Row]]]:
         """Returns rows by the partition of their keys; what has none goes anywhere."""
@@ -347,8 +326,7 @@ class Company:
     def lose(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
         """Takes note of facts that are gone from their log, and of whom they are about."""
         self.lost += [(tp, one) for one in records]
-        said = [orjson.loads(one.value or b"") for one in records if ASKED not in (one.value or b"")]
-        self.unsettled |= {value["recipient_id"] for value in said}
+        self.unsettled |= {orjson.loads(one.value or b"")["recipient_id"] for one in records}
 
     async def _brought_back(self) -> None:
         """Writes the facts that are gone once more, in their order, each until it is acknowledged."""
@@ -440,3 +418,8 @@ class _Transaction:
 def _keyed(event: invented.Event) -> tuple[str, str, dict[str, Any]]:
     topic, value = event
     return topic, value["recipient_id"], value
+
+
+def _home(person: Person) -> dict[str, Any]:
+    """Returns the address of somebody whose data was bought: a no would bind all who share one (rule 8.1.36)."""
+    return {**desk.DELIVERY, "lines": [f"緑山県若葉市青葉町1-2-{person.id.removeprefix('P-')}"]}

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ledger.head import Head
 from schemas.topics import FACT_TOPICS, logical_name
-from tests.simulation.company import ASKED, CAMPAIGNS, SPOILT, Person, Word
+from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
 from tests.simulation.log import Log, Row
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
@@ -148,9 +148,6 @@ class Driver:
         items = self._items()
         if not items:
             return ""
-        confirm = [one for one in items if dict(one.headers)["gate-verdict"] == b"confirm"]
-        if self.company.one_home and confirm and self.random.random() < 0.7:
-            return self._ask(confirm)
         open_ = [one for one in items if dict(one.headers)["gate-verdict"] != b"block"]
         item = self.random.choice(open_ if open_ and self.random.random() < 0.9 else items)
         kinds = self.random.choices(KINDS, (8, 2, 3, 3, 2, 1, 1), k=self.random.randint(1, 2))
@@ -159,13 +156,6 @@ class Driver:
         for tp, row in acts:
             self.company.put(tp, [row])
         return f"{' and '.join(kinds)} of review {item.partition}/{item.offset}, {len(acts)} records"
-
-    def _ask(self, items: list[ConsumerRecord]) -> str:
-        """Somebody asks about many items at once, as from a table."""
-        for item in items:
-            tp, row = self.company.act(item, "ask")
-            self.company.put(tp, [row])
-        return f"ask about {len(items)} items at once"
 
     def act_on_a_campaign(self) -> str:
         kind, campaign = self.random.choice(("handoff", "handoff", "cancel")), f"K-{self.random.randint(1, CAMPAIGNS)}"
@@ -273,7 +263,7 @@ class Driver:
 
     def _refuser(self, fact: ConsumerRecord) -> Person | None:
         """Returns whose no a fact may be that still binds, if it is of somebody whose mail would be cleared else."""
-        if fact.value in SPOILT or ASKED in (fact.value or b""):
+        if fact.value in SPOILT:
             return None
         value = orjson.loads(fact.value or b"")
         no, person = (

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
-from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
@@ -20,7 +19,7 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.staff.signatures import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
-from tests.simulation.company import ASKED, SPOILT, Company, Person
+from tests.simulation.company import SPOILT, Company, Person
 from tests.simulation.kafka import Kafka
 from tests.simulation.log import Log, Place
 from tests.simulation.loop import EPOCH_MS
@@ -31,10 +30,6 @@ COUNTED = {"cleared": "cleared", "review": "review", "confirmations": "confirm",
            "deadletter": "dead", "results": "result"}  # fmt: skip
 
 
-AT_ONCE_MS = 20_000
-"""Milliseconds between two questions that may not know of one another: a wait for facts, and a transaction."""
-
-
 class Broken(AssertionError):
     """A promise that does not hold."""
 
@@ -43,14 +38,6 @@ def demand(right: bool, promise: str, *where: Any) -> None:
     """Raises Broken where something is not right."""
     if not right:
         raise Broken(": ".join(map(str, (promise, *where))))
-
-
-class Question(NamedTuple):
-    """A question to a person. `at`: the broker's time in milliseconds. `writer`: the worker."""
-
-    at: int
-    whose: str
-    writer: str
 
 
 class Told:
@@ -163,13 +150,12 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
     """Raises Broken, or AssertionError, for the first promise that does not hold; returns what there was."""
     counts: Counter[str] = Counter()
     letters: Counter[str] = Counter()
-    asks: list[Question] = []
     for number in range(settings.partitions):
         told = Told(kafka, settings, number)
         one_decision_and_one_output(told)
         none_cleared_after_a_no(told, company.people)
         manifests_are_contiguous(told)
-        facts_are_those_of_asof(kafka, told, company)
+        facts_are_those_of_asof(kafka, told, company.unsettled)
         one_recall_a_clearance(told, company.people)
         results_say_what_became(told)
         one_audit_record_an_act(told)
@@ -177,7 +163,6 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         campaigns_are_ended(told)
         lag_tools_see_the_end(kafka, told)
         ledger_is_what_follows(told, packs)
-        asks += questions(told)
         letters.update(
             source
             for one in told.outputs["deadletter"]
@@ -189,8 +174,6 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         for name, records in told.outputs.items():
             counts[name] += len(records)
     one_dead_letter_a_fact(kafka, settings, letters)
-    if company.one_home:
-        asked_once(asks)
     return counts
 
 
@@ -382,27 +365,6 @@ def one_dead_letter_a_fact(kafka: Kafka, settings: Settings, letters: Counter[st
     demand(not twice, "two dead letters", twice)
 
 
-def questions(told: Told) -> list[Question]:
-    """Returns the questions of a partition."""
-    dids = iter(told.audits)
-    writers = {
-        next(dids).did: (one.key or b"").decode()
-        for one in told.manifests
-        for _ in range(orjson.loads(one.value or b"")["audit"]["n"])
-    }
-    return [
-        Question(one.timestamp, (one.key or b"").decode(), writers[did(one.headers)])
-        for one in told.outputs["confirmations"]
-    ]
-
-
-def asked_once(asks: Iterable[Question]) -> None:
-    """A person is asked under one id: by one worker always, by several unless both ask at the same moment."""
-    for one, other in combinations(sorted(asks), 2):
-        twice = one.whose != other.whose and (one.writer == other.writer or other.at - one.at > AT_ONCE_MS)
-        demand(not twice, "asked under two ids", one, other)
-
-
 def manifests_are_contiguous(told: Told) -> None:
     """Manifests are chained, take every offset once, and prove all audit records in their order."""
     prev, taken = None, {"sends": 0, "acts": 0}
@@ -435,27 +397,25 @@ def manifests_are_contiguous(told: Told) -> None:
         demand(head["sends"] == taken["sends"], "the head is elsewhere than the manifests", told.number)
 
 
-def facts_are_those_of_asof(kafka: Kafka, told: Told, company: Company) -> None:
+def facts_are_those_of_asof(kafka: Kafka, told: Told, unsettled: set[str]) -> None:
     """The facts below a manifest's `asof` were seen by its decisions, and no later ones.
 
-    Of people about whom that cannot be told nothing is demanded.
+    `unsettled`: people about whom that cannot be told.
     """
-    unsettled = {company.known_as(id_) for id_ in company.unsettled}
+    unsettled = set(unsettled)
     said: dict[str, list[tuple[str, int, int, bool, str]]] = {}
     for name in ("consents", "suppressions"):
         for tp, log in kafka.logs.items():
             for one in log.committed() if tp.topic == told.settings.topic(name) else ():
-                if one.value not in SPOILT and ASKED not in (one.value or b""):
+                if one.value not in SPOILT:
                     value = orjson.loads(one.value or b"")
                     no = name == "suppressions" or value.get("state") == "Withdrawn"
                     when = value.get("event_time") or value.get("received_at")
-                    said.setdefault(company.known_as(value["recipient_id"]), []).append(
-                        (name, tp.partition, one.offset, no, when)
-                    )
+                    said.setdefault(value["recipient_id"], []).append((name, tp.partition, one.offset, no, when))
                     if log.place(one)[0]:
-                        unsettled.add(company.known_as(value["recipient_id"]))
+                        unsettled.add(value["recipient_id"])
     whose = {
-        did(one.headers): company.known_as(orjson.loads(one.value or b"")["recipient_id"])
+        did(one.headers): orjson.loads(one.value or b"")["recipient_id"]
         for name in ("cleared", "review")
         for one in told.outputs[name]
     }

@@ -60,8 +60,6 @@ REFUSALS = ("error.sends_expired", "error.clock_before_head")
 """The errors that may refuse a partition here: retention overtook it, or a machine's clock is wrong."""
 LOSSY = 3
 """Each so manieth world loses acknowledged records."""
-ONE_HOME = 8
-"""Each so manieth world has one person under several ids."""
 LOST, LOST_ENDS = (GONE, REPLACED), ("error.record_vanished", "error.facts_differ", "error.topic_made_again")
 """The refusals in such a world until two people say how to go on, and how a process ends that finds a loss."""
 FAILING = "error.partition_failing"
@@ -104,9 +102,8 @@ class Simulation:
         for name, topic in TOPICS.items():
             count = {"n": PARTITIONS, "one": 1, "any": FACT_PARTITIONS.get(name, 1)}[topic.partitions]
             self.kafka.create(self.settings.topic(name), count)
+        self.company = Company(self.settings, self.network, Random(f"{seed}/company"), self.tell)
         self.lossy, keepers = seed % LOSSY == 0, seed // LOSSY % (WORKERS + 1)
-        one_home = seed % ONE_HOME == 5 and not self.lossy
-        self.company = Company(self.settings, self.network, Random(f"{seed}/company"), self.tell, one_home=one_home)
         """True if records are lost. Then none, one or both workers have files of the facts."""
         self.workers = [
             Worker(

@@ -308,9 +308,6 @@ class Desk:
         self.all.append(found)
         self.records.append(AuditRecord.model_validate_json(found.audit))
         self.out += [(output.topic, found.did) for output in found.outputs]
-        for said in found.facts:
-            self.outputs.setdefault(said.topic, []).append(said)
-            self.learn((said.topic, orjson.loads(said.value or b"")))
         for output in found.written:
             self.outputs.setdefault(output.topic, []).append(output)
             if output.topic in ("cleared", "review"):

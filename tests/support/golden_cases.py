@@ -28,7 +28,6 @@ _ROWS = (
     ("consents", invented.consent, "record_id", "R"),
     ("suppressions", invented.suppression, "suppression_id", "X"),
     ("asks", invented.ask, "request_id", "Q"),
-    ("asked", invented.asked_elsewhere, "request_id", "QE"),
     ("events", invented.event, "record_id", "E"),
     ("acts", invented.act, "decision_id", "D"),
 )

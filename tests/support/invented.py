@@ -308,20 +308,6 @@ def ask(**fields: Any) -> Event:
     return "confirmations", bare({**value, **fields})
 
 
-def asked_elsewhere(*, points: Iterable[str] = ("cp-1",), channel: Channel = "postal", **fields: Any) -> Event:
-    """Returns the fact that a person was asked; `points`: contact points of the source that was asked about."""
-    value = {
-        "v": 1,
-        "kind": "asked",
-        "request_id": "Q-E",
-        "tokens": [token(point, channel) for point in points],
-        "source_class": "other",
-        "controller_id": "C1",
-        "at": "2026-09-24T10:00:00+09:00",
-    }
-    return "consents", bare({**value, **fields})
-
-
 def event(**fields: Any) -> Event:
     if text := fields.pop("text", None):
         fields["further"] = known_by(text).get("further", [])

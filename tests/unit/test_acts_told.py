@@ -27,7 +27,7 @@ ROOM = Path(__file__).parents[2] / "gatekeeper"
 SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("item_acts.py", "item.py", "asks.py"))
 REFUSALS = {
     *re.findall(r'(?:Consequence\(None|Answer\("refused"), "([a-z_]+)"', SAID),
-    *re.findall(r'AskResult\(code="([a-z_]+)"', SAID),
+    *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
     *re.findall(r'return "([a-z_]+)"', (ROOM / "deciding" / "release.py").read_text("utf-8")),
     *get_args(Refused),
     "no_staff",

@@ -63,27 +63,6 @@ def test_asked_then_the_next_send_waits_and_in_the_end_lapses_by_time_alone(desk
     assert desk.send(campaign_id="K-3", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
 
 
-def test_asked_under_one_id_then_no_other_id_of_that_address_is_asked(desk: Desk) -> None:
-    twin = {**BROKER, "recipient_id": "P-2", "source_id": "S-2"}
-    desk.learn(invented.source(**twin))
-    desk.send(recipient_id="P-2", delivery=DELIVERY)
-    asked(desk)
-    desk.at += DAY
-    assert desk.act("ask", item=0) == ("refused", "not_confirmable")
-    assert desk.records[-1].reasons[0].code == "CONFIRMATION_CAP_REACHED"
-    later = desk.send(recipient_id="P-2", campaign_id="K-2", delivery=DELIVERY)
-    assert later.codes[0] == "CONFIRMATION_CAP_REACHED"
-    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_PENDING",)
-    (fact,) = desk.outputs["consents"]
-    content = (fact.key or b"") + (fact.value or b"")
-    told = b"".join(judged.audit for judged in (desk.all[-3], later))
-    for words in (b"P-1", b"P-2", b"S-", "見本".encode()):
-        assert words not in content
-    assert desk.asks()[0].request_id.encode() not in told, "a record of the one id names no question to the other"
-    assert len(desk.asks()) == 1
-    desk.check_ledger()
-
-
 def test_asked_twice_then_one_request(desk: Desk) -> None:
     asked(desk)
     assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
@@ -335,8 +314,7 @@ def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
     desk.learn(("consents", {**consent, "recipient_id": "P-2"}))
     desk.at += 2 * DAY
     assert desk.reconsider() == [None]
-    theirs = desk.send(recipient_id="P-2", delivery=DELIVERY)
-    assert theirs.codes == ("CONFIRMATION_CAP_REACHED", "THIRD_PARTY_UNCONFIRMED")
+    assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("THIRD_PARTY_UNCONFIRMED",)
 
 
 def test_withdrawn_after_the_yes_then_it_stays_withheld(desk: Desk) -> None:
