@@ -38,7 +38,7 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 def further_lines(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
     """The lines of further text among the pieces of a print, normalised, with person and address.
 
-    None at all if one of them is not of the closed lists. Nor if a building beside them has another name than a building's.
+    None at all if one of them is not of the closed lists. Nor if a building has another name than a building's.
     `pieces`: the name last. `whole`: person and address of the same print, without that text.
     """
     kinds = {piece.kind for piece in pieces}
