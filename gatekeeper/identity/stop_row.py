@@ -29,7 +29,9 @@ Unbound = Literal["name_missing", "place_unknown", "number_missing"]
 """The cause for which a row can bind nobody; a key of texts/row.toml."""
 UNBOUND: frozenset[str] = frozenset(get_args(Unbound))
 _UNKNOWN = re.compile(r"[〓?\ufffd●○◯■□◆◇*※]")
-_KANA = re.compile(r"[ぁ-ゖァ-ヺー]+")
+_KANA = re.compile(r"[ぁ-ゖァ-ヺーゝゞヽヾ]+")
+_ODD = re.compile(r"^[・/~_]|[0-9_#=×…△▲▽▼☆★]")  # marks in place of a letter of a name
+_MORE = re.compile(r"家族|夫妻|夫婦|令夫人|\s奥")  # people without a name
 _FAMILY = re.compile(r".*(?:家|一同)")
 _WHOLE = 3  # letters of one word that may be family and given name
 _WORDS = 2
@@ -48,32 +50,40 @@ class Bound(NamedTuple):
 
 
 class StopRow(NamedTuple):
-    """The people of a row, each for an event of their own. `lacks`: of a wide row, what it lacks to be certain."""
+    """The people of a row, each for an event of their own. `lacks`: of a wide row, what it lacks to be certain.
+
+    `cause`: why the row is not right. Then it binds as written at most.
+    """
 
     bound: tuple[Bound, ...]
     lacks: Lack | None
+    cause: Unbound | None = None
 
 
-def stop_row(tokens: Tokens, delivery: Delivery, *, everybody: bool = False) -> StopRow | Unbound:
-    """The people of a row by its name and address, or the cause for which it can bind nobody.
+def stop_row(tokens: Tokens, delivery: Delivery, *, everybody: bool = False) -> StopRow:
+    """The people of a row by its name and address, and the cause for which it is not right.
 
     `everybody`: the row has no name, and stops whoever lives at its address.
     """
     delivery = _named(delivery, ANYBODY) if everybody else delivery
     spelled = Spelled.of(delivery)
     if not spelled.person:
-        return "name_missing"
+        return StopRow((), None, "name_missing")
     written = written_as(delivery)
     others = [*filter(None, map(written_as, turned(delivery)))]
     meant = [place for one in (written, *others) if one for place in _meant(one)]
     if not meant or written is None:
         placed = any(one and places.meant(one.place) for one in (written, *others))
-        return "number_missing" if placed else "place_unknown"
+        bound_as_written = (_bound(tokens, _home(written, everybody), (), (), ()),) if written else ()
+        return StopRow(bound_as_written, None, "number_missing" if placed else "place_unknown")
     names = None if everybody else people(without_reading(spelled.name))
-    lacks = None if everybody else _lack_of_name(spelled, names)
+    lack_of_name = None if everybody else _lack_of_name(spelled, names)
+    lacks = lack_of_name or ("names_unclear" if not everybody and _MORE.search(spelled.name) else None)
     lacks = lacks or _lack_of_address(delivery, spelled, written)
     whole = meant[0] if lacks is None and places.is_former(written.place) else written
-    homes = [written_as(_named(delivery, " ".join(words))) for words in names or ()] if len(names or ()) > 1 else []
+    homes = [written_as(_named(delivery, " ".join(words))) for words in names or ()]
+    alone = homes[0] if len(homes) == 1 and lack_of_name is None else None
+    homes = homes if len(homes) > 1 else []
     bound: list[Bound] = []
     for person in [home for home in homes if home] or [written]:
         at = [place._replace(name=person.name) for place in meant]
@@ -83,7 +93,10 @@ def stop_row(tokens: Tokens, delivery: Delivery, *, everybody: bool = False) -> 
         more = () if lacks is None or everybody else _others(tokens, delivery)
         home = _home(whole._replace(name=person.name), everybody)
         forms = () if everybody else _forms(tokens, home, spelled.name if person is written else person.name)
-        bound.append(_bound(tokens, home, near, more)._replace(forms=forms))
+        # the row as written, with its honorific: the token stays, and the bare name is the same person's
+        sure = [alone] if alone else [written] if homes and person is homes[0] and lack_of_name is None else []
+        same = [str(home._replace(name=one.name)) for one in sure]
+        bound.append(_bound(tokens, home, near, more, same)._replace(forms=forms))
     return StopRow(tuple(bound), lacks)
 
 
@@ -97,7 +110,7 @@ def _home(address: Postal, everybody: bool) -> Postal:
 
 
 def _lack_of_name(spelled: Spelled, names: Sequence[tuple[str, ...]] | None) -> Lack | None:
-    if _has_unknown(spelled.name):
+    if _has_unknown(spelled.name) or _ODD.search(spelled.name):
         return "letter_unknown"
     if _KANA.fullmatch(spelled.person):
         return "name_in_kana"
@@ -141,12 +154,16 @@ def _forms(tokens: Tokens, home: Postal, name: str) -> tuple[str, ...]:
     return tuple(token for form in same for token in tokens.of_value(str(home._replace(name=form))))
 
 
-def _bound(tokens: Tokens, whole: Postal, near: Sequence[str], more: Iterator[str] | tuple[str, ...]) -> Bound:
-    """The tokens of an address. `near`: values that may be meant. `more`: their further tokens."""
+def _bound(
+    tokens: Tokens, whole: Postal, near: Sequence[str], more: Iterator[str] | tuple[str, ...], alike: Sequence[str]
+) -> Bound:
+    """The tokens of an address. `near`: values that may be meant. `more`: their further tokens. `alike`: as sure."""
     own, *same = tokens.of_value(str(whole))
-    scores: dict[str, int] = dict.fromkeys(same, SURE)
+    sure = (token for value in alike for token in tokens.of_value(value) if token != own)
+    scores: dict[str, int] = dict.fromkeys((*same, *sure), SURE)
     for value, score in readings(whole).items():
-        scores.update(dict.fromkeys(tokens.of_value(value), score))
+        for token in tokens.of_value(value):
+            scores.setdefault(token, score)
     further = [*dict.fromkeys(near)][:READINGS]
     for other in (*(token for value in further for token in tokens.of_value(value)), *more):
         if other != own:

@@ -136,7 +136,7 @@ class KnownFacts:
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, identified, near)
         nth = dict(identified.named) if identified else {}
-        forms = dict(identified.further) if identified else {}
+        forms = {**dict(identified.further), **dict(identified.places)} if identified else {}
         matches = self._suppressed.stops(person, tokens, readings, here, nth, forms)
         matches = self._corrected((send.recipient_id, *tokens, *readings), matches)
         stops, elsewhere, overfull, linked, named = matches

@@ -169,7 +169,7 @@ class FactStore(KnownFacts):
             return self._gap(record, model)
         if isinstance(model, Suppression):
             self.stop_rows.take(model)
-            if model.row == "rejected":
+            if model.row == "rejected" and model.token is None:
                 return ()  # it binds nobody, and somebody mends it
         line, stated = _redacted(record, event.json)
         tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing

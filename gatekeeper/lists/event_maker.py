@@ -67,6 +67,9 @@ class EventMaker:
         """The rejected stop of a row that is unfit, so that somebody mends the row; None without an id."""
         if self._map.topic != "suppressions":
             return None
+        if (stop := self._stated) and stop.bound and stop.cause == cause:
+            with suppress(UnfitRow):  # a row without an id
+                return rejected_stop(self._completed(self._object(self._map.root, cells)), cause, stop)
         said: dict[str, Any] = {}
         for name in ("suppression_id", "kind", "received_at"):
             node = self._map.root.get(name)

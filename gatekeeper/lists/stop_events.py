@@ -16,7 +16,7 @@ Cause = Unbound | str
 
 
 class Stated(NamedTuple):
-    """The people whom a name and address bind. `lacks`: of a wide row. `cause`: why nobody is bound, else None."""
+    """The people whom a name and address bind. `lacks`: of a wide row. `cause`: why the row is not right, else None."""
 
     bound: tuple[Bound, ...]
     lacks: Lack | None = None
@@ -27,7 +27,7 @@ def stated(tokens: Tokens, channel: Channel, delivery: Delivery, *, everybody: b
     """The people whom a contact value binds. `everybody`: it has no name, and stops its whole address."""
     if channel in WRITTEN:
         row = stop_row(tokens, delivery, everybody=everybody)
-        return Stated((), cause=row) if isinstance(row, str) else Stated(row.bound, row.lacks)
+        return Stated(row.bound, row.lacks, row.cause)
     identified = tokens.of(channel, delivery)
     if identified is None:
         return Stated((), cause="contact_unreadable")
@@ -41,7 +41,9 @@ def stops_of(event: Mapping[str, Any], said: Stated) -> list[dict[str, Any]]:
     """
     base = {name: value for name, value in event.items() if name not in ("recipient_id", "token", "readings")}
     row = (
-        {"row": "certain"} if said.bound and said.lacks is None else {"row": "wide", "lacks": said.cause or said.lacks}
+        {"row": "certain"}
+        if said.bound and said.lacks is None and said.cause is None
+        else {"row": "wide", "lacks": said.cause or said.lacks}
     )
     return [
         {**base, **whom, **row, "suppression_id": base["suppression_id"] + (f".{number}" if number > 1 else "")}
@@ -49,10 +51,12 @@ def stops_of(event: Mapping[str, Any], said: Stated) -> list[dict[str, Any]]:
     ]
 
 
-def rejected_stop(event: Mapping[str, Any], cause: str) -> dict[str, Any]:
-    """The record of a row that can bind nobody, which somebody has to mend."""
-    kept = ("v", "kind", "suppression_id", "received_at", "scope", "recorded_at", "register_id")
+def rejected_stop(event: Mapping[str, Any], cause: str, said: Stated | None = None) -> dict[str, Any]:
+    """The record of a row that is not right, which somebody has to mend. It binds as written, if that can be read."""
     lacks = cause if cause in _NAMED else "unreadable"
+    if said and said.bound:
+        return {**stops_of(event, said)[0], "row": "rejected", "lacks": lacks}
+    kept = ("v", "kind", "suppression_id", "received_at", "scope", "recorded_at", "register_id")
     return {"v": 1, **{name: event[name] for name in kept if name in event}, "row": "rejected", "lacks": lacks}
 
 

@@ -146,7 +146,7 @@ class _Intake:
             self._refuse(outcome, f"row.{stop.cause}", stop.cause, stop.field)
             if isinstance(duty := self._publication.read(stop.values[0]), Suppression):
                 self._demand_theirs(line, duty)
-                self._duties.append(self._outgoing(duty))
+                self._duties.append(self._outgoing(duty, named_by(self._live.tokens.prints)))
             return
         if stop is not None:
             outcome |= {"row": stop.row, "lacks": stop.lacks} if stop.lacks else {"row": stop.row}

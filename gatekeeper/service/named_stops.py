@@ -38,6 +38,8 @@ def named_stop(value: bytes, tokens: Tokens) -> NamedStop | None:
         said: Any = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
         if not isinstance(said, dict) or DELIVERY not in said or "token" in said or not said.get("suppression_id"):
             return None
+        if not isinstance(said["suppression_id"], str) or not said.get("recipient_id", "-"):
+            return None
         everybody = said.get("whole_address") is True
         channel, written = said.pop("channel", "postal"), said.pop(DELIVERY)
         if everybody and isinstance(written, dict):
@@ -49,6 +51,6 @@ def named_stop(value: bytes, tokens: Tokens) -> NamedStop | None:
     if stop.cause and "recipient_id" not in said:
         field = f"{DELIVERY}.name" if stop.cause == "name_missing" else f"{DELIVERY}.lines"
         field = field if channel in WRITTEN else DELIVERY
-        return NamedStop((orjson.dumps(rejected_stop(said, stop.cause)),), "rejected", None, stop.cause, field)
+        return NamedStop((orjson.dumps(rejected_stop(said, stop.cause, stop)),), "rejected", None, stop.cause, field)
     made = stops_of(said, stop)
     return NamedStop(tuple(map(orjson.dumps, made)), made[0]["row"], made[0].get("lacks"))

@@ -82,14 +82,14 @@ class Suppression(Model):
     `by`: the managers who stand for a whole address. Two of them stop the rooms behind it as surely. Or who corrects or
     rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
     sign what takes it away; else the stop stands.
-    `row`: how surely a row of a list names the person. A `rejected` one binds nobody. It stays a duty until a row of
-    its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain.
+    `row`: how surely a row of a list names the person. A `rejected` one binds as written, or nobody. It stays a duty
+    until a row of its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": _REJECTED,
-            "then": {"allOf": [absent("token"), absent("recipient_id"), _NO_READINGS]},
+            "if": {"allOf": [_REJECTED, absent("token"), absent("recipient_id")]},
+            "then": _NO_READINGS,
             "else": {
                 "if": given("token"),
                 "then": absent("recipient_id"),
@@ -127,9 +127,7 @@ class Suppression(Model):
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:
-        if self.row == "rejected":
-            if self.token or self.recipient_id or self.readings:
-                raise ValueError("a rejected row names nobody")
+        if self.row == "rejected" and not (self.token or self.recipient_id or self.readings):
             return self
         if (self.token is None) == (self.recipient_id is None):
             raise ValueError("a suppression names exactly one of token and recipient_id")
