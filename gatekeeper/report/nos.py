@@ -29,7 +29,7 @@ class Nos:
         self.store = store
         self._since, self._to = since, to
         self._rejected: dict[str, tuple[int, Suppression]] = {}
-        self._right: dict[str, int] = {}
+        self._right: dict[tuple[str, str], int] = {}
         self._closed: set[str] = set()
         self._corrections: dict[str, Counter[str]] = defaultdict(Counter)
 
@@ -73,14 +73,16 @@ class Nos:
                 self._rejected[id_] = at, stop
         else:
             # one of before the rule is right only if it came after the row was rejected, as another program's may
-            self._right[id_] = max(self._right.get(id_, 0), at if stop.row is None else self._to_the_end)
+            name = id_, stop.kind
+            self._right[name] = max(self._right.get(name, 0), at if stop.row is None else self._to_the_end)
 
     @property
     def _to_the_end(self) -> int:
         return 1 << 62
 
     def _is_open(self, id_: str) -> bool:
-        return id_ not in self._closed and self._right.get(id_, 0) < self._rejected[id_][0]
+        since, stop = self._rejected[id_]
+        return id_ not in self._closed and self._right.get((id_, stop.kind), 0) < since
 
     def _correction(self, record: Record, event: Suppression | PersonEvent) -> None:
         signers = correctors(

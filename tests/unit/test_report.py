@@ -778,6 +778,7 @@ def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evide
     found = facts_on_file(
         *(("suppressions", {**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3", "X4")),
         ("suppressions", {**stop, "suppression_id": "X1", "token": token, "row": "wide", "lacks": "name_short"}, None),
+        ("suppressions", {**stop, "suppression_id": "X4", "kind": "undeliverable", "recipient_id": "P-9"}, None),
         ("suppressions", {**closing, "suppression_id": "X2"}, "hanako"),
         ("suppressions", {**closing, "suppression_id": "X3"}, None),
     )
