@@ -289,10 +289,10 @@ class OwnershipEpoch:
     async def _next_records(self) -> tuple[InputRange[ConsumerRecord], InputRange[ActRecord], bool]:
         """The next sends and acts, as many as are judged in one step. True if nothing else goes with them.
 
-        A cancellation needs no facts, so while facts are late it does not wait behind acts that need them.
+        A cancellation needs no facts. So it does not wait behind sends, acts or people that do.
         """
         acts = await self._next_acts()
-        if self._late and cancels(acts, self._context.counts):
+        if cancels(acts, self._context.counts):
             return self._intake.nothing(), acts, True
         return await self._intake.next_batch(self._context.pace.records), acts, False
 

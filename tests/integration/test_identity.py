@@ -21,8 +21,8 @@ SPELLED = {
 }
 OTHER = {"name": "ﾏﾘｱ･ｶﾅﾘﾔ", "lines": ["緑山県若葉市青葉町9-8-7 ﾐﾄﾞﾘﾊｲﾂ606"]}
 MOVED = {"name": "髙橋 橘花", "lines": ["東京都渋谷区神宮前1-2-33"]}
-AT_WORK = {**HOME, "lines": [*HOME["lines"], "菖蒲商事 営業部"]}
-CANARIES = ("橘花", "神宮前", "菖蒲", "営業部", "ｶﾅﾘﾔ", "青葉町", "kikka", "0000-4321", "0000432")
+AT_WORK = {**HOME, "lines": [*HOME["lines"], "営業部 課長"]}
+CANARIES = ("橘花", "神宮前", "営業部", "課長", "ｶﾅﾘﾔ", "青葉町", "kikka", "0000-4321", "0000432")
 
 
 @pytest.fixture
