@@ -49,7 +49,7 @@ from schemas.record import Headers, Record
 from schemas.topics import FACT_TOPICS
 from streams.client.publisher import FromLine, Publisher
 from streams.client.reader import Reader
-from streams.operations import stop_rows
+from streams.operations import corrections
 
 _Verb = TypeVar("_Verb", bound=Callable[..., object])
 JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -377,7 +377,7 @@ def _taken_in(settings: Settings) -> set[str]:
     """The ids of stops by token that say nothing of their rows, as they were taken in before rule 8.1.37."""
     with Reader(settings) as reader, progress_bar() as bar:
         bar.add_task(text("cli.import_again_reading"), total=None)
-        return {stop.suppression_id for stop in stop_rows.stops(reader) if stop.token and stop.row is None}
+        return {stop.suppression_id for stop in corrections.stops(reader) if stop.token and stop.row is None}
 
 
 def _date(written: str) -> str:

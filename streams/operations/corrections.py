@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import uuid4
 
 from gatekeeper.ground.errors import UsageError
@@ -17,17 +17,23 @@ from streams.client.publisher import transact
 from streams.client.reader import Reader
 
 
+def stops(reader: Reader) -> Iterator[Suppression]:
+    """Yields the stops on file that can be read; raises as `Reader.read` does."""
+    for record in reader.read("suppressions"):
+        try:
+            stop: Suppression = decode("suppressions", record.key, record.value)
+        except Unreadable:
+            continue
+        yield stop
+
+
 def corrected(reader: Reader, ids: Sequence[str], *, by: str, evidence: str, at: str) -> list[Suppression]:
     """The corrections of these stops, one for each person or token and scope that a stop of the id names.
 
     Raises UsageError (2) for an id of which no stop is there. An erasure is taken back by `gatekeeper readmit` alone.
     """
     made: dict[tuple[str, bytes], Suppression] = {}
-    for record in reader.read("suppressions"):
-        try:
-            stop: Suppression = decode("suppressions", record.key, record.value)
-        except Unreadable:
-            continue
+    for stop in stops(reader):
         if stop.suppression_id in ids and (stop.kind != "erasure" or stop.row == "rejected") and not takes_away(stop):
             state = "rejected" if stop.kind == "cessation" else "corrected"
             said = {"state": state, "received_at": at, "recorded_at": None, "effective_at": None}
