@@ -261,7 +261,7 @@ SCOPES = st.fixed_dictionaries(
 KINDS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     scope=SCOPES,
     kind=st.sampled_from(KINDS),
