@@ -10,11 +10,9 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +24,11 @@ from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
 from schemas.codec import decode
 from schemas.record import Record
-from streams.client import admin, broker_access, publisher
-from streams.client.publisher import Publisher
+from streams.client import admin, broker_access
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import BACK_SOON, Supervised, World
+from tests.support.world import Supervised, World
 
 
 @dataclass(frozen=True)
@@ -202,33 +199,6 @@ def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> 
 def campaign() -> str:
     """The name of a campaign of one test."""
     return f"c{uuid.uuid4().hex[:12]}"
-
-
-@contextmanager
-def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> Iterator[Broker]:
-    """A broker with its topics, which is killed as soon as one window of so many records is written.
-
-    `monkeypatch.undo()` ends that, and the short patience of the commands with it.
-    """
-    with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        admin.create(Settings())
-        whole, written = Publisher.write, []
-
-        def write_once_and_kill(
-            self: Publisher, records: list[tuple[bytes | None, bytes]], **more: Any
-        ) -> list[object]:
-            if written:
-                broker.kill()
-            written.append(records)
-            return whole(self, records, **more)
-
-        monkeypatch.setattr(Publisher, "write", write_once_and_kill)
-        monkeypatch.setattr(publisher, "WINDOW_RECORDS", window)
-        monkeypatch.setattr(publisher, "DELIVERY_MS", 6_000)
-        monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
-        monkeypatch.setattr(broker_access, "REQUEST_MS", 2_000)
-        yield broker
 
 
 def read_model(settings: Settings) -> None:

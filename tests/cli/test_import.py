@@ -6,15 +6,16 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gatekeeper import identity
 from gatekeeper.ground.mac import fingerprint
-from gatekeeper.ground.settings import Settings
 from schemas.events import Delivery
-from streams.client.reader import Reader
-from tests.cli.conftest import dying
+from streams.client import publisher
+from streams.client.publisher import Publisher
+from tests.cli.conftest import System
 from tests.support.list_files import list_map
 from tests.support.world import key_folder
 
@@ -271,22 +272,28 @@ def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key,
     assert other.read_text() == "a,b\n1,2\n"
 
 
-def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_kafka_answers_the_first_records_alone_then_the_line_to_go_on_from_is_told(
+    run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What a broker that dies leaves of a list; `publish` has one that dies."""
     rows = [f"R{number},I{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
     file = tmp_path / "consents.csv"
     file.write_text("\n".join(["recipient_id,record_id,state,controller_id,purpose,channels", *rows]))
-    with dying(tmp_path, monkeypatch, window=18) as broker:
+    whole, written = Publisher.write, []
+
+    def answered_once(self: Publisher, records: list[tuple[bytes | None, bytes]], **more: Any) -> list[object]:
+        written.append(records)
+        return whole(self, records, **more) if len(written) == 1 else [None] * len(records)
+
+    with monkeypatch.context() as hurt:
+        hurt.setattr(Publisher, "write", answered_once)
+        hurt.setattr(publisher, "WINDOW_RECORDS", 18)
         says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
-        assert "acknowledged 18 records" in says
-        assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected
-        monkeypatch.undo()
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.start().bootstrap)
-        done = run("import", "consents", str(file), "--from-line", "22", "--list-date", "2026-11-01", "--json")
-        assert (done.code, done.json["published"]) == (1, 18)
-        with Reader(Settings()) as reader:
-            keys = [record.key for record in reader.read("consents")]
+    assert "acknowledged 18 records" in says
+    assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected
+    done = run("import", "consents", str(file), "--from-line", "22", "--list-date", "2026-11-01", "--json")
+    assert (done.code, done.json["published"]) == (1, 18)
+    keys = [record.key for record in system.records("consents")]
     assert sorted(keys) == sorted(f"R{number}".encode() for number in range(1, 41) if number % 10)
     assert rejects(done.json["rejects"]) == [
         (str(number + 1), "state", "field_invalid") for number in range(10, 41, 10)

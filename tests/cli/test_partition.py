@@ -563,6 +563,7 @@ def test_sends_put_back_to_an_older_state_then_none_is_passed_over_or_cleared_ag
     assert (covered.code, covered.json["findings"]) == (5, [])
 
 
+@pytest.mark.long("tests/integration/test_put_back.py, and the simulation, which puts all logs back")
 def test_all_put_back_to_an_older_state_then_nobody_goes_on_without_what_is_gone(
     run, alone: tuple[Broker, World], tmp_path: Path
 ) -> None:

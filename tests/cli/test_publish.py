@@ -17,12 +17,15 @@ from gatekeeper.engine.sends import INVALID, PARTITION_WRONG
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.texts import catalogue
 from schemas.codec import Unreadable, decode
+from streams.client import admin, broker_access, publisher
+from streams.client.publisher import Publisher
 from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from streams.operations import publishing
-from tests.cli.conftest import System, dying
+from tests.cli.conftest import System
 from tests.cli.conftest import send as any_send
 from tests.support import forked
-from tests.support.world import PURPOSES, TEMPLATE, controller_record
+from tests.support.world import BACK_SOON, PURPOSES, TEMPLATE, controller_record
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
@@ -207,13 +210,30 @@ def test_a_broker_dies_midway_then_the_acknowledged_lines_and_the_way_on_are_tol
     run, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "c.jsonl", *(a_send(number) for number in range(30)))
-    with dying(tmp_path, monkeypatch, window=20) as broker:
+    with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        admin.create(Settings())
         register(System(Settings()))
-        says = run("publish", str(file)).says(5)
+        whole, written = Publisher.write, []
+
+        def write_once_and_kill(
+            self: Publisher, records: list[tuple[bytes | None, bytes]], **more: Any
+        ) -> list[object]:
+            if written:
+                broker.kill()
+            written.append(records)
+            return whole(self, records, **more)
+
+        with monkeypatch.context() as hurt:
+            hurt.setattr(Publisher, "write", write_once_and_kill)
+            hurt.setattr(publisher, "WINDOW_RECORDS", 20)
+            hurt.setattr(publisher, "DELIVERY_MS", 2_500)
+            hurt.setattr(publisher, "REQUEST_MS", 1_000)
+            hurt.setattr(broker_access, "REQUEST_MS", 1_000)
+            says = run("publish", str(file)).says(5)
         assert "acknowledged 20 lines" in says
         assert "--from-line 21" in says
-        monkeypatch.undo()
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.start().bootstrap)
+        broker.start()
         assert run("publish", str(file), "--from-line", "21").code == 0
         with Reader(Settings()) as reader:
             keys = [record.key for record in reader.read("sends")]
