@@ -37,7 +37,7 @@ def make(folder: Path, records: int) -> None:
     """Writes an export with at least that many records."""
     trail = Trail(partitions=4, seed=1, acting=0.02)
     while sum(len(step.records) for step in trail.steps) < records:
-        trail.write(4, SIZE)
+        trail.write(4, min(SIZE, max(1, records // 4)))
     trail.export(folder)
 
 

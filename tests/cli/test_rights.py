@@ -102,35 +102,16 @@ def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: p
     return ran
 
 
-def test_each_part_with_its_own_rights_then_all_works_and_an_auditor_changes_nothing(
+def test_what_a_part_may_not_do_then_it_is_said_what_right_it_lacks(
     world: World, worker: None, as_: As, tmp_path: Path
 ) -> None:
     campaign = tmp_path / "campaign.jsonl"
-
-    def publishes(*numbers: int) -> Any:
-        lines = [json.dumps(send_to(name, number)) for number in numbers for name in ("anna", "ben")]
-        campaign.write_text("\n".join(lines))
-        before = len(world.audits())
-        told = as_("platform", "publish", str(campaign), "--json")
-        assert (told.code, told.json["published"]) == (0, 2), told
-        world.await_audits(before + 2)
-        return told.json
-
-    publishes(1)
-    assert as_("office", "withdraw", "ben").code == 0
-    assert {one["new"] for one in publishes(2)["campaigns"]} == {None}, "it may not read sends"
-    listed = as_("office", "review", "list", "--json")
-    assert listed.code == 0
-    assert '"CONSENT_WITHDRAWN"' in listed.out
-    assert as_("monitor", "status", "--json").code == 0
-    sealed = as_("sealer", "audit", "seal", "--once", "--json")
-    assert sealed.code == 0, sealed
+    for number in range(2):
+        campaign.write_text("\n".join(json.dumps(send_to(name, number)) for name in ("anna", "ben")))
+        published = as_("platform", "publish", str(campaign), "--json")
+        assert (published.code, published.json["published"]) == (0, 2), published
+    assert {one["new"] for one in published.json["campaigns"]} == {None}, "it may not read sends"
     assert "Group" in as_("sealer", "status").says(2), "owners that cannot be read are not taken for none"
-    before = {topic: world.ends(topic) for topic in ("acts", "sends", "consents", "reference")}  # no worker's
-    replayed = as_("auditor", "audit", "replay", "--live", "--rate", "0", "--json")
-    assert replayed.code == 0, replayed
-    for command in (("coverage",), ("export", "--out", str(tmp_path / "export")), ("verify", str(tmp_path / "export"))):
-        assert (done := as_("auditor", "audit", *command)).code == 0, done
     for forbidden in (
         ("withdraw", "anna"),
         ("publish", str(campaign)),
@@ -140,7 +121,6 @@ def test_each_part_with_its_own_rights_then_all_works_and_an_auditor_changes_not
         said = as_("auditor", *forbidden).says(2)
         assert "auditor" in said, said
         assert "gatekeeper topics rights" in said, said
-    assert {topic: world.ends(topic) for topic in before} == before
 
 
 def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing(
