@@ -2,7 +2,7 @@
 
 import sys
 
-from . import ROOT
+from .ground import ROOT
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 import click
 
-from gatekeeper import ROOT
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.output import show_json
+from gatekeeper.ground import ROOT
 from gatekeeper.ground.texts import text
 
 

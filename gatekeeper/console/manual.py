@@ -16,7 +16,7 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from gatekeeper import ROOT
+from gatekeeper.ground import ROOT
 from gatekeeper.ground.texts import Language
 from gatekeeper.policy.reasons import CATALOGUE
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gatekeeper import ROOT
+from gatekeeper.ground import ROOT
 from gatekeeper.ground.errors import IncompleteError, UnavailableError
 
 STOP_SECONDS = 15.0

@@ -275,7 +275,7 @@ def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key,
 def test_kafka_answers_the_first_records_alone_then_the_line_to_go_on_from_is_told(
     run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a broker that dies leaves of a list; `publish` has one that dies."""
+    """A broker that dies leaves a list so; `publish` has one that dies."""
     rows = [f"R{number},I{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
     file = tmp_path / "consents.csv"
     file.write_text("\n".join(["recipient_id,record_id,state,controller_id,purpose,channels", *rows]))

@@ -100,7 +100,8 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_names_are_free(
     assert run(python, "-c", f"headers = {DECISION!r}\n{snippet}").startswith("CONSENT_MISSING ")
     free = f"from importlib.util import find_spec as at; print([n for n in {PACKAGES} if at(n)], bool(at('{WHOLE}')))"
     assert run(python, "-I", "-c", free) == "[] True\n"
-    entry = f"import os, sys; from pathlib import Path; import {WHOLE}.gatekeeper as g; sys.path.insert(0, str(g.ROOT))"
+    entry = "import os, sys; from pathlib import Path; "
+    entry += f"from {WHOLE}.gatekeeper.ground import ROOT; sys.path.insert(0, str(ROOT))"
     start = "from gatekeeper.demo.process import Process; Process(Path('log'), {}, 'topics', 'list').start()"
     assert run(python, "-c", f"{entry}; {start}; print(os.wait()[1])") == "0\n"
     manual = "from gatekeeper.console.manual import document as page, picture; print(page('index', 'ja').title)"
