@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from schemas import asyncapi
 from tests.support import contract_breaks
 from tests.support.contract_breaks import HOW, breaks, keep, kept_contracts
+from tests.support.published import document
 
-NOW = asyncapi.document()
+NOW = document("asyncapi")
 HOUSE = Path(__file__).parents[2]
 FIRST = (0, 3, 0)
 """The first release that publishes a contract."""

@@ -33,13 +33,13 @@ from gatekeeper.webhooks.occurrences import QUIET_MS
 from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
 from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.watch import STATE_MS, Watch
-from schemas.json_schema import documents
 from schemas.webhooks import WEBHOOK_TYPES
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support import canaries
 from tests.support.forked import Command, run
 from tests.support.own_metrics import ANYWHERE, own_metrics
+from tests.support.published import document
 from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import World, consent_of, health_page, send_to, source_of, until
@@ -147,7 +147,7 @@ def test_a_recall_then_both_endpoints_get_it_signed_though_one_hangs(
         assert found[("gatekeeper_ready",)] == 1
     for one in server.came:
         assert Webhook(SECRET).verify(one.body, one.headers, json_parse=True) == one.event
-        Draft202012Validator(documents()[f"webhook.{one.type}"]).validate(one.event)
+        Draft202012Validator(document(f"webhook.{one.type}")).validate(one.event)
         assert not canaries.found(one.body)
         assert not any(name in one.body.decode() for name in ('"hang-1"', "recipient"))
     (sample,) = [one.event for one in server.came if one.event["data"]["event_id"] == "e-hang-7"]
@@ -340,7 +340,7 @@ def test_a_mail_date_near_then_waiting_sends_are_counted_and_not_those_acted_on(
     data = found.event["data"]
     assert (data["campaign_id"], data["mail_date"], data["waiting"]) == ("NEAR", near["mail_date"], 2)
     assert data["due"] == f"{tomorrow.isoformat()}T15:00:00.000Z"
-    Draft202012Validator(documents()["webhook.review.deadline_near"]).validate(found.event)
+    Draft202012Validator(document("webhook.review.deadline_near")).validate(found.event)
 
 
 def test_a_refused_partition_then_it_comes_once_for_each_beginning(

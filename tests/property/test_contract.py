@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.policy.packs import load
-from schemas import asyncapi
 from schemas.codec import Unreadable, encode, parse
 from schemas.json_schema import examples
 from tests.support import invented, people, records
 from tests.support.desk import BROKER, DELIVERY, YOUNG, Desk
-from tests.support.published import faults, headers
+from tests.support.published import document, faults, headers
 
 KINDS = [
     (topic, kind)
-    for topic, channel in asyncapi.document()["channels"].items()
+    for topic, channel in document("asyncapi")["channels"].items()
     for kind, message in channel["messages"].items()
     if "payload" in message and topic not in ("cleared", "review")
 ]

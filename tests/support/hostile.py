@@ -22,7 +22,6 @@ from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
 from gatekeeper.staff import signatures
-from schemas import asyncapi
 from schemas.codec import canonical
 from schemas.json_schema import examples
 from schemas.record import Record, Refusal
@@ -31,10 +30,11 @@ from streams.worker.batch_input import cancels
 from streams.worker.intake import InputRange
 from tests.support import invented, staff
 from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.published import document
 
 KINDS = [
     (topic, copy.deepcopy(dict(examples()[kind])))
-    for topic, channel in asyncapi.document()["channels"].items()
+    for topic, channel in document("asyncapi")["channels"].items()
     for kind, message in channel["messages"].items()
     if topic in INPUTS and "payload" in message
 ]

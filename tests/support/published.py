@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 
-from schemas.json_schema import documents
+FILES = Path(__file__).parents[2] / "schemas" / "json"
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
@@ -23,9 +25,15 @@ Reader = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 @cache
+def document(name: str) -> Any:
+    """Returns one of the files, `sends`, `sends.headers` or `asyncapi`. One test holds them to the models."""
+    return json.loads((FILES / f"{name}.json").read_bytes())
+
+
+@cache
 def reader(name: str) -> Any:
     """Returns a validator by one of the files, `sends` or `sends.headers`."""
-    return Reader(documents()[name])
+    return Reader(document(name))
 
 
 def faults(name: str, value: Any) -> list[str]:

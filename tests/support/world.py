@@ -208,6 +208,12 @@ def send_to(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def _settings(_: frozenset[tuple[str, str]], **words: Any) -> Settings:
+    """Returns the settings by these words and an environment; they take long to make."""
+    return Settings(**words)
+
+
 @dataclass
 class World:
     """The topics of one test, a driver's producer, and all that is read back."""
@@ -236,7 +242,8 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return Settings(
+        return _settings(
+            frozenset((name, value) for name, value in os.environ.items() if name.startswith("GATEKEEPER_")),
             broker=self.bootstrap,
             prefix=self.prefix,
             partitions=self.partitions,
