@@ -1,11 +1,12 @@
 """Identity of a send's recipient: normalises, tokenises and compares contact values, so that spellings match.
 
-Names and addresses stay in this room; only tokens, scores and verdicts leave it.
+Names and addresses stay in this room; only tokens, scores and verdicts leave it, and `too_much` for a page.
 `tests/unit/identity_cases.yaml` lists equal and different spellings, for people to read and extend.
 Every function depends only on its arguments and on tables shipped with the product or with packages.
 """
 
 from gatekeeper.identity.address_segments import accounted, pieces
+from gatekeeper.identity.beside import too_much
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.match import NUMBER_MISSING, match, readings
 from gatekeeper.identity.name import normalise_name
@@ -51,4 +52,5 @@ __all__ = [
     "readings",
     "stop_row",
     "token",
+    "too_much",
 ]

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from gatekeeper.identity.address_parser import counted, squeezed
-from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of
+from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of, pieces
 from gatekeeper.identity.letters import HIRAGANA, alike
 from gatekeeper.identity.name import former_and_reading, normalise_name
 from gatekeeper.identity.postal import Postal
+from schemas.events import Delivery
 
 MOST = 8
 """Texts beside one address, at most; an address that has more is not accounted for."""
@@ -33,6 +34,21 @@ def besides(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
     """
     texts = dict.fromkeys((kind, text) for kind, text in _texts(whole, pieces) if text)
     return tuple(f"beside||{whole.name}|{whole.place}|{kind}|{text}" for kind, text in islice(texts, MOST + 1))
+
+
+def too_much(delivery: Delivery) -> tuple[str, ...]:
+    """The printed text that may be unaccounted for, in one form: what is no part of one name and one address.
+
+    Else the texts that sources must give, or the place and all names. It is for eyes alone, and nothing may store it.
+    """
+    parts = pieces(delivery)
+    further = [line for piece in parts if piece.kind == "further" for line in piece.text.split("\n")]
+    given = [
+        piece.text for piece in parts if piece.kind == "host" or (piece.kind == "building" and _building(piece.text))
+    ]
+    given += [text for piece in parts if piece.kind == "name" for text in former_and_reading(piece.text)]
+    others = further or [*filter(None, given)] or [piece.text for piece in parts if piece.kind in ("place", "name")]
+    return tuple(" ".join(text.split()) for text in others if text.strip())
 
 
 def _texts(whole: Postal, pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,8 @@ from tests.support.world import source_of, until
 
 BORN = "2015-06-05"
 """The birthday of everybody here, which withholds their letters as a child's."""
+MORE = "転送先 緑山県若葉市囀町1-2-3"
+"""Printed beside each address, so that a page quotes it and nothing else does."""
 TYPED = (NARUMI["name"], NARUMI["email"], NARUMI["phone"], NARUMI["lines"][0])
 ADDRESSES = (
     "/items/{}",
@@ -95,7 +97,8 @@ def test_canary_people_typed_looked_at_and_searched_for_then_no_log_or_file_has_
         site.world.put(
             "sources", [(name, source_of(name, contact_points=[{"id": "cp", **known_by(person)}], birth_date=BORN))]
         )
-        point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
+        printed = {**person, "lines": [*person["lines"], MORE]}
+        point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": printed}
         site.publish([name], campaign_id=campaign, **point)
     item, other, *_ = (one["id"] for one in site.items(campaign))
     with console(site, people, tmp_path) as url:
@@ -127,8 +130,9 @@ def test_canary_people_typed_looked_at_and_searched_for_then_no_log_or_file_has_
         stop = client.post("/people/r-canary/stop", data={"reason": why})
         assert stop.status_code == 303, stop.text
         revealed = client.post(f"/items/{other}/acts", data={"kind": "reveal", "run": "v1", "reason": why})
-        shown = until(lambda: why in (page := client.get(revealed.headers["location"]).text) and page, "what was said")
-        assert canaries.found(shown.encode()), "whoever may see it does"
+        place, quoted = revealed.headers["location"], f"<q>{MORE}</q>"
+        shown = until(lambda: quoted in (page := client.get(place).text) and page, "the text that is too much")
+        assert why in shown, "whoever may see it does"
         until(lambda: why in client.get("/overview").text, "what was said, in the overview")
         for page in ("/", "/items", "/overview", "/manage", "/people/r-canary", f"/items/{item}"):
             assert client.get(page).status_code == 200

@@ -62,6 +62,20 @@ def test_delivery_of_the_table_then_it_holds_one_name_and_address_or_more_as_it_
         assert identity.accounted(found) == ("whole" in case), found
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "quoted"),
+    [
+        ("高橋 一郎", ("東京都渋谷区神宮前1-2-3", "転送先 大阪市北区梅田4-5-6"), ("転送先 大阪市北区梅田4-5-6",)),
+        ("高橋 一郎 (旧姓 佐藤)", ("東京都渋谷区神宮前1-2-3", "みどりハイツ101"), ("みどりハイツ101", "佐藤")),
+        ("高橋 一郎", ("株式会社みどり 営業部", "東京都渋谷区神宮前1-2-3"), ("株式会社みどり 営業部",)),
+    ],
+)  # fmt: skip
+def test_more_printed_than_name_and_address_then_that_text_alone_is_quoted(
+    name: str, lines: tuple[str, ...], quoted: tuple[str, ...]
+) -> None:
+    assert identity.too_much(delivery(name, None, *lines)) == quoted
+
+
 def test_postal_case_of_the_table_then_it_holds_one_name_and_address() -> None:
     spellings = [one for case in CASES.values() if case["kind"] == "postal" for one in case.get("same", ())]
     assert not [one for one in spellings if not identity.accounted(identity.pieces(delivery(*one)))]

@@ -20,10 +20,12 @@ from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.ground import times
 from gatekeeper.ground.times import clock, instant
+from gatekeeper.identity import too_much
 from gatekeeper.index import items
 from gatekeeper.review.actions import GOOD, ActRequest, remedies
 from gatekeeper.review.review_item import Item, proof_of
 from gatekeeper.staff.act_kinds import ACT_KINDS
+from schemas.decision import Decision
 from schemas.events import Send
 from streams.client.reader import Reader
 
@@ -116,6 +118,7 @@ def item_page(
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=delivery,
+        too_much=_too_much(decision, delivery),
         masked_in=-(-masked_in // 1000),
         revealing=reveal,
         run=uuid4().hex[:12],
@@ -158,6 +161,14 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
         raise Denied("error.item_unknown", 404)
     headers = {"Content-Disposition": f'attachment; filename="{record["did"]}.json"'}
     return Response(record["value"], media_type="application/json", headers=headers)
+
+
+def _too_much(decision: Decision, revealed: Send | str | None) -> tuple[str, ...]:
+    """The printed text that is too much by PRINT_UNACCOUNTED, while contact details are shown (rule 8.4.57)."""
+    if not isinstance(revealed, Send) or revealed.delivery is None:
+        return ()
+    unaccounted = any(reason.code == "PRINT_UNACCOUNTED" and not reason.facts for reason in decision.reasons)
+    return too_much(revealed.delivery) if unaccounted else ()
 
 
 def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]:
