@@ -12,6 +12,7 @@ from gatekeeper.cli.output import age, show_table
 from gatekeeper.deciding.rules.system import FOREIGN, GAP
 from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.ground.times import local, span
+from gatekeeper.knowledge.unregistered_names import KIND
 from gatekeeper.management.fleet import Fleet
 from schemas.topics import FACT_TOPICS
 
@@ -69,7 +70,10 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     if "policy" in (worker["answer"] or {}):
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
     for wide in (worker["answer"] or {}).get("read_wide", ()):
-        click.echo(text("cli.status_read_wide", **wide))
+        kind, _, code = wide["name"].partition("/")
+        click.echo(text("cli.status_unread_kind" if kind == KIND else "cli.status_read_wide", **wide, code=code))
+    if lists := (worker["answer"] or {}).get("unread_flags"):
+        click.echo(text("cli.status_unread_flags", count=len(lists), shown=", ".join(lists[:MAX_ROWS])))
     if people := (worker["answer"] or {}).get("nos_without_token"):
         click.echo(text("cli.status_nos_without_token", people=f"{people:,}"))
     if people := (worker["answer"] or {}).get("people_of_another"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
-from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
+from gatekeeper.deciding.facts import CERTAIN, Facts, HeldSuppression, Hit
+from gatekeeper.deciding.redacted import objection
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.stops import Stops, known_since
 from gatekeeper.ground import times
@@ -155,8 +156,17 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def stops(self) -> tuple[Hit, ...]:
-        """The suppressions in force: not taken away or ended, and not replaced by a later version."""
-        return tuple(hit for hit in self._said.in_force() if not self._is_over(hit.stop))
+        """The suppressions in force: not taken away or ended, and not replaced by a later version.
+
+        A flag of a list that no rule reads is an objection of its people (rule 8.3.52).
+        """
+        hits = tuple(hit for hit in self._said.in_force() if not self._is_over(hit.stop))
+        return (*hits, *self._flags()) if self.reference.flagged else hits
+
+    def _flags(self) -> Iterator[Hit]:
+        for id_ in dict.fromkeys(source.batch_id for source in self.facts.sources):
+            if id_ is not None and (arrived := self.reference.flagged.get(id_)) is not None:
+                yield Hit(objection(f"batch/{id_}", times.instant(arrived)), CERTAIN)
 
     @property
     def unproven(self) -> bool:

@@ -111,7 +111,7 @@ def _marketing(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     consents = Consents(case)
     basis = bases.choose(case, consents)
     facts = case.facts
-    asked = facts.suppressions or facts.erased is not None
+    asked = facts.suppressions or facts.erased is not None or case.reference.flagged
     stops, lifted = objections.stopped(case, consents) if asked else ([], _NO_NOTES)
     reasons += plan.suspended
     reasons += stops

@@ -162,6 +162,13 @@ def _suppression(line: bytes) -> HeldSuppression:
     return _all(HeldSuppression, line)[0]
 
 
+@lru_cache(maxsize=1024)
+def objection(id_: str, received_at: str) -> HeldSuppression:
+    """An objection to everything, which no event says by itself."""
+    said = {"v": 1, "kind": "objection", "suppression_id": id_, "received_at": received_at}
+    return _suppression(canonical(said))
+
+
 M = TypeVar("M", bound=BaseModel)
 
 

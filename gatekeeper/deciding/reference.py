@@ -44,6 +44,8 @@ Referred = (
     | Provider
     | AudiencePhrase
 )
+FLAGS = frozenset({"leak", "confidential", "card"})
+"""The flags of a list that a rule reads: it has an unlawful origin."""
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -59,11 +61,13 @@ class Reference:
     """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
     `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals. Of notices
-    and terms it is always the latter: a wide purpose covers what was registered by then (rule 8.2.45).
+    and terms it is always the latter: a wide purpose covers what was registered by then (rule 8.2.45). So it is of a
+    list in `flagged`.
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask. `grounds`: the ids of the grounds on
-    record. `providers`: the companies in the chains of checks.
+    record. `providers`: the companies in the chains of checks. `flagged`: the lists with a flag that no rule reads, and
+    its arrival (milliseconds).
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -73,6 +77,7 @@ class Reference:
     ask: Template | None = None
     grounds: set[str] = field(default_factory=set)
     providers: dict[str, Provider] = field(default_factory=dict)
+    flagged: dict[str, int] = field(default_factory=dict)
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
     _notices: dict[str, Versions[Notice]] = field(default_factory=dict)
     _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
@@ -174,6 +179,7 @@ class Reference:
                 if versions is None or not model.by_two:
                     return value
                 versions.resolve(model.version, value, arrived)
+                self._read_flags(model.of.removeprefix("batch/"))
                 key, content = model.of, versions.named
             case Purpose():
                 self._purposes.add(model.id, model, value, arrived)
@@ -204,7 +210,9 @@ class Reference:
             case Notice():
                 content = _kept(self._notices, model, value, arrived).listed
             case Batch():
-                content = _kept(self._batches, model, value, arrived).named
+                versions = _kept(self._batches, model, value, arrived)
+                self._read_flags(model.id)
+                content = versions.listed if model.id in self.flagged else versions.named
             case Template():
                 content = _kept(self._templates, model, value, arrived).named
         if key.startswith("template/"):
@@ -212,6 +220,13 @@ class Reference:
             self.ask = asking[min(asking)] if asking else None
         self.digests[key] = sha256(content).hexdigest()
         return content
+
+    def _read_flags(self, id_: str) -> None:
+        versions = self._batches[id_].binding if id_ in self._batches else ()
+        unread = [version.arrived for version in versions if not FLAGS.issuperset(version.model.flags)]
+        self.flagged.pop(id_, None)
+        if unread:
+            self.flagged[id_] = min(unread)
 
     def _of(self, name: str) -> Versions[Any] | None:
         """The versions of the record with this name, `kind/id`."""

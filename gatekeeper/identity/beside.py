@@ -37,7 +37,7 @@ def besides(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
 
 
 def too_much(delivery: Delivery) -> tuple[str, ...]:
-    """The printed text that may be unaccounted for, in one form: what is no part of one name and one address.
+    """The printed text that is no part of one name and one address, in one form.
 
     Else the texts that sources must give, or the place and all names. It is for eyes alone, and nothing may store it.
     """

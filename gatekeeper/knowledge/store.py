@@ -13,20 +13,19 @@ from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import UNNAMED, Given
 from gatekeeper.knowledge.copies import Copies
-from gatekeeper.knowledge.file_arrival import OWN_FORMS
 from gatekeeper.knowledge.gaps import StatedGap
-from gatekeeper.knowledge.journals import Journals, Unread
+from gatekeeper.knowledge.journals import Journals, NamedInRefusal, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add, is_tokenless, person_of, says_no
 from gatekeeper.knowledge.stop_rows import StopRows
 from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
-from gatekeeper.knowledge.unreadable import named, names_a_feed
-from gatekeeper.knowledge.unregistered_names import NamedByRefusals
+from gatekeeper.knowledge.unreadable import named, names_a_feed, understood
+from gatekeeper.knowledge.unregistered_names import KIND, NamedByRefusals
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import needs_signature
-from schemas.codec import Parsed, Unreadable, parse
+from schemas.codec import Parsed, Unreadable
 from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
@@ -99,10 +98,10 @@ class FactStore(KnownFacts):
         for name in self._journals.refusals():
             self.named_by_refusals.take(name)
         for record in self._journals.corrections():
-            fields = parse(record.topic, record.key, record.value).json
+            fields = understood(record)[0].json
             self._corrections.note(_redacted(record, fields)[0], record, fields)
         for record in self._journals.waiting():
-            self.copies.wait(record, parse(record.topic, record.key, record.value))
+            self.copies.wait(record, understood(record)[0])
 
     def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
@@ -134,7 +133,9 @@ class FactStore(KnownFacts):
         try:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
-            event = parse(topic, key, value, adapter=OWN_FORMS.get(topic))
+            event, kind = understood(record)
+            if kind is not None:
+                self._unread_kind(record, event.model, kind)
             names = [*self._fold(record, event), *self._first_arrived(record, event, copied)]
         except Unreadable as unreadable:
             fault = str(unreadable)
@@ -148,6 +149,14 @@ class FactStore(KnownFacts):
             for name in names:
                 listener(name)
         return fault
+
+    def _unread_kind(self, record: Record, stop: Suppression, kind: str) -> None:
+        """Notes a stop whose kind no rule reads, so that somebody can correct it."""
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        whom = str(stop.recipient_id or stop.token or stop.suppression_id)
+        name = NamedInRefusal(KIND, kind, whom, record.timestamp, place)
+        if self.named_by_refusals.take(name):
+            self._journals.refused(name)
 
     def _first_arrived(self, record: Record, event: Parsed[Any], arrived: int | None) -> Iterator[str]:
         """Applies the copied records that are believed since this record, at their first arrivals; yields names."""

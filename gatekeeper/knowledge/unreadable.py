@@ -1,4 +1,7 @@
-"""Finds the people whom an unreadable record may concern. Too many are no harm; one too few would be."""
+"""Reads what can be read of a record, and finds the people whom an unreadable one may concern.
+
+Too many are no harm; one too few would be.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.codec import VALUE_BYTES
-from schemas.values import RecipientId
+from gatekeeper.knowledge.file_arrival import OWN_FORMS
+from schemas.codec import VALUE_BYTES, Parsed, Unreadable, parse
+from schemas.record import Record
+from schemas.values import CODE_PATTERN, RecipientId
 
 NAMES = 64
 """People whom one unreadable record withholds, at most: the first names in it, and its key."""
@@ -22,6 +27,24 @@ _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-
 """Search pattern for a value that is no JSON."""
 _NAMES_A_FEED = re.compile(rb'"kind"\s*:\s*"gap"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
+
+
+def understood(record: Record) -> tuple[Parsed[Any], str | None]:
+    """The record, and the kind of a stop that no rule reads: it is read as an objection (rule 8.3.52).
+
+    Raises Unreadable. Such a stop with a last day is unreadable, as it would bind too little.
+    """
+    topic, key, value = record.topic, record.key, record.value
+    try:
+        return parse(topic, key, value, adapter=OWN_FORMS.get(topic)), None
+    except Unreadable as unreadable:
+        if (topic, unreadable.place) != ("suppressions", "kind"):
+            raise
+        said = orjson.loads(value or b"")
+        kind = said.get("kind")
+        if not isinstance(kind, str) or not re.fullmatch(CODE_PATTERN, kind) or said.get("effective_until"):
+            raise
+        return parse(topic, key, orjson.dumps({**said, "kind": "objection"})), kind
 
 
 def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:

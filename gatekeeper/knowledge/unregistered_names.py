@@ -14,10 +14,12 @@ from schemas.events import NO_STATES, Consent, Suppression
 NAMES, PEOPLE = 1000, 1000
 """Names, and people for each of them, that are kept; more are not counted."""
 PURPOSE, COMPANY = "purpose", "controller"
+KIND = "suppression"
+"""In place of these, for the kind of a stop that no rule reads (rule 8.3.52). Nobody can register one."""
 
 
 class ReadWide(NamedTuple):
-    """A purpose or company, as kind/id, that refusals name and nobody registered before them.
+    """A purpose or company, as kind/id, that refusals name and nobody registered before them. Or a kind of stop.
 
     `people`: the people whose refusals are read wide. `record`: the first such refusal, as topic/partition/offset.
     """
@@ -75,6 +77,8 @@ def _names(model: Any) -> Iterator[tuple[str, str]]:
 
 
 def _known(reference: Reference, kind: str, code: str, arrived: int) -> bool:
+    if kind == KIND:
+        return False
     if kind == PURPOSE:
         return purpose_known(reference.purposes.registered, code, arrived)
     since = reference.companies.get(code)

@@ -162,9 +162,9 @@ class JointUseTerms(Model):
 class Batch(Model):
     """A list that came as one, with the checks of its provider, and its state (APPI 30).
 
-    `id`: its code. `check`: of its provider. `state`: a quarantined list withholds. `flags`: `leak` and others that
-    make it illicit. `name`: in words. `recorded_at`: when it was entered. `retention_until`: until when its data may be
-    used.
+    `id`: its code. `check`: of its provider. `state`: a quarantined list withholds. `flags`: `leak`, `confidential` and
+    `card` make it illicit. So does another one, which is an objection of its people, too. `name`: in words.
+    `recorded_at`: when it was entered. `retention_until`: until when its data may be used.
     """
 
     v: Version

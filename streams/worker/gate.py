@@ -246,6 +246,7 @@ class Gate:
             "people_of_another": followers.store.people_of_another,
             "stop_rows": dict(followers.store.stop_rows.counts),
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
+            "unread_flags": sorted(followers.store.reference.flagged),
             "token_keys": keys,
             "signatures": signature_state(followers.store.log, self.context.settings.acts),
             "policy": self.context.policy.name,
