@@ -30,7 +30,16 @@ from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.corrections import Corrections
 from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.meeting import Meeting, pair_id
-from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
+from gatekeeper.knowledge.person_facts import (
+    WORD,
+    PersonFacts,
+    accounted_for,
+    covering,
+    joined,
+    person_of,
+    spellings,
+    weight,
+)
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.reverse_index import ReverseIndex
 from gatekeeper.knowledge.suppressed_tokens import Stopped, SuppressedTokens
@@ -164,7 +173,7 @@ class KnownFacts:
         confirmed = self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stopped)), zone)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
-        given = printed.by(person.beside) if isinstance(printed, Identified) else None
+        given = identified and identified.by(accounted_for(person, self.reference) if identified.beside else ())
         how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
         recorded = snapshot(
             source_lines=person.source_lines,
@@ -180,7 +189,7 @@ class KnownFacts:
             printed_text=given.unaccounted if given else None,
             further=given.lines if given else (),
             unreadable=unreadable,
-            refs=self.log.digests(send, (*person.refs, *sorted(others))),
+            refs=self.log.digests(send, (*person.refs, *sorted(others)), at),
             elsewhere=elsewhere,
             named=named,
             event_lines=event_lines,
@@ -190,7 +199,7 @@ class KnownFacts:
             ages=known_ages,
         )
         if len(recorded) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
-            return self._overfull(send, unreadable, printed=how, erased=erased)
+            return self._overfull(send, unreadable, at=at, printed=how, erased=erased)
         return Facts(
             sources=person.sources,
             consents=person.consents,
@@ -304,7 +313,7 @@ class KnownFacts:
         return sorted(rows, key=lambda row: (WHOM.index(row.withholds), row.since, row.record))
 
     def _overfull(
-        self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
+        self, send: Send, unreadable: tuple[str, ...], *, at: int, printed: Printing | None, erased: int | None
     ) -> Facts:
         """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
         faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
@@ -316,7 +325,7 @@ class KnownFacts:
                 contact_point_from=(),
                 printed=printed,
                 unreadable=faults,
-                refs=self.log.digests(send, ()),
+                refs=self.log.digests(send, (), at),
                 erased=erased,
             )
         )

@@ -25,6 +25,7 @@ import msgspec
 from gatekeeper.deciding import arrival, redacted
 from gatekeeper.deciding.chains import names_of
 from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldEvent, HeldRelease
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
@@ -84,7 +85,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     (per mille). `wide`: those of `near` that stand for a wide row.
     `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
     `linked`: the people whose nos may bind whoever has the token.
-    `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
+    `given`: all tokens, those of deleted sources too.
     `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
     points. `points`, `deleted`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
@@ -108,7 +109,6 @@ class PersonFacts(msgspec.Struct, frozen=True):
     points: Mapping[str, tuple[str | None, ...]]
     exact: dict[str, int]
     less: dict[str, int]
-    beside: frozenset[str]
     refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
@@ -156,7 +156,6 @@ def person_of(lines: bytes) -> PersonFacts:
         points=points,
         exact={naming.token: CERTAIN for naming in tokens if naming.score == CERTAIN},
         less={naming.token: naming.score for naming in tokens if naming.score < CERTAIN},
-        beside=frozenset(naming.token for naming in given if naming.score == redacted.BESIDE and naming.source in read),
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],
@@ -250,6 +249,23 @@ def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> Perso
         refs=tuple(sorted({*person.refs, *_referred((), (), asks)})),
         ask_lines=ask_lines,
         release_lines=release_lines,
+    )
+
+
+def accounted_for(person: PersonFacts, reference: Reference) -> frozenset[str]:
+    """The tokens of what may be printed beside an address (rule 7.4.19).
+
+    A source that is quarantined, illicit or of such a list accounts for nothing.
+    """
+    lists = ((source, reference.batch(source.batch_id) if source.batch_id else None) for source in person.sources)
+    unfit = {
+        source.source_id
+        for source, batch in lists
+        if source.state != "active" or (batch and (batch.flags or batch.state == "quarantined"))
+    }
+    read = {source.source_id for source in person.sources} - unfit
+    return frozenset(
+        naming.token for naming in person.given if naming.score == redacted.BESIDE and naming.source in read
     )
 
 

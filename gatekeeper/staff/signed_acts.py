@@ -121,15 +121,15 @@ def correctors(record: Record, said: Mapping[str, Any], *, roster: Roster, origi
 
     `record`: of a suppression or an event of a person. `said`: the JSON of its value. A signature has the id of the
     event, and the form of an act `correct` about a person. An erasure's correction has the form of an act `readmit`.
-    The console's word makes nobody a manager. Where nobody is
-    registered yet, as in a file, nobody can sign. Then the named stand for themselves, and two of them are managers. Of
-    a record of before the first staff nobody is believed: two managers stand for it anew (`NosResolution`).
+    The console's word makes nobody a manager. In a file, which has no `origin`, nobody can sign. Then the named stand
+    for themselves, and two of them are managers. In a log a record of before the first
+    staff is nobody's. Two managers stand for it anew (`NosResolution`).
     """
     named = roles.wanted(said)
     if not named or not (said.get("evidence_ref") or said["kind"] == REQUEST):
         return Correctors()
     if roster.began is None:
-        return Correctors(named, named if len(named) > 1 else frozenset())
+        return Correctors() if origin else Correctors(named, named if len(named) > 1 else frozenset())
     id_, at = said.get("suppression_id") or said.get("record_id"), said.get("received_at") or said.get("at")
     request, kind = said["kind"] == REQUEST, READMIT if said["kind"] == ERASURE else CORRECT
     row = ACT_KINDS.get(kind, CORRECTION)

@@ -70,10 +70,11 @@ class Suppression(Model):
     """A stop of a person, or of a token: a normalised name, address or number (APPI 35, J.10).
 
     `kind`: why; `external` is a register of people who want no mail. From a topic another code counts as an objection,
-    and `gatekeeper status` names it. `suppression_id`: the CRM's id of the stop; a correction has the same. `received_at`: when it came in. `token`: stops whoever has this name, address or number.
-    `recipient_id`: stops this person. `scope`: the mail that it stops. `effective_at`: it counts from this time, if
-    that is before `received_at`. `state`: of a cessation `open`, `upheld` or `rejected`, else `active` or `corrected`.
-    `register_id`: the register in which it was found.
+    and `gatekeeper status` names it. `suppression_id`: the CRM's id of the stop; a correction has the same.
+    `received_at`: when it came in. `token`: stops whoever has this name, address or number. `recipient_id`: stops this
+    person. `scope`: the mail that it stops. `effective_at`: it counts from this time, if that is before `received_at`.
+    `state`: of a cessation `open`, `upheld` or `rejected`, else `active` or `corrected`. `register_id`: the register in
+    which it was found.
     `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
     `whole_address`: the token is of an address without a name, and stops everybody there. `effective_until`: the last

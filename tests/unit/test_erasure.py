@@ -244,7 +244,8 @@ def test_the_desks_stops_with_ids_like_ours_then_readmission_takes_back_no_other
 def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands() -> None:
     own, log = stop(suppression_id="erase-1"), ReferenceLog(staff.ORIGIN)
     back = "suppressions", {**own[1], "state": "corrected", **invented.OF_MANAGERS}
-    assert erasures.standing(reader(own, back), "P-1", log) == [], "before anybody was registered"
+    assert erasures.standing(reader(own, back), "P-1", ReferenceLog()) == [], "in a file"
+    assert erasures.standing(reader(own, back), "P-1", log), "before anybody was registered, who could sign"
     for fields in ({"by": "hanako"}, {"evidence_ref": None}):
         half = back[0], invented.bare({**back[1], **fields})
         assert erasures.standing(reader(own, half), "P-1", log), "two managers stand for it, with evidence"
