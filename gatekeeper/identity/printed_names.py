@@ -19,6 +19,8 @@ _BETWEEN = re.compile(
     rf"[・、,/;:&+|\n]|様|旧姓?(?=[:\s])|旧姓|(?<=\S\S)(?:{_HONORIFICS})(?![^\s・、,/;:&+|])|(?<!\S)(?:{_ALONE})(?!\S)"
     r"|及び|および|並びに|ならびに|(?<=[一-鿿々])と(?=[一-鿿])"
 )
+_JOINED = re.compile(rf"(?<=\S\S)(?:(?:{_HONORIFICS})(?=[^\W\d_])|氏|妻|ほか|他)|(?<!\S)(?:妻|ほか|他)(?=\s|[^\W\d_])")
+"""A word that joins names without a space. It may also be a part of one, so both are read."""
 _BRACKETS = re.compile(r"[(\[〔【「『<]([^()\[\]〔〕【】「」『』<>]*)[)\]〕】」』>]?")
 _LONG = {"株": "株式会社", "有": "有限会社"}
 _SHORT = re.compile(r"\((株|有)\)")
@@ -30,6 +32,7 @@ _WORD = re.compile(r"[^\W_]+")
 _KANJI = re.compile("[一-鿿]")
 _FAMILY = 3  # letters of a family name that no space sets apart, at most
 _WHOLE = 4  # letters of a word that may be family and given name in one
+_SHORTEST = 3  # letters of such a word before another given name; longer than most family names
 _FULL = 2  # words of a family and a given name
 _GLUED = range(3, 7)  # letters of a name that no space sets apart from a company
 
@@ -70,6 +73,25 @@ def printed_names(written: str, lines: Sequence[str] = ()) -> tuple[PrintedName,
     texts = [_SHORT.sub(lambda match: _LONG[match[1]], text) for text in (written, *lines)]
     if sum(map(len, texts)) > _LONGEST:
         return None
+    names = _names(texts)
+    if names is not None and (set_apart := [_JOINED.sub("、", text) for text in texts]) != texts:
+        joined = _names(set_apart)
+        names = None if joined is None else names + joined
+    if names is None:
+        return None
+    read: dict[str, PrintedName] = {}
+    for name in sorted(names, key=lambda name: not name.likely):
+        if len(read) > MOST:
+            break
+        person = person_of(name.name)
+        if len(person) > 1:
+            read.setdefault(person, name._replace(name=person))
+    read.pop(person_of(written), None)
+    return tuple(read.values())[:MOST]
+
+
+def _names(texts: Sequence[str]) -> list[PrintedName] | None:
+    """The names in texts, of which the first is the written name; None if too much is there."""
     of_texts = [_parts(text) for text in texts]
     parts = [part for of_text in of_texts for part in of_text]
     if sum(len(part.words) for part in parts) > _MOST_WORDS:
@@ -79,15 +101,7 @@ def printed_names(written: str, lines: Sequence[str] = ()) -> tuple[PrintedName,
     for text, of_text in zip(texts, of_texts, strict=True):
         names += _together(text, of_text, first)
         first += len(of_text)
-    read: dict[str, PrintedName] = {}
-    for name in sorted(names, key=lambda name: not name.likely):
-        if len(read) > MOST:
-            break
-        person = person_of(name.name)
-        if len(person) > 1:
-            read.setdefault(person, PrintedName(person, name.nth if len(parts) > 1 else 0, name.likely))
-    read.pop(person_of(written), None)
-    return tuple(read.values())[:MOST]
+    return names if len(parts) > 1 else [name._replace(nth=0) for name in names]
 
 
 def people(written: str) -> tuple[tuple[str, ...], ...] | None:
@@ -95,9 +109,13 @@ def people(written: str) -> tuple[tuple[str, ...], ...] | None:
 
     The text is in one form (`letters.alike`). A lone given name takes the family name before it.
     """
+    if _JOINED.search(written):
+        return None
     names: list[tuple[str, ...]] = []
     for part in _parts(_SHORT.sub(lambda match: _LONG[match[1]], written)):
         if part.bracketed or part.is_company or len(part.words) > _FULL:
+            return None
+        if len(part.words) == _FULL and len(part.words[0]) >= _WHOLE and _KANJI.search(part.words[0]):
             return None
         if len(part.words) == 1 and names:
             if len(names[-1]) == 1:
@@ -159,9 +177,12 @@ def _alone(part: _Part, before: Sequence[_Part], nth: int) -> Iterator[PrintedNa
 def _splits(part: _Part) -> list[tuple[str, str]]:
     """The family and given names that a part may be."""
     first, *others = part.words
-    if others:
-        return [(first, others[-1])]
-    return [(first[:cut], first[cut:]) for cut in range(1, min(_FAMILY, len(first) - 1) + 1)]
+    return [(first, others[-1])] if others else _cuts(first)
+
+
+def _cuts(word: str) -> list[tuple[str, str]]:
+    """The family and given names that a word may be."""
+    return [(word[:cut], word[cut:]) for cut in range(1, min(_FAMILY, len(word) - 1) + 1)]
 
 
 def _together(text: str, parts: Sequence[_Part], first: int) -> Iterator[PrintedName]:
@@ -173,6 +194,9 @@ def _together(text: str, parts: Sequence[_Part], first: int) -> Iterator[Printed
     words = [(word, nth) for nth, part in enumerate(parts, first) for word in part.words]
     for (one, _), (other, nth) in combinations(words, 2):
         yield PrintedName(one + other, nth, likely)
+        if len(one) >= _SHORTEST and _KANJI.search(one) and len(other) <= _FAMILY:  # 高橋一郎 花子
+            for family, _ in _cuts(one):
+                yield PrintedName(family + other, nth, likely)
     for word, nth in words:
         if len(words) > 1 and len(word) >= _WHOLE and _KANJI.search(word):
             yield PrintedName(word, nth, likely)
