@@ -391,6 +391,18 @@ def test_file_of_an_earlier_release_then_it_is_read(run, tmp_path: Path, facts: 
     assert {row["reason"] for row in told["changes"]["reason"]} == {"CONSENT_WITHDRAWN → -", "- → SUBJECT_OBJECTED"}
 
 
+def test_last_campaign_before_an_upgrade_then_the_verdicts_that_change_are_counted(run, tmp_path: Path) -> None:
+    wide = [invented.consent(purpose="mkt.dm", event_time="2018-05-01", notice_id=None, recipient_id="yes")]
+    company = [invented.purpose(id="mkt.dm"), invented.purpose(id="mkt.dm.loans", recorded_at="2026-10-01")]
+    facts = events(tmp_path / "facts.jsonl", *company, *person("yes")[:1], *wide, *person("no"), objection("no"))
+    loans = send("yes", campaign_id="K-before", purpose="mkt.dm.loans")
+    campaign = jsonl(tmp_path / "last.jsonl", [loans, send("no", campaign_id="K-before")])
+    before = jsonl(tmp_path / "before.jsonl", [OLD.replace('"line": 1', '"line": 2')])
+    found = run("check", campaign, "--facts", facts, "--at", AT, "--before", before, "--json").json["changes"]
+    row = {"reason": "- → PURPOSE_NOT_COVERED", "old": "clear", "new": "confirm", "sends": 1, "people": 1}
+    assert (found["reason"], found["narrowed"]["sends"], found["widened"]["sends"]) == ([row], 1, 0)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
