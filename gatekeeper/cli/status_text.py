@@ -81,6 +81,9 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     for row, count in ((worker["answer"] or {}).get("stop_rows") or {}).items():
         if count and row != "certain":
             click.echo(text(f"cli.status_stop_rows_{row}", count=f"{count:,}"))
+    if corrections := (worker["answer"] or {}).get("corrections"):
+        shown = ", ".join(f"{by} {count:,}" for by, count in corrections.items())
+        click.echo(text("cli.status_corrections", shown=shown))
     for use in (worker["answer"] or {}).get("token_keys", ()):
         if use["held"]:
             click.echo(text("cli.status_token_key", **_counted(use)))

@@ -103,6 +103,9 @@ STOP_ROWS = Metric(
     " `before`, taken in by an earlier release.",
     ("row",),
 )
+CORRECTIONS = Metric(
+    "gauge", "gatekeeper_corrections", "Stops and returned pieces that somebody of the staff took away.", ("by",)
+)
 PARTITION_OWNED = Metric("gauge", "gatekeeper_partition_owned", "1 for each partition of this worker.", ("partition",))
 PARTITION_REFUSED = Metric(
     "gauge", "gatekeeper_partition_refused", "1 for each refused partition of this worker.", ("partition", "reason")

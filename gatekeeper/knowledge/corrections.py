@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +12,14 @@ from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import HeldEvent
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.staff.signed_acts import PRINT_ACCEPTED, VOUCHED_FOR, Correctors, correctors
+from gatekeeper.staff.signed_acts import (
+    PRINT_ACCEPTED,
+    RESOLVING,
+    TAKING_BACK,
+    VOUCHED_FOR,
+    Correctors,
+    correctors,
+)
 from schemas.codec import canonical
 from schemas.record import Record
 
@@ -24,6 +32,7 @@ class Corrections:
 
     def __init__(self) -> None:
         self._records: dict[bytes, list[tuple[frozenset[str], Record, Mapping[str, Any]]]] = {}
+        self._counted: tuple[object, Mapping[str, int]] = (None, {})
 
     def note(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
         """Notes the record of such an event. `line`: its redacted form. `said`: its JSON as published.
@@ -54,6 +63,18 @@ class Corrections:
             return line
         found = {"staff": sorted(stand.staff), "managers": sorted(stand.managers)}
         return canonical({**orjson.loads(line), **{name: people for name, people in found.items() if people}})
+
+    def by(self, log: ReferenceLog) -> Mapping[str, int]:
+        """The number of stops and returned pieces that each of the staff took away, most first."""
+        noted = [(record, said) for of_line in self._records.values() for _, record, said in of_line]
+        state = log, log.roster.began, len(noted)
+        if self._counted[0] != state:
+            people = Counter[str]()
+            for record, said in noted:
+                if said["kind"] in RESOLVING or said.get("state") in TAKING_BACK:
+                    people.update(correctors(record, said, roster=log.roster, origin=log.origin).staff)
+            self._counted = state, dict(people.most_common())
+        return self._counted[1]
 
     def events(
         self, person: str, lines: bytes, events: Iterable[HeldEvent], log: ReferenceLog, nos: ConfirmedNos

@@ -281,6 +281,11 @@ class KnownFacts:
         return may_bind(self.reference, scope, self.token_keys.since.get(scope, 0), companies)
 
     @property
+    def corrections(self) -> Mapping[str, int]:
+        """The number of stops and returned pieces that each of the staff took away (rule 8.1.40)."""
+        return self._corrections.by(self.log)
+
+    @property
     def withhold_everybody(self) -> bool:
         """True if an unreadable record, a gap, or a stop that cannot be compared may concern anybody."""
         return self.unresolved.withhold_everybody or self.gaps.withhold_everybody or self.key_missing

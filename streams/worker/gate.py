@@ -245,6 +245,7 @@ class Gate:
             "nos_without_token": followers.store.nos_without_token,
             "people_of_another": followers.store.people_of_another,
             "stop_rows": dict(followers.store.stop_rows.counts),
+            "corrections": dict(followers.store.corrections),
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "unread_flags": sorted(followers.store.reference.flagged),
             "token_keys": keys,
@@ -285,6 +286,7 @@ class Gate:
         own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
         own.set(metrics.PEOPLE, followers.store.people)
         own.set(metrics.PEOPLE_OF_ANOTHER, followers.store.people_of_another)
+        own.replace(metrics.CORRECTIONS, {(by,): n for by, n in followers.store.corrections.items()})
         own.replace(metrics.STOP_ROWS, {(row,): n for row, n in followers.store.stop_rows.counts.items()})
         own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
         own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})

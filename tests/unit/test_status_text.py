@@ -19,7 +19,9 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import Words
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
@@ -66,6 +68,19 @@ def test_warnings_that_no_rule_reads_then_they_are_named(capsys: pytest.CaptureF
     shown = status_shown(answer, capsys)
     assert text("cli.status_unread_kind", code="court_order", people=2, record=place) in shown
     assert text("cli.status_unread_flags", count=1, shown="B-9") in shown
+
+
+def test_stops_taken_away_then_they_are_counted_by_who_signed(capsys: pytest.CaptureFixture[str]) -> None:
+    store, at = FactStore(staff.ORIGIN), instant(invented.T)
+    for offset, (name, value) in enumerate(staff.founding(at=at)):
+        store.apply(fact("reference", 0, offset, name.encode(), value))
+    for offset, by in enumerate(("hanako", "hanako", "taro", None)):
+        stop = invented.suppression(state="corrected", suppression_id=f"X-{offset}", received_at=at, by=by or "taro")[1]
+        headers = (staff.correction(orjson.dumps(stop), by, at=at),) if by else ()
+        store.apply(replace(fact("suppressions", 0, offset, b"P-1", orjson.dumps(stop)), headers=headers))
+    assert store.corrections == {"hanako": 2, "taro": 1}
+    said = status_shown({**readiness(), "corrections": store.corrections}, capsys)
+    assert text("cli.status_corrections", shown="hanako 2, taro 1") in said
 
 
 def test_people_who_said_no_without_an_address_then_they_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
