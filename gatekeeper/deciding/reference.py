@@ -46,8 +46,6 @@ Referred = (
 )
 FLAGS = frozenset({"leak", "confidential", "card"})
 """The flags of a list that a rule reads: it has an unlawful origin."""
-SECOND_MS = 7 * 86_400_000
-"""The time for which a ground counts by one manager; a second one signs it (rule 8.3.50)."""
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
@@ -68,9 +66,8 @@ class Reference:
     `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
     manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask. `grounds`: the ids of the grounds on
-    record. `lone`: those that lack the second manager, with the arrival of their record (milliseconds). `providers`:
-    the companies in the chains of checks. `flagged`: the lists with a flag that no rule reads, and its arrival
-    (milliseconds).
+    record. `providers`: the companies in the chains of checks. `flagged`: the lists with a flag that no rule reads, and
+    its arrival (milliseconds).
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -79,7 +76,6 @@ class Reference:
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
     grounds: set[str] = field(default_factory=set)
-    lone: Mapping[str, int] = field(default_factory=dict)
     providers: dict[str, Provider] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
@@ -101,10 +97,6 @@ class Reference:
                 ((version.arrived, version.model) for version in self._purposes), self._told
             )
         return self._registered
-
-    def stands(self, ground: str, at: int) -> bool:
-        """True if a ground is on record and counts at an instant (milliseconds)."""
-        return ground in self.grounds and at <= self.lone.get(ground, at) + SECOND_MS
 
     def phrases(self, at: int) -> frozenset[str]:
         """The phrases of audiences that two managers registered by an instant (microseconds)."""

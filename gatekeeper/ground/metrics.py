@@ -104,7 +104,7 @@ STOP_ROWS = Metric(
     ("row",),
 )
 CORRECTIONS = Metric(
-    "gauge", "gatekeeper_corrections", "Stops and returned pieces that somebody of the staff took away.", ("by",)
+    "gauge", "gatekeeper_corrections", "Events that take a stop or a returned piece away, whoever signed them."
 )
 PARTITION_OWNED = Metric("gauge", "gatekeeper_partition_owned", "1 for each partition of this worker.", ("partition",))
 PARTITION_REFUSED = Metric(

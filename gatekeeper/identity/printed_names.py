@@ -109,13 +109,9 @@ def people(written: str) -> tuple[tuple[str, ...], ...] | None:
 
     The text is in one form (`letters.alike`). A lone given name takes the family name before it.
     """
-    if _JOINED.search(written):
-        return None
     names: list[tuple[str, ...]] = []
     for part in _parts(_SHORT.sub(lambda match: _LONG[match[1]], written)):
         if part.bracketed or part.is_company or len(part.words) > _FULL:
-            return None
-        if len(part.words) == _FULL and len(part.words[0]) >= _WHOLE and _KANJI.search(part.words[0]):
             return None
         if len(part.words) == 1 and names:
             if len(names[-1]) == 1:

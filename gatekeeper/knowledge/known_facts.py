@@ -189,7 +189,7 @@ class KnownFacts:
             printed_text=given.unaccounted if given else None,
             further=given.lines if given else (),
             unreadable=unreadable,
-            refs=self.log.digests(send, (*person.refs, *sorted(others)), at),
+            refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
             named=named,
             event_lines=event_lines,
@@ -199,7 +199,7 @@ class KnownFacts:
             ages=known_ages,
         )
         if len(recorded) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
-            return self._overfull(send, unreadable, at=at, printed=how, erased=erased)
+            return self._overfull(send, unreadable, printed=how, erased=erased)
         return Facts(
             sources=person.sources,
             consents=person.consents,
@@ -286,6 +286,11 @@ class KnownFacts:
         return self._corrections.by(self.log)
 
     @property
+    def taken_back(self) -> int:
+        """The number of events that take one away, whoever signed them."""
+        return self._corrections.count
+
+    @property
     def withhold_everybody(self) -> bool:
         """True if an unreadable record, a gap, or a stop that cannot be compared may concern anybody."""
         return self.unresolved.withhold_everybody or self.gaps.withhold_everybody or self.key_missing
@@ -318,7 +323,7 @@ class KnownFacts:
         return sorted(rows, key=lambda row: (WHOM.index(row.withholds), row.since, row.record))
 
     def _overfull(
-        self, send: Send, unreadable: tuple[str, ...], *, at: int, printed: Printing | None, erased: int | None
+        self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
     ) -> Facts:
         """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
         faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
@@ -330,7 +335,7 @@ class KnownFacts:
                 contact_point_from=(),
                 printed=printed,
                 unreadable=faults,
-                refs=self.log.digests(send, (), at),
+                refs=self.log.digests(send, ()),
                 erased=erased,
             )
         )

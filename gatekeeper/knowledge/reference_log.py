@@ -23,7 +23,6 @@ from schemas.record import Record
 
 DIGESTS = 4096
 """Combinations of reference data whose digests are kept: a campaign and the companies of its people make few."""
-_GROUND = "ground/"
 OtherRecord = Resolution | NosResolution | Staff | Copy | Campaign
 """Records of the topic that are no reference data of a decision."""
 
@@ -55,7 +54,7 @@ class ReferenceLog:
         self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
         self._unread: dict[Order, tuple[Record, frozenset[str]]] = {}
-        self._digests: dict[tuple[str, str, str | None, bool, bool, tuple[str, ...]], bytes] = {}
+        self._digests: dict[tuple[str, str, str | None, bool, tuple[str, ...]], bytes] = {}
 
     @property
     def origin(self) -> str:
@@ -83,9 +82,6 @@ class ReferenceLog:
         place = record.partition, record.offset
         taken = Taken(place, record.timestamp, name, sha256(value).hexdigest(), fields, payload)
         standing = self.endorsements.take(taken)
-        if model.kind in ("ground", "signature"):
-            self.reference.lone = {lone.name.removeprefix(_GROUND): lone.since for lone in self.endorsements.lone}
-            self.reference.revision += 1
         if standing is None:
             return None
         counted, bytes_ = standing.record.payload
@@ -107,18 +103,16 @@ class ReferenceLog:
         """The unreadable records that a manager signed, each with the name that was signed."""
         return [(self._unread[order][0], name) for order, name in self.endorsements.unread_signed.items()]
 
-    def digests(self, send: Send, named: tuple[str, ...], at: int) -> bytes:
+    def digests(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template.
 
         Of a selected audience also those of phrases, once there are any.
 
-        `named`: by the person's facts, as kind/id. `at`: the instant (milliseconds); a ground that no longer counts has
-        no digest. The result is canonical JSON.
+        `named`: by the person's facts, as kind/id. The result is canonical JSON.
         """
         ground = send.ground if send.message_class == "safety_legal" else None
         by_phrases = bool(send.audience) and PHRASES in self.reference.digests
-        over = ground is not None and not self.reference.stands(ground, at)
-        terms = send.controller_id, send.template_id, ground, over, by_phrases, named
+        terms = send.controller_id, send.template_id, ground, by_phrases, named
         digests = self._digests.get(terms)
         if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
@@ -127,8 +121,7 @@ class ReferenceLog:
             keys.update(names_of(check for id_ in listed for check in self.reference.checks(id_)))
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             keys.update({PHRASES} if by_phrases else ())
-            found = {key: self.reference.digests.get(key) for key in keys}
-            digests = canonical(found | ({f"ground/{ground}": None} if over else {}))
+            digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:
                 self._digests.clear()
             self._digests[terms] = digests

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatekeeper.deciding.reference import SECOND_MS
 from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from schemas.audit import Acts
+from schemas.topics import DAY_MS
 
 MAX_ROWS = 100
 """Most records of each kind that are named."""
+SECOND_MS = 7 * DAY_MS
+"""The time that a second manager has to sign a ground (rule 8.3.50)."""
 
 
 def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:

@@ -347,7 +347,7 @@ class Provider(Model):
 class Ground(Model):
     """One manager's word that mail about safety or law is owed: a recall, a breach, a duty (domain rule 8.3.50).
 
-    A second manager signs it within seven days; no mail waits for that. After these days it counts only with both.
+    A second manager signs it within seven days; no mail waits for that.
 
     `id`: the ground that sends name. It is `recall`, `safety`, `breach`, `statutory` or `tax`, or begins with one of
     these and a dot. `by`: the manager. `evidence_ref`: where the proof is kept. `at`: when.

@@ -286,7 +286,7 @@ class Gate:
         own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
         own.set(metrics.PEOPLE, followers.store.people)
         own.set(metrics.PEOPLE_OF_ANOTHER, followers.store.people_of_another)
-        own.replace(metrics.CORRECTIONS, {(by,): n for by, n in followers.store.corrections.items()})
+        own.set(metrics.CORRECTIONS, followers.store.taken_back)
         own.replace(metrics.STOP_ROWS, {(row,): n for row, n in followers.store.stop_rows.counts.items()})
         own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
         own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
-from gatekeeper.deciding.reference import SECOND_MS
 from gatekeeper.ground.times import instant
-from tests.support import invented, staff
+from tests.support import invented
 from tests.support.desk import Desk
-from tests.support.facts import fact
 from tests.support.records import Recorded, named
 
 RECALL = {"message_class": "safety_legal"}
@@ -41,21 +37,6 @@ def test_events_handed_off_then_each_piece_is_and_each_is_recalled_by_itself() -
     recalled = [orjson.loads(one.value or b"") for one in desk.outputs["recalls"]]
     assert [(one["event_id"], one["decision_id"]) for one in recalled] == [("E-1", first), ("E-2", second)]
     desk.check_ledger()
-
-
-def test_a_ground_then_it_counts_for_seven_days_and_on_once_two_managers_signed() -> None:
-    desk = Desk()
-    assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
-    desk.at += SECOND_MS
-    assert desk.send(**RECALL, event_id="E-2").verdict == "clear"
-    desk.at += 1
-    assert desk.send(**RECALL, event_id="E-3").codes == ("EVENT_INVALID",)
-    assert {outcome for outcome, _ in desk.campaign("handoff")} == {"recalled", "done"}
-    recall = "ground/recall", orjson.dumps(invented.ground()[1])
-    lines = staff.signed(recall, "hanako", "taro", at=instant(desk.at))[1:]
-    for offset, (name, value) in enumerate(lines, len(invented.REFERENCE)):
-        assert desk.store.apply(replace(fact("reference", 0, offset, name.encode(), value), timestamp=desk.at)) is None
-    assert desk.send(**RECALL, event_id="E-4").verdict == "clear"
 
 
 def test_a_reply_then_it_goes_out_after_an_erasure_and_a_later_one_needs_a_request() -> None:

@@ -45,7 +45,7 @@ def disagreeing(case: Case) -> tuple[Found, ...]:
         return _invalid("class_not_registered", {**template, "channel": send.channel})
     if class_ in OWED and not (send.ground and _GROUND[class_].fullmatch(send.ground)):
         return _invalid("ground_missing", {"class": class_, "grounds": ", ".join(grounds(class_))})
-    if class_ == "safety_legal" and not case.reference.stands(str(send.ground), case.at // 1000):
+    if class_ == "safety_legal" and send.ground not in case.reference.grounds:
         return _invalid("ground_unknown", {"ground": str(send.ground)})
     return ()
 
