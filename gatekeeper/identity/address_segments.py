@@ -36,10 +36,12 @@ _WORDS = re.compile(r"\w")
 _AGAIN = re.compile(rf"\s(?:{_NUMBERED.pattern})")
 _MUNICIPALITY = re.compile(r"[^\W\d_]{1,6}?(?:[市郡](?!営)|[^\W\d_]区(?!役))[^\W\d_]{1,10}?[0-9]")
 _ROOM = re.compile(r"(?:[0-9]|(?<![a-z])[a-z]|号室|号|室|棟|階|-f)$")
-_WORD = (
+APARTMENTS = (
     "ビル|ビルディング|ハイツ|マンション|荘|コーポ|コーポラス|アパート|ハイム|メゾン|パレス|レジデンス|コート|ハウス|寮"
-    "|館|棟|団地|住宅|社宅|宿舎|タワー|ヒルズ|プラザ|カーサ|ヴィラ|ビラ|シャトー|ドミール|センター|店|院|校|園|所|会館|苑"
+    "|団地|住宅|社宅|宿舎|タワー|ヒルズ|プラザ|カーサ|ヴィラ|ビラ|シャトー|ドミール"
 )
+"""The ends of names of houses. No part of a town ends so, but for a few."""
+_WORD = f"{APARTMENTS}|館|棟|センター|店|院|校|園|所|会館|苑"
 _LETTER = "[^\\W\\d_a-z号室階棟館]"
 _BEHIND_ROOM = re.compile(
     rf"(?:[0-9]{{3,}}|[0-9]号?室)(?:\s+{_LETTER}|(?!{_WORD}){_LETTER}{{2,}})|[0-9]\s+{_LETTER}{{2,}}$"

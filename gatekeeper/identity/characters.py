@@ -7,15 +7,18 @@ Each of these counts as two letters of the Yi script here, before any table of P
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 VERSION = "14.0.0"
 """The version of Unicode by which spellings are normalised; records name it."""
 _YI, _LETTERS = 0xA000, 1024
+_LOST = re.compile(r"[〓?\ufffd●○◯■□◆◇*※]")
+_NO_LETTER = ("Co", "Cs")
 _LEARNT = 65_536  # characters that a table holds, at most: two thirds of those in use
 
 Replacement = int | str | None
@@ -47,6 +50,13 @@ def replacing(changed: Mapping[int, Replacement]) -> Table:
 def nfkc(text: str) -> str:
     """The compatibility form (NFKC) of `text` by Unicode 14."""
     return text if text.isascii() else normalize("NFKC", text.translate(_ASSIGNED))
+
+
+def has_lost(text: str) -> bool:
+    """True for a letter that a file has lost, or that nobody else can read."""
+    return bool(_LOST.search(text)) or any(
+        category(letter) in _NO_LETTER or assigned(ord(letter)) != ord(letter) for letter in text
+    )
 
 
 def assigned(code: int) -> Replacement:

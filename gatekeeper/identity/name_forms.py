@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import permutations
 
 from gatekeeper.identity.name import person_of
 
@@ -14,6 +15,13 @@ _BEHIND_SPACE = ("君", "行", "宛")
 """Honorifics that also end names, such as 隆行. They are dropped behind a space alone."""
 _FAMILY = ("家", "御一同", "家御一同")
 _SPACED = re.compile(rf"\s+(?:{'|'.join(_BEHIND_SPACE)})\s*$")
+_DEATH_MARKS = ("故", "亡")
+_DEATH = re.compile(
+    r"^[(\[〔【]?(?:故人?|亡)[)\]〕】]?[\s・:]*(?=\S)|[(\[〔【]\s*(?:故人?|亡|逝去|死亡)\s*[)\]〕】]|\s+故人\s*$"
+)
+ALPHABETS = "\u1100"
+"""Before it are the letters of which several make a syllable, as the Latin ones."""
+_WORD = re.compile(r"[^\W\d_]+")
 _SURNAME = 3  # letters of a surname, at most
 _LONGEST = 16  # letters of a name of which one may be missing; a longer one is no person's
 
@@ -23,23 +31,38 @@ def name_forms(person: str, written: str) -> dict[str, int]:
 
     `person`: the normalised name. `written`: the name in one form (`letters.alike`), with its spaces.
     """
-    names = [person, *_bare(person, written)]
-    forms = dict.fromkeys(names[1:], SAME)
-    forms.update({f"{name}{honorific}": SAME for name in names for honorific in _HONORIFICS})
-    for name in names:
+    forms = dict.fromkeys(same_names(person, written), SAME)
+    for name in (person, *_bare(person, written)):
         for part in _parts(name):
             forms.setdefault(part, NEAR)
+    for part in _spelled_parts(written):
+        forms.setdefault(part, NEAR)
     forms.pop(person, None)
     return forms
 
 
+def same_names(person: str, written: str) -> tuple[str, ...]:
+    """The further names that surely are the same person's: other honorifics, and the mark of a death."""
+    bare = [*_bare(person, written)]
+    name = min((person, *bare), key=len)
+    return (*bare, *(f"{name}{honorific}" for honorific in _HONORIFICS), *(f"{mark}{name}" for mark in _DEATH_MARKS))
+
+
+def without_death_mark(written: str) -> str:
+    """A name in one form without the mark of a death, which is no part of it. A mark alone stays."""
+    return _DEATH.sub("", written).strip() or written
+
+
 def _bare(person: str, written: str) -> Iterator[str]:
-    """Yields the name without an honorific that normalising leaves in it."""
+    """Yields the name without an honorific or the mark of a death; normalising leaves both in it."""
     for honorific in _HONORIFICS:
         if person.endswith(honorific) and len(person) > len(honorific) + 1:
             yield person.removesuffix(honorific)
     if (behind := _SPACED.search(written)) and (bare := person_of(written[: behind.start()])):
         yield bare
+    for mark in (without_death_mark(written), without_death_mark(person)):
+        if mark not in (written, person) and len(alive := person_of(mark)) > 1:
+            yield alive
 
 
 def _parts(name: str) -> Iterator[str]:
@@ -50,3 +73,12 @@ def _parts(name: str) -> Iterator[str]:
         yield surname
         yield from (f"{surname}{family}" for family in _FAMILY)
     yield from (f"{name}{honorific}" for honorific in _BEHIND_SPACE)
+
+
+def _spelled_parts(written: str) -> Iterator[str]:
+    """Yields each word of a name in Latin letters, and each with the initial of another, as lists shorten it."""
+    words = _WORD.findall(written)
+    if len(words) > 1 and max(map(max, words)) < ALPHABETS:
+        yield from words
+        for one, other in permutations((words[0], words[-1])):
+            yield from (f"{one[0]}{other}", f"{one}{other[0]}")

@@ -77,11 +77,12 @@ def is_former(place: str) -> bool:
     return not _city(place) and bool(_former(place))
 
 
-def has_town(place: str) -> bool:
-    """True if the postal table has the town of a place, or no town of its city."""
+def behind_town(place: str) -> str | None:
+    """The end of a place behind its town, or its city if that has none. None if the table lacks the town."""
     city = _city(place)
-    towns = _towns(_whole_names().get(city, ""))
-    return bool(city) and (not towns or place[len(city) :].startswith(towns))
+    rest, towns = place[len(city) :], _towns(_whole_names().get(city, ""))
+    town = max((town for town in towns if rest.startswith(town)), key=len, default=None if towns or not city else "")
+    return None if town is None else rest[len(town) :]
 
 
 def _after_former(place: str, town: Town) -> str:

@@ -58,11 +58,6 @@ class EventMaker:
         event = self._completed(self._root(cells))
         return stops_of(event, self._stated) if self._stated else [event]
 
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """The tokens by which sends look up the stop of the last row as well."""
-        return tuple(token for bound in self._stated.bound for token in bound.forms) if self._stated else ()
-
     def duty(self, cells: Mapping[str, str], cause: str) -> dict[str, Any] | None:
         """The rejected stop of a row that is unfit, so that somebody mends the row; None without an id."""
         if self._map.topic != "suppressions":

@@ -25,7 +25,7 @@ class Event:
     """A record of a fact topic to publish, with the line of its row.
 
     `more`: further records of the row, as a stop of two people has. `row`: how surely a stop names the person by name
-    and address; None for any other record. `forms`: as of `identity.stop_row.Bound`.
+    and address; None for any other record.
     """
 
     line: int
@@ -34,7 +34,6 @@ class Event:
     more: tuple[tuple[bytes, bytes], ...] = ()
     row: stops.Row | None = None
     lacks: stops.Lack | None = None
-    forms: tuple[str, ...] = ()
 
     @property
     def records(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -153,7 +152,7 @@ def _outcome(row: Row, header: Sequence[str], columns: ColumnMap, maker: EventMa
             return _with_duty(outcome, maker, cells) if isinstance(outcome, Rejected) else outcome
     assert isinstance(first, Event)
     more = tuple((other.key, other.value) for other in others if isinstance(other, Event))
-    return replace(first, more=more, row=made[0].get("row"), lacks=made[0].get("lacks"), forms=maker.forms)
+    return replace(first, more=more, row=made[0].get("row"), lacks=made[0].get("lacks"))
 
 
 def _with_duty(rejected: Rejected, maker: EventMaker, cells: Mapping[str, str]) -> Rejected:

@@ -96,8 +96,7 @@ class StopTally:
         if not stop.get("token") or stop.get("whole_address") or outcome.lacks == "name_in_kana":
             return
         self._compared.add(line)
-        for token in (stop["token"], *outcome.forms):
-            self._whole[token].add(line)
+        self._whole[stop["token"]].add(line)
         for reading in stop.get("readings") or ():
             (self._whole if reading["score"] == SURE else self._less)[reading["token"]].add(line)
 

@@ -62,6 +62,7 @@ Lack = Literal[
     "name_missing",
     "place_unknown",
     "number_missing",
+    "number_unclear",
     "unreadable",
 ]
 
