@@ -10,7 +10,7 @@ from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events
 from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.recordings import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
-from gatekeeper.lists.stop_events import Stated, rejected_stop, stated, stops_of
+from gatekeeper.lists.stop_events import Stated, given_mark, rejected_stop, stated, stops_of
 from gatekeeper.lists.stop_tally import StopTally
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "StopTally",
     "dates",
     "events",
+    "given_mark",
     "json_events",
     "read_map",
     "rejected_stop",

@@ -15,6 +15,7 @@ from gatekeeper.lists.columns import ColumnMap
 from gatekeeper.lists.event_maker import EventMaker
 from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
+from gatekeeper.lists.stop_events import given_mark
 from schemas.codec import Unreadable, decode
 from schemas.events import suppressions as stops
 from schemas.topics import subject_key
@@ -129,8 +130,12 @@ def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterato
         if not line.whole:
             yield Rejected(line.number, line.number, "", "", "row.line_too_long")
         elif value.strip():
-            # the byte order mark, which some editors write first, is not JSON
-            yield _checked(topic, Row(line.number, line.number, []), value.removeprefix(BOM), {})
+            value = value.removeprefix(BOM)  # the byte order mark, which some editors write first, is not JSON
+            mark = given_mark(value) if topic == "suppressions" else None
+            if mark:
+                yield Rejected(line.number, line.number, "", mark, "fault.row_given")
+            else:
+                yield _checked(topic, Row(line.number, line.number, []), value, {})
 
 
 def _outcome(row: Row, header: Sequence[str], columns: ColumnMap, maker: EventMaker) -> Outcome:

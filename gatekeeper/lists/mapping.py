@@ -15,6 +15,7 @@ from gatekeeper.ground.texts import near, text, wrong
 from gatekeeper.lists import dates
 from gatekeeper.lists.cells import Hint, alternatives, inside, reader
 from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike, leaves
+from gatekeeper.lists.stop_events import MARKS
 from schemas.events import OnConsents, Reference, Source, Suppression
 from schemas.values import Channel, Model
 
@@ -153,7 +154,7 @@ class _Reading:
         nodes: dict[str, Node] = {}
         for key, part in value.items():
             within = inside(hint, key)
-            if within is None:
+            if within is None or (self.shape is Suppression and not path and key in MARKS):
                 names = [name for kind in alternatives(hint) for name in getattr(kind, "model_fields", ())]
                 raise self._wrong((*path, key), "map.field_unknown", near=near(key, names))
             nodes[key] = self._node(part, within, (*path, key))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jiter
+
 from gatekeeper.identity import SURE, Tokens, Unbound, stop_row
 from gatekeeper.identity.stop_row import Bound
 from schemas.events import Delivery
@@ -13,6 +15,11 @@ from schemas.events.suppressions import Lack
 from schemas.values import Channel
 
 Cause = Unbound | str
+
+
+MARKS = ("row", "lacks")
+"""The fields of a stop that say how surely it binds. Only the door that reads name and address sets them."""
+_MAY_MARK = (b'"row"', b'"lacks"', b"\\u")
 
 
 class Stated(NamedTuple):
@@ -32,6 +39,17 @@ def stated(tokens: Tokens, channel: Channel, delivery: Delivery, *, everybody: b
     if identified is None:
         return Stated((), cause="contact_unreadable")
     return Stated((Bound(identified.token, tuple((token, SURE) for token in identified.same)),))
+
+
+def given_mark(value: bytes) -> str | None:
+    """The mark that a value from outside bears, for which it is refused; None without one."""
+    if not any(sign in value for sign in _MAY_MARK):
+        return None
+    try:
+        said: Any = jiter.from_json(value, allow_inf_nan=False)
+    except ValueError:
+        return None  # the contract refuses it
+    return next((mark for mark in MARKS if mark in said), None) if isinstance(said, dict) else None
 
 
 def stops_of(event: Mapping[str, Any], said: Stated) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from gatekeeper.ground import times
 from gatekeeper.ground.texts import Language, text
 from gatekeeper.identity import Identified, key_of, printed
 from gatekeeper.knowledge.token_keys import uncompared
+from gatekeeper.lists import given_mark
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Unreadable, decode
@@ -82,11 +83,14 @@ class Publication:
         self._keys = keys
         self._reference, self._packs, self._at = reference, packs, at
 
-    def read(self, value: bytes) -> Any | LineFault:
+    def read(self, value: bytes, *, made: bool = False) -> Any | LineFault:
         """The value as its topic's model, or the fault for which it is refused; no content of a value raises.
 
+        `made`: the gate itself made the value of a name and address.
         A send is refused if the gate would find it EVENT_INVALID, or if its template is not registered.
         """
+        if self.topic == "suppressions" and not made and (mark := given_mark(value)):
+            return LineFault("row_given", mark)
         try:
             model = decode(self.topic, None, value)
         except Unreadable as fault:

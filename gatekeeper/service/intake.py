@@ -15,6 +15,7 @@ from gatekeeper.engine.outputs import traced
 from gatekeeper.ground.metrics import STOPS_BEYOND
 from gatekeeper.ground.texts import text
 from gatekeeper.knowledge.token_keys import named_by
+from gatekeeper.lists import given_mark
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
@@ -141,10 +142,11 @@ class _Intake:
         except Problem as refused:
             outcome["problem"] = refused.body
             return
-        stop = named_stop(value, self._live.tokens) if self._topic == "suppressions" else None
+        read = self._topic == "suppressions" and given_mark(value) is None
+        stop = named_stop(value, self._live.tokens) if read else None
         if stop is not None and stop.cause:
             self._refuse(outcome, f"row.{stop.cause}", stop.cause, stop.field)
-            if isinstance(duty := self._publication.read(stop.values[0]), Suppression):
+            if isinstance(duty := self._publication.read(stop.values[0], made=True), Suppression):
                 self._demand_theirs(line, duty)
                 self._duties.append(self._outgoing(duty, named_by(self._live.tokens.prints)))
             return
@@ -154,7 +156,7 @@ class _Intake:
                 if number:
                     outcome = {**{name: outcome[name] for name in ("line", "row", "lacks") if name in outcome}}
                     self._outcomes.append(outcome)
-                self._take(line, outcome, each, (), named_by(self._live.tokens.prints))
+                self._take(line, outcome, each, (), named_by(self._live.tokens.prints), made=True)
             return
         self._take(line, outcome, value, named)
 
@@ -167,9 +169,18 @@ class _Intake:
         key = subject_key(self._topic, value).encode()
         return Outgoing(self._topic, key, encode(value), headers=(*self._headers, *more))
 
-    def _take(self, line: int, outcome: dict[str, Any], value: bytes, named: Sequence[str], more: Headers = ()) -> None:
+    def _take(
+        self,
+        line: int,
+        outcome: dict[str, Any],
+        value: bytes,
+        named: Sequence[str],
+        more: Headers = (),
+        *,
+        made: bool = False,
+    ) -> None:
         """Takes one value in the form of its topic. `named`: the event ids of a send, the newest first."""
-        parsed = self._publication.read(value)
+        parsed = self._publication.read(value, made=made)
         if isinstance(parsed, LineFault):
             sentences = {str(lang): parsed.sentence(lang) for lang in LANGUAGES}
             kind = {"type": f"{TYPE}{parsed.fault}", "status": 422, "title": sentences["en"]}

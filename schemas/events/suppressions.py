@@ -85,7 +85,8 @@ class Suppression(Model):
     rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
     sign what takes it away; else the stop stands.
     `row`: how surely a row of a list names the person. A `rejected` one binds as written, or nobody. It stays a duty
-    until a row of its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain.
+    until a row of its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain. The gate alone
+    sets both; import, HTTP and publish refuse a value that has one.
     """
 
     model_config = ConfigDict(

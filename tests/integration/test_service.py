@@ -817,6 +817,13 @@ def test_a_stop_by_name_and_address_then_it_binds_or_is_422_and_stays_a_duty(
     refused = client.post("/v1/facts/suppressions", json=unknown)
     assert (refused.status_code, refused.json()["field"]) == (422, "delivery.lines")
     assert refused.json()["type"].endswith("place_unknown")
+    for field, raw in (
+        ("row", {"row": "certain"}),
+        ("row", {"row": "certain", "delivery": at}),
+        ("lacks", {"lacks": "x"}),
+    ):
+        own = client.post("/v1/facts/suppressions", json={**stop, "suppression_id": "x12", "recipient_id": "R1", **raw})
+        assert (own.status_code, own.json()["field"]) == (422, field), "only the gate says how surely a row binds"
     written = [json.loads(message.value()) for message in world.read("suppressions")]
     rows = {one["suppression_id"]: one["row"] for one in written if "row" in one}
     assert rows == {"x10": "certain", "x10.2": "certain", "x11": "wide", "x12": "rejected"}

@@ -11,10 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Identified, Tokens, places, stop_row
 from gatekeeper.identity.stop_row import StopRow
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, read_map
+from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, given_mark, json_events, read_map
+from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.service.named_stops import named_stop
 from schemas.codec import decode
 from schemas.events import Delivery
@@ -40,7 +42,7 @@ def row(name: str, *lines: str, postcode: str | None = None, tokens: Tokens = TO
 
 def read(rows: str, columns: str = NAMED, **more: Any) -> list[Outcome]:
     given = {"encoding": "utf-8", "tokens": TOKENS, "id_key": bytes(32), "list_date": "2026-11-01", **more}
-    made = read_map(columns.encode(), topic="suppressions", file="map.toml")
+    made = read_map(columns.encode(), topic="suppressions", file="map.toml") if columns else None
     return list(events(io.BytesIO(rows.encode()), made, topic="suppressions", file="list.csv", **given))
 
 
@@ -282,6 +284,28 @@ def test_stop_with_a_delivery_over_http_then_it_is_read_as_a_row() -> None:
     delivery = {"name": "高橋 一郎", "lines": [HOME]}
     for wrong in ({"suppression_id": 7}, {"recipient_id": None}):  # the contract refuses it
         assert named_stop(orjson.dumps({**stop_of("X1"), "delivery": delivery, **wrong}), TOKENS) is None
+
+
+@pytest.mark.parametrize("field", ["row", "lacks", "\\u0072ow"])
+def test_mark_of_a_row_from_outside_then_it_is_refused_at_its_cell(field: str) -> None:
+    said = stop_of("X1", recipient_id="R1", **{"row": "certain"} if "row" in field else {"lacks": "name_short"})
+    for value in (said, {**said, "row": None, "lacks": None}):
+        raw = orjson.dumps(value).replace(b'"row"', f'"{field}"'.encode() if "u0072" in field else b'"row"')
+        (rejected,) = json_events(io.BytesIO(raw), topic="suppressions")
+        assert isinstance(rejected, Rejected)
+        assert rejected.cause == "fault.row_given"
+        assert Publication("suppressions").read(raw) == LineFault("row_given", rejected.field)
+    name = "lacks" if field == "lacks" else "row"
+    with pytest.raises(UsageError) as wrong:
+        read_map((OF_PERSON + f'{name} = "certain"\n').encode(), topic="suppressions", file="map.toml")
+    assert name in str(wrong.value)
+    with pytest.raises(UsageError):
+        read(f"suppression_id,kind,received_at,recipient_id,{name}\nX1,objection,2026-04-01,R1,certain\n", "")
+
+
+def test_mark_of_another_place_then_it_is_let_be() -> None:
+    assert given_mark(orjson.dumps(stop_of("row", recipient_id="lacks", evidence_ref="\\u0072ow"))) is None
+    assert given_mark(b"[") is None
 
 
 def stop_of(id_: str, **more: Any) -> dict[str, Any]:
