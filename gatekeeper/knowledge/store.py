@@ -177,7 +177,7 @@ class FactStore(KnownFacts):
         if isinstance(model, FeedGap):
             return self._gap(record, model)
         if isinstance(model, Suppression):
-            self.stop_rows.take(model)
+            self.stop_rows.take(model, record.timestamp)
             if model.row == "rejected" and model.token is None:
                 return ()  # it binds nobody, and somebody mends it
         line, stated = _redacted(record, event.json)

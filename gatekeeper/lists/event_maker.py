@@ -66,7 +66,7 @@ class EventMaker:
             with suppress(UnfitRow):  # a row without an id
                 return rejected_stop(self._completed(self._object(self._map.root, cells)), cause, stop)
         said: dict[str, Any] = {}
-        for name in ("suppression_id", "kind", "received_at"):
+        for name in ("suppression_id", "kind", "received_at", "scope", "register_id"):
             node = self._map.root.get(name)
             with suppress(UnfitRow):
                 value = _ABSENT if node is None else self._filled(node, cells)

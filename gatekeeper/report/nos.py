@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.ground.times import instant
+from gatekeeper.knowledge.stop_rows import name_of
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import correctors, takes_away
@@ -28,8 +29,6 @@ class Nos:
     def __init__(self, store: FactStore, since: int, to: int) -> None:
         self.store = store
         self._since, self._to = since, to
-        self._rejected: dict[str, tuple[int, Suppression]] = {}
-        self._right: dict[tuple[str, str], int] = {}
         self._closed: set[str] = set()
         self._corrections: dict[str, Counter[str]] = defaultdict(Counter)
 
@@ -44,18 +43,15 @@ class Nos:
             return
         if takes_away(event):
             self._correction(record, event)
-        elif isinstance(event, Suppression):
-            self._row(record, event)
 
     def told(self) -> dict[str, Any]:
         """The section `nos` of the report."""
-        duties = sorted((since, id_, stop) for id_, (since, stop) in self._rejected.items() if self._is_open(id_))
+        duties = sorted((row.rejected, row) for name, row in self.store.stop_rows.duties() if name not in self._closed)
         return {
             "people_of_another": self.store.people_of_another,
             "rows": dict(self.store.stop_rows.counts),
             "duties": [
-                {"id": id_, "since": instant(since), "kind": stop.kind, "lacks": stop.lacks}
-                for since, id_, stop in duties
+                {"id": row.id, "since": instant(since), "kind": row.kind, "lacks": row.lacks} for since, row in duties
             ],
             "corrections": [
                 {
@@ -66,30 +62,12 @@ class Nos:
             ],
         }
 
-    def _row(self, record: Record, stop: Suppression) -> None:
-        id_, at = stop.suppression_id, record.timestamp
-        if stop.row == "rejected":
-            if id_ not in self._rejected or at < self._rejected[id_][0]:
-                self._rejected[id_] = at, stop
-        else:
-            # one of before the rule is right only if it came after the row was rejected, as another program's may
-            name = id_, stop.kind
-            self._right[name] = max(self._right.get(name, 0), at if stop.row is None else self._to_the_end)
-
-    @property
-    def _to_the_end(self) -> int:
-        return 1 << 62
-
-    def _is_open(self, id_: str) -> bool:
-        since, stop = self._rejected[id_]
-        return id_ not in self._closed and self._right.get((id_, stop.kind), 0) < since
-
     def _correction(self, record: Record, event: Suppression | PersonEvent) -> None:
         signers = correctors(
             record, orjson.loads(record.value or b"{}"), roster=self.store.log.roster, origin=self.store.log.origin
         )
         if isinstance(event, Suppression) and event.row == "rejected" and signers.managers:
-            self._closed.add(event.suppression_id)
+            self._closed.add(name_of(event))
         if not self._since <= record.timestamp < self._to:
             return
         returned = isinstance(event, PersonEvent) and event.kind == "undeliverable_resolved"

@@ -31,7 +31,7 @@ from streams.client.read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 10
+FORMAT = 11
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20

@@ -775,26 +775,30 @@ def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evide
     rejected = {**stop, "row": "rejected", "lacks": "place_unknown"}
     closing = {**rejected, "state": "corrected", "by": "hanako", "evidence_ref": "memo-7"}
     token = invented.token("cp-1")
+    of_another = {**stop, "suppression_id": "X5", "scope": {"controller": "C2"}}
     found = facts_on_file(
-        *(("suppressions", {**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3", "X4")),
+        *(("suppressions", {**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3", "X4", "X5")),
         ("suppressions", {**stop, "suppression_id": "X1", "token": token, "row": "wide", "lacks": "name_short"}, None),
         ("suppressions", {**stop, "suppression_id": "X4", "kind": "undeliverable", "recipient_id": "P-9"}, None),
+        ("suppressions", {**of_another, "token": token, "row": "certain"}, None),
+        ("suppressions", {**closing, **of_another}, "hanako"),
         ("suppressions", {**closing, "suppression_id": "X2"}, "hanako"),
         ("suppressions", {**closing, "suppression_id": "X3"}, None),
     )
     open_ = [
-        {"id": id_, "since": instant(invented.T), "kind": "objection", "lacks": "place_unknown"} for id_ in ("X3", "X4")
+        {"id": id_, "since": instant(invented.T), "kind": "objection", "lacks": "place_unknown"}
+        for id_ in ("X3", "X4", "X5")
     ]
     assert found["duties"] == open_
-    assert found["rows"] == {"before": 0, "rejected": 3, "wide": 1, "certain": 0}
+    assert found["rows"] == {"before": 0, "rejected": 4, "wide": 1, "certain": 1}
     assert found["corrections"] == [
         {"by": None, "stops": 1, "of_another": 0, "returned": 0},
-        {"by": "hanako", "stops": 1, "of_another": 0, "returned": 0},
+        {"by": "hanako", "stops": 2, "of_another": 0, "returned": 0},
     ]
     tally = month_tally().told(made=invented.T + DAY_MS, nos=found)
-    assert ("duties", 2) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]
+    assert ("duties", 3) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]
     html = page.document(tally, "en")
-    assert "2 rows of stop lists (X3 and others) bind nobody" in html
+    assert "3 rows of stop lists (X3 and others) bind nobody" in html
     assert "write the prefecture and today&#39;s municipality" in html
 
 

@@ -313,6 +313,19 @@ def stop_of(id_: str, **more: Any) -> dict[str, Any]:
     return said | more
 
 
+def test_row_right_before_it_was_rejected_then_it_stays_open_in_any_order() -> None:
+    token = invented.token("cp-1")
+    right, rejected = stop_of("X1", token=token, row="certain"), stop_of("X1", row="rejected", lacks="place_unknown")
+    for said, is_open in (((right, rejected), True), ((rejected, right), False)):
+        for order in (slice(None), slice(None, None, -1)):
+            store = FactStore()
+            for offset, value in list(enumerate(said))[order]:
+                key = str(value.get("token", "X1")).encode()
+                store.apply(Record("suppressions", 0, offset, invented.T + offset, key, orjson.dumps(value)))
+            assert [row.is_open for _, row in store.stop_rows.duties()] == [True] * is_open
+            assert store.stop_rows.counts["rejected"] == is_open
+
+
 def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody() -> None:
     token = invented.token("cp-1")
     said = [
