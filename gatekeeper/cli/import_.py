@@ -27,6 +27,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import (
+    MANY,
     OF_NOS,
     Encoding,
     Event,
@@ -160,7 +161,7 @@ def _told(tally: StopTally) -> dict[str, Any]:
         **{name: tally.rows[name] for name in ("certain", "wide", "rejected")},
         "lacks": dict(sorted(tally.lacks.items())),
         "meet_nobody": tally.nobody if tally.is_compared else None,
-        "hold_many": [{"line": line, "people": n} for line, n in tally.many] if tally.is_compared else None,
+        "hold_many": tally.many if tally.is_compared else None,
         "again": [row._asdict() for row in tally.again],
     }
 
@@ -175,8 +176,8 @@ def _tell(tally: StopTally | None, file: Path) -> None:
         note("cli.import_wide", count=f"{count:,}", sentence=text(f"row.{lacks}"))
     if tally.is_compared:
         note("cli.import_meet_nobody", count=f"{tally.nobody:,}")
-        for line, people in tally.many[:SHOWN]:
-            note("cli.import_hold_many", file=file, line=line, people=f"{people:,}")
+        for line in tally.many[:SHOWN]:
+            note("cli.import_hold_many", file=file, line=line, people=MANY)
     for row in tally.again[:SHOWN]:
         values = {"file": file, "line": row.line, "id": row.id, "sentence": text(f"row.{row.lacks}")}
         note(f"cli.import_again_{row.binds}", **values)

@@ -11,9 +11,10 @@ from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.recordings import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
 from gatekeeper.lists.stop_events import Stated, given_mark, rejected_stop, stated, stops_of
-from gatekeeper.lists.stop_tally import StopTally
+from gatekeeper.lists.stop_tally import MANY, StopTally
 
 __all__ = [
+    "MANY",
     "OF_NOS",
     "ColumnMap",
     "Encoding",

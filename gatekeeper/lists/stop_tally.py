@@ -11,6 +11,7 @@ import orjson
 
 from gatekeeper.identity import SURE
 from gatekeeper.lists.events import Event, Rejected
+from gatekeeper.lists.rows_by_token import RowsByToken
 
 MANY = 10
 """More people than this at one row, and somebody should look at the row."""
@@ -44,9 +45,9 @@ class StopTally:
         """True once all sources on file were added."""
         self._before = frozenset(before)
         self._compared: set[int] = set()
-        self._whole: dict[str, set[int]] = defaultdict(set)
-        self._less: dict[str, set[int]] = defaultdict(set)
+        self._tokens = RowsByToken()
         self._met: dict[int, set[str]] = defaultdict(set)
+        """People by line, no more than are counted."""
 
     def take(self, outcome: Event | Rejected) -> None:
         """Adds a row."""
@@ -65,7 +66,7 @@ class StopTally:
 
     def source(self, value: bytes) -> None:
         """Adds a source on file, in the form of its record."""
-        if not any(token.decode() in tokens for token in _TOKEN.findall(value) for tokens in (self._whole, self._less)):
+        if not any(token.decode() in self._tokens for token in _TOKEN.findall(value)):
             return
         try:
             source = orjson.loads(value)
@@ -87,23 +88,24 @@ class StopTally:
         return sum(1 for line in self._compared if not self._met.get(line))
 
     @property
-    def many(self) -> list[tuple[int, int]]:
-        """The lines of rows that meet more than MANY people, each with their number."""
-        return sorted((line, len(people)) for line, people in self._met.items() if len(people) > MANY)
+    def many(self) -> list[int]:
+        """The lines of rows that meet more than MANY people."""
+        return sorted(line for line, people in self._met.items() if len(people) > MANY)
 
     def _note(self, line: int, stop: Mapping[str, Any], outcome: Event) -> None:
         """Notes the tokens of a stop. One of everybody at an address meets no source, as these have names."""
         if not stop.get("token") or stop.get("whole_address") or outcome.lacks == "name_in_kana":
             return
         self._compared.add(line)
-        self._whole[stop["token"]].add(line)
+        self._tokens.add(stop["token"], line, whole=True)
         for reading in stop.get("readings") or ():
-            (self._whole if reading["score"] == SURE else self._less)[reading["token"]].add(line)
+            self._tokens.add(reading["token"], line, whole=reading["score"] == SURE)
 
     def _meet(self, recipient_id: str, token: str, *, whole: bool) -> None:
         """Two less exact readings never meet."""
-        for line in (*self._whole.get(token, ()), *(self._less.get(token, ()) if whole else ())):
-            self._met[line].add(recipient_id)
+        for line, is_whole in self._tokens.rows(token):
+            if (is_whole or whole) and len(self._met[line]) <= MANY:
+                self._met[line].add(recipient_id)
 
     def _again(self, line: int, stop: Mapping[str, Any], binds: str) -> None:
         if stop["suppression_id"] in self._before:

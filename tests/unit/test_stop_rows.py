@@ -16,6 +16,7 @@ from gatekeeper.identity import Identified, Tokens, places, stop_row
 from gatekeeper.identity.stop_row import StopRow
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, given_mark, json_events, read_map
+from gatekeeper.lists.rows_by_token import RowsByToken
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.service.named_stops import named_stop
 from schemas.codec import decode
@@ -256,11 +257,24 @@ def test_rows_before_they_are_written_then_who_meets_nobody_and_who_many() -> No
         point = {"id": "A", "token": home.token, "readings": [{"token": t, "score": s} for t, s in home.readings]}
         tally.source(orjson.dumps({"recipient_id": f"R{number}", "contact_points": [point]}))
     assert dict(tally.rows) == {"certain": 2, "wide": 2, "rejected": 1}
-    assert (tally.nobody, tally.many) == (2, [(2, 11)])
+    assert (tally.nobody, tally.many) == (2, [2])
     assert [(each.id, each.binds, each.lacks) for each in tally.again] == [
         ("X3", "too_little", "name_short"),
         ("X4", "nobody", "place_unknown"),
     ]
+
+
+def test_many_tokens_then_a_row_is_found_by_each_and_takes_twelve_bytes_for_it() -> None:
+    names = [f"t1_{n}" for n in range(3 * 2**18)]  # more than are sorted at once
+    rows, none = RowsByToken(), RowsByToken()
+    for n, name in enumerate(names):
+        rows.add(name, n // 2, whole=n % 2 == 0)
+    rows.add(names[0], 7, whole=False)
+    assert sorted(rows.rows(names[0])) == [(0, True), (7, False)]
+    assert [*rows.rows(names[-1])] == [(len(names) // 2 - 1, False)]
+    assert [*rows.rows("t1_other")] == [*none.rows(names[0])] == []
+    held = sum(len(part) * part.itemsize for run in rows._runs for part in run)
+    assert held == 12 * (len(names) + 1)
 
 
 def test_stop_with_a_delivery_over_http_then_it_is_read_as_a_row() -> None:
