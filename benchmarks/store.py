@@ -95,9 +95,8 @@ def of_nos(store: FactStore, people: int) -> dict[str, float]:
     found: dict[str, float] = {"names in the set": len(tokens._guard)}
     found["set MB"] = len(tokens._guard._slots[0]) * 12 / 2**20
     missing = [own(people + n, n % 10) for n in range(LOOKED_UP)]
-    spelled = [
-        _to(f"S{n:09}", delivery={"name": "高橋 一郎", "lines": [f"東京都渋谷区神宮前{n}-2-3"]}) for n in range(BLOCK)
-    ]
+    homes = [{"name": "高橋 一郎", "lines": [f"東京都渋谷区神宮前{n}-2-3"]} for n in range(BLOCK)]
+    spelled = [_to(f"S{n:09}", delivery=home) for n, home in enumerate(homes)]
     places = [printed(invented.TOKENS, send) for send in spelled]
     assert all(isinstance(place, Identified) for place in places)
     spent: dict[str, list[float]] = defaultdict(list)

@@ -31,13 +31,15 @@ def corrected(reader: Reader, ids: Sequence[str], *, by: str, evidence: str, at:
     """The corrections of these stops, one for each person or token and scope that a stop of the id names.
 
     Raises UsageError (2) for an id of which no stop is there. An erasure is taken back by `gatekeeper readmit` alone.
+    The correction of its rejected row names nobody: it closes the duty, and the erasure binds on as written.
     """
     made: dict[tuple[str, bytes], Suppression] = {}
     for stop in stops(reader):
         if stop.suppression_id in ids and (stop.kind != "erasure" or stop.row == "rejected") and not takes_away(stop):
             state = "rejected" if stop.kind == "cessation" else "corrected"
             said = {"state": state, "received_at": at, "recorded_at": None, "effective_at": None}
-            correction = stop.model_copy(update={**said, "by": by, "evidence_ref": evidence})
+            whom = {"token": None, "readings": ()} if stop.kind == "erasure" else {}
+            correction = stop.model_copy(update={**said, **whom, "by": by, "evidence_ref": evidence})
             made[stop.suppression_id, encode(correction)] = correction
     if unknown := [id_ for id_ in ids if all(id_ != known for known, _ in made)]:
         raise UsageError("error.stop_unknown", ids=", ".join(unknown))

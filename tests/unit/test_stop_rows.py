@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -18,10 +18,14 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, given_mark, json_events, read_map
 from gatekeeper.lists.rows_by_token import RowsByToken
 from gatekeeper.management.publication import LineFault, Publication
+from gatekeeper.report.nos import Nos
 from gatekeeper.service.named_stops import named_stop
-from schemas.codec import decode
-from schemas.events import Delivery
+from schemas.codec import decode, encode
+from schemas.events import Delivery, Send
 from schemas.record import Record
+from schemas.topics import subject_key
+from streams.client.reader import Reader
+from streams.operations import corrections
 from tests.support import invented
 
 TOKENS, BOTH = Tokens({1: bytes(range(32))}), Tokens({1: bytes(range(32)), 2: bytes(32)})
@@ -325,6 +329,27 @@ def test_mark_of_another_place_then_it_is_let_be() -> None:
 def stop_of(id_: str, **more: Any) -> dict[str, Any]:
     said = {"v": 1, "kind": "objection", "suppression_id": id_, "received_at": "2026-04-01"}
     return said | more
+
+
+def test_rejected_erasure_closed_by_managers_then_it_binds_on_as_written() -> None:
+    class Topic:
+        def read(self, topic: str) -> list[Record]:
+            return [Record(topic, 0, 0, invented.T, home.encode(), orjson.dumps(erased))]
+
+    home = invented.token("cp-1")
+    erased = stop_of("X1", kind="erasure", token=home, row="rejected", lacks="place_unknown")
+    nos = Nos(FactStore(), invented.T, invented.T + 1)
+    nos.take(Topic().read("suppressions")[0])
+    (closing,) = corrections.corrected(cast("Reader", Topic()), ["X1"], by="hanako", evidence="m-7", at="2026-11-24")
+    assert closing.token is None
+    key, of_two = subject_key("suppressions", closing).encode(), closing.model_copy(update={"by": ("hanako", "taro")})
+    nos.take(Record("suppressions", 0, 1, invented.T, key, encode(of_two)))
+    assert nos.told()["duties"] == []
+    value = invented.send(recipient_id="P-9", delivery=None)
+    value["contact_point"]["token"] = home
+    send = Send.model_validate_json(orjson.dumps(value))
+    (hit,) = nos.store.view(send, None, **invented.NOW).suppressions
+    assert (hit.stop.suppression_id, hit.stop.state) == ("X1", None)
 
 
 def test_row_right_before_it_was_rejected_then_it_stays_open_in_any_order() -> None:
