@@ -8,7 +8,7 @@ disk. Then a process begins again with those on the disk. Each is a process of i
     python -m benchmarks.store --people 1000000 --nos 50000    half of them by token, half by recipient, on the disk
 
 With nos, each token has four readings. Then look-ups that miss are timed with the hashes of stop tokens and without, in
-turn. So is a no from its record to the send that it stops: by token, by the recipient's id, and under another id.
+turn. So is a no, from its record to the send that it stops. It comes by token, by id, and from another id.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def less_exact(n: int) -> list[dict[str, Any]]:
 
 
 def no(n: int, *, by_token: bool) -> Record:
-    """The no of a person: a row of a list with six further forms of the name, or an objection by id."""
+    """The no of a person: the row of a list with six forms of the name, or an objection by id."""
     said = {"v": 1, "kind": "objection", "suppression_id": f"X{n}", "received_at": "2026-01-01"}
     if not by_token:
         return _record("suppressions", n, name := f"R{n:09}", {**said, "recipient_id": name})
@@ -90,7 +90,7 @@ def private() -> int:
 
 
 def of_nos(store: FactStore, people: int) -> dict[str, float]:
-    """The figures of the nos on file, in this process: look-ups that miss, and what a no takes until it binds."""
+    """The figures of nos in this process: of look-ups that miss, and of a no until it binds."""
     tokens: Any = store._suppressed._by_token
     found: dict[str, float] = {"names in the set": len(tokens._guard)}
     found["set MB"] = len(tokens._guard._slots[0]) * 12 / 2**20
