@@ -71,7 +71,7 @@ def less_exact(n: int) -> list[dict[str, Any]]:
 
 
 def no(n: int, *, by_token: bool) -> Record:
-    """The no of a person: the row of a list with six forms of the name, or an objection by id."""
+    """The no of a person: the row of a list with six forms of the name. Or an objection by id."""
     said = {"v": 1, "kind": "objection", "suppression_id": f"X{n}", "received_at": "2026-01-01"}
     if not by_token:
         return _record("suppressions", n, name := f"R{n:09}", {**said, "recipient_id": name})
