@@ -16,9 +16,10 @@ _BEHIND_SPACE = ("君", "行", "宛")
 _FAMILY = ("家", "御一同", "家御一同")
 _SPACED = re.compile(rf"\s+(?:{'|'.join(_BEHIND_SPACE)})\s*$")
 _DEATH_MARKS = ("故", "亡")
-_DEATH = re.compile(
+DEATH = re.compile(
     r"^[(\[〔【]?(?:故人?|亡)[)\]〕】]?[\s・:]*(?=\S)|[(\[〔【]\s*(?:故人?|亡|逝去|死亡)\s*[)\]〕】]|\s+故人\s*$"
 )
+"""A mark of a death. At its start it is of the name behind it, and else of the name before."""
 ALPHABETS = "\u1100"
 """Before it are the letters of which several make a syllable, as the Latin ones."""
 _WORD = re.compile(r"[^\W\d_]+")
@@ -43,14 +44,21 @@ def name_forms(person: str, written: str) -> dict[str, int]:
 
 def same_names(person: str, written: str) -> tuple[str, ...]:
     """The further names that surely are the same person's: other honorifics, and the mark of a death."""
-    bare = [*_bare(person, written)]
-    name = min((person, *bare), key=len)
-    return (*bare, *(f"{name}{honorific}" for honorific in _HONORIFICS), *(f"{mark}{name}" for mark in _DEATH_MARKS))
+    names = (person, *_bare(person, written))  # each of them: a name, too, may end in 行 or さん, or begin with 故
+    forms = [f"{name}{honorific}" for name in names for honorific in _HONORIFICS]
+    forms += [f"{mark}{name}" for name in names for mark in _DEATH_MARKS]
+    return tuple(dict.fromkeys((*names[1:], *forms)))
 
 
 def without_death_mark(written: str) -> str:
-    """A name in one form without the mark of a death, which is no part of it. A mark alone stays."""
-    return _DEATH.sub("", written).strip() or written
+    """A name in one form with a sign between names in place of each mark of a death. A mark alone stays."""
+    parts = _beside_marks(written) if DEATH.search(written) else []
+    return "・".join(parts) or written
+
+
+def _beside_marks(written: str) -> list[str]:
+    """The parts of a name before, between and behind the marks of a death."""
+    return [part.strip(" ・") for part in DEATH.split(written) if part.strip(" ・")]
 
 
 def _bare(person: str, written: str) -> Iterator[str]:
@@ -60,8 +68,8 @@ def _bare(person: str, written: str) -> Iterator[str]:
             yield person.removesuffix(honorific)
     if (behind := _SPACED.search(written)) and (bare := person_of(written[: behind.start()])):
         yield bare
-    for mark in (without_death_mark(written), without_death_mark(person)):
-        if mark not in (written, person) and len(alive := person_of(mark)) > 1:
+    for parts in map(_beside_marks, (written, person)):
+        if len(parts) == 1 and (alive := person_of(parts[0])) != person and len(alive) > 1:
             yield alive
 
 

@@ -20,7 +20,7 @@ from schemas.plain_send import PlainDelivery
 
 _ROOM = r"(?:号?室|号?棟|階|-f(?![a-z]))"
 _NO_HOUSE = re.compile(rf"[0-9]+\s*丁目(?:\s*[0-9a-z]+\s*{_ROOM}|(?!\s*[0-9]))|[0-9a-z]+\s*{_ROOM}")
-"""A chome or a room in place of a house number."""
+"""A chome or a room in place of a house number. Blocks of flats, and towns in Hokkaido, have no other."""
 _SIGN = r"[./:~〜・_,、]"
 _YEAR = r"(?:19|20)([0-9]{2})"
 _UNCLEAR = re.compile(
@@ -51,18 +51,16 @@ def row_address(delivery: Delivery, spelled: Spelled) -> RowAddress:
     """The addresses of a row. `spelled`: its texts."""
     ways = [(way, at) for way in (delivery, *turned(delivery), *_as_numbers(spelled)) if (at := written_as(way))]
     written = written_as(delivery)
-    meant = tuple(place for way, at in ways for place in _meant(at, _numbers(pieces_of(Spelled.of(way)))))
+    meant = tuple(place for _, at in ways for place in _meant(at))
     if written is None or not meant:
         placed = any(places.meant(at.place) for _, at in ways)
         return RowAddress(written, (), cause="number_missing" if placed else "place_unknown")
     return RowAddress(written, meant, _lack(delivery, spelled, written))
 
 
-def _meant(address: Postal, numbers: str) -> list[Postal]:
-    """The readable addresses that one may be; none without a house number. `numbers`: of `_numbers`."""
-    if not address.numbers or _NO_HOUSE.match(numbers):
-        return []
-    return [address._replace(place=place) for place in places.meant(address.place)]
+def _meant(address: Postal) -> list[Postal]:
+    """The readable addresses that one may be; none without a number."""
+    return [address._replace(place=place) for place in places.meant(address.place)] if address.numbers else []
 
 
 def _lack(delivery: Delivery, spelled: Spelled, written: Postal) -> Lack | None:
@@ -70,9 +68,9 @@ def _lack(delivery: Delivery, spelled: Spelled, written: Postal) -> Lack | None:
         return "letter_unknown"
     pieces = pieces_of(spelled)
     numbers = _numbers(pieces)
-    meant = _meant(written, numbers)
+    meant = _meant(written)
     behind = places.behind_town(meant[0].place) if meant else None
-    if meant and (_UNCLEAR.match(numbers) or (behind and _BEFORE.search(behind))):
+    if meant and (_NO_HOUSE.match(numbers) or _UNCLEAR.match(numbers) or (behind and _BEFORE.search(behind))):
         return "number_unclear"
     if not meant or not accounted(piece for piece in pieces if piece.kind != "name"):
         return "address_unaccounted"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, cast, get_args
 
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.normalised import Spelled
 from gatekeeper.identity.postal import Postal
 from gatekeeper.identity.row_address import row_address
-from gatekeeper.identity.row_name import NOBODY_BY_NAME, row_name
+from gatekeeper.identity.row_name import NOBODY_BY_NAME, RowPerson, row_name
 from gatekeeper.identity.token import ANYBODY, SURE, Tokens
 from schemas.events import Delivery
-from schemas.events.sends import CARRIED, READINGS
-from schemas.events.suppressions import Lack
+from schemas.events.sends import READINGS
+from schemas.events.suppressions import BOUND, Lack
 from schemas.plain_send import PlainDelivery
 
 NEAR = 800
@@ -57,16 +57,18 @@ def stop_row(tokens: Tokens, delivery: Delivery, *, everybody: bool = False) -> 
     if written is not None and everybody:
         written, meant = written.nameless, tuple(place.nameless for place in meant)
     if address.cause or written is None:
-        as_written = (_bound(tokens, written, name.people[0]),) if written else ()
+        as_written = (_bound(tokens, written, name.together),) if written else ()
         return StopRow(as_written, None, address.cause)
-    if (lacks := name.lacks or address.lacks) is None:
-        return StopRow(tuple(_bound(tokens, meant[0], names) for names in name.people), None)
-    more = () if everybody else tuple(_others(tokens, delivery))
-    everyone = [str(place.nameless) for place in meant] if lacks == "name_in_kana" else []
-    bound = []
-    for names in name.people:
-        near = [str(place._replace(name=names[0])) for place in meant]
-        bound.append(_bound(tokens, written, names, (*near, *everyone), more))
+    lacks = name.lacks or address.lacks
+    if lacks is None:
+        bound = [_bound(tokens, meant[0], person) for person in name.people]
+    else:
+        more = () if everybody else tuple(_others(tokens, delivery))
+        everyone = [str(place.nameless) for place in meant] if lacks == "name_in_kana" else []
+        bound = [_bound(tokens, written, person, meant, everyone, more) for person in name.people]
+    if any(len(each.readings) > BOUND for each in bound):
+        bound = [each._replace(readings=each.readings[:BOUND]) for each in bound]
+        lacks = "too_many"
     return StopRow(tuple(bound), lacks)
 
 
@@ -77,17 +79,26 @@ def _others(tokens: Tokens, delivery: Delivery) -> Iterator[str]:
 
 
 def _bound(
-    tokens: Tokens, at: Postal, names: tuple[str, ...], near: Iterable[str] = (), more: tuple[str, ...] = ()
+    tokens: Tokens,
+    at: Postal,
+    person: RowPerson,
+    meant: Sequence[Postal] = (),
+    everyone: Sequence[str] = (),
+    more: tuple[str, ...] = (),
 ) -> Bound:
-    """The tokens of one person's `names` at an address. `near`: values that may be meant. `more`: further tokens."""
-    whole, *same = (at._replace(name=name) for name in names)
-    own, *former = tokens.of_value(str(whole))
-    scores = dict.fromkeys((*former, *(token for value in same for token in tokens.of_value(str(value)))), SURE)
-    for value, score in readings(whole).items():
-        for token in tokens.of_value(value):
-            scores.setdefault(token, score)
-    further = [*dict.fromkeys(near)][:READINGS]
-    for other in (*(token for value in further for token in tokens.of_value(value)), *more):
-        scores[other] = max(NEAR, scores.get(other, 0))
+    """The tokens of a person at an address. `meant`: others at 800, as are the values `everyone` and tokens `more`."""
+    own, *former = tokens.of_value(str(at._replace(name=person.names[0])))
+    scores = dict.fromkeys(former, SURE)
+    values = {str(at._replace(name=name)): SURE for name in (*person.names, *person.forms)}
+    for name in person.names:
+        for value, score in readings(at._replace(name=name)).items():
+            values[value] = max(score, values.get(value, 0))
+    near = [[str(place._replace(name=name)) for place in meant] for name in (*person.names, *person.near)]
+    for value in (value for way in (*near, everyone) for value in [*dict.fromkeys(way)][:READINGS]):
+        values[value] = max(NEAR, values.get(value, 0))
+    for value, score in values.items():
+        scores |= {token: max(score, scores.get(token, 0)) for token in tokens.of_value(value)}
+    for token in more:
+        scores[token] = max(NEAR, scores.get(token, 0))
     scores.pop(own, None)
-    return Bound(own, tuple(scores.items())[:CARRIED])
+    return Bound(own, tuple(scores.items()))

@@ -62,6 +62,11 @@ class ReferenceLog:
         return self.endorsements.origin
 
     @property
+    def read(self) -> int:
+        """The number of records taken."""
+        return len(self._taken)
+
+    @property
     def roster(self) -> Roster:
         """The people in force."""
         return self.endorsements.roster

@@ -24,7 +24,7 @@ from gatekeeper.knowledge.unregistered_names import KIND, NamedByRefusals
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
-from gatekeeper.staff.signed_acts import needs_signature
+from gatekeeper.staff.signed_acts import needs_signature, takes_away
 from schemas.codec import Parsed, Unreadable
 from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
@@ -98,8 +98,10 @@ class FactStore(KnownFacts):
         for name in self._journals.refusals():
             self.named_by_refusals.take(name)
         for record in self._journals.corrections():
-            fields = understood(record)[0].json
-            self._corrections.note(_redacted(record, fields)[0], record, fields)
+            event = understood(record)[0]
+            self._corrections.note(_redacted(record, event.json)[0], record, event.json)
+            if isinstance(event.model, Suppression) and event.model.row == "rejected":
+                self.stop_rows.close(event.model, record, event.json)
         for record in self._journals.waiting():
             self.copies.wait(record, understood(record)[0])
 
@@ -178,7 +180,11 @@ class FactStore(KnownFacts):
             return self._gap(record, model)
         if isinstance(model, Suppression):
             self.stop_rows.take(model, record.timestamp)
-            if model.row == "rejected" and model.token is None:
+            if model.row == "rejected" and takes_away(model):
+                self.stop_rows.close(model, record, event.json)
+            if model.row == "rejected" and not (model.token or model.recipient_id):
+                if takes_away(model):
+                    self._journals.corrected(record)
                 return ()  # it binds nobody, and somebody mends it
         line, stated = _redacted(record, event.json)
         tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from gatekeeper.ground.times import instant
-from gatekeeper.knowledge.stop_rows import name_of
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import correctors, takes_away
@@ -29,7 +28,6 @@ class Nos:
     def __init__(self, store: FactStore, since: int, to: int) -> None:
         self.store = store
         self._since, self._to = since, to
-        self._closed: set[str] = set()
         self._corrections: dict[str, Counter[str]] = defaultdict(Counter)
 
     def take(self, record: Record) -> None:
@@ -46,12 +44,12 @@ class Nos:
 
     def told(self) -> dict[str, Any]:
         """The section `nos` of the report."""
-        duties = sorted((row.rejected, row) for name, row in self.store.stop_rows.duties() if name not in self._closed)
         return {
             "people_of_another": self.store.people_of_another,
-            "rows": dict(self.store.stop_rows.counts),
+            "rows": dict(self.store.stop_rows.counts(self.store.log)),
             "duties": [
-                {"id": row.id, "since": instant(since), "kind": row.kind, "lacks": row.lacks} for since, row in duties
+                {"id": duty.id, "since": instant(duty.since), "kind": duty.kind, "lacks": duty.lacks}
+                for duty in sorted(self.store.stop_rows.duties(self.store.log), key=lambda duty: (duty.since, duty.id, duty.kind))
             ],
             "corrections": [
                 {
@@ -66,8 +64,6 @@ class Nos:
         signers = correctors(
             record, orjson.loads(record.value or b"{}"), roster=self.store.log.roster, origin=self.store.log.origin
         )
-        if isinstance(event, Suppression) and event.row == "rejected" and signers.managers:
-            self._closed.add(name_of(event))
         if not self._since <= record.timestamp < self._to:
             return
         returned = isinstance(event, PersonEvent) and event.kind == "undeliverable_resolved"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from schemas.events.sends import CARRIED, Match
+from schemas.events.sends import Match
 from schemas.values import (
     Any_,
     Authors,
@@ -49,6 +49,8 @@ SuppressionKind = Literal[
 
 _REJECTED: dict[str, Any] = {"required": ["row"], "properties": {"row": {"const": "rejected"}}}
 _NO_READINGS: dict[str, Any] = {"not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}}}
+BOUND = 2048
+"""Readings of a stop: of forms of its names, and of addresses and names that its row may mean, under six keys."""
 Row = Literal["certain", "wide", "rejected"]
 Lack = Literal[
     "letter_unknown",
@@ -63,6 +65,7 @@ Lack = Literal[
     "place_unknown",
     "number_missing",
     "number_unclear",
+    "too_many",
     "unreadable",
 ]
 
@@ -114,7 +117,7 @@ class Suppression(Model):
     received_at: Time
     token: Token | None = None
     recipient_id: RecipientId | None = None
-    readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
+    readings: Annotated[Many[Match], Field(max_length=BOUND)] = ()
     scope: Scope = Scope()
     effective_at: Time | None = None
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None

@@ -38,7 +38,7 @@ def corrected(reader: Reader, ids: Sequence[str], *, by: str, evidence: str, at:
         if stop.suppression_id in ids and (stop.kind != "erasure" or stop.row == "rejected") and not takes_away(stop):
             state = "rejected" if stop.kind == "cessation" else "corrected"
             said = {"state": state, "received_at": at, "recorded_at": None, "effective_at": None}
-            whom = {"token": None, "readings": ()} if stop.kind == "erasure" else {}
+            whom = {"token": None, "recipient_id": None, "readings": ()} if stop.kind == "erasure" else {}
             correction = stop.model_copy(update={**said, **whom, "by": by, "evidence_ref": evidence})
             made[stop.suppression_id, encode(correction)] = correction
     if unknown := [id_ for id_ in ids if all(id_ != known for known, _ in made)]:

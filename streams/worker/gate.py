@@ -244,7 +244,7 @@ class Gate:
             "withholding": [withholding.told for withholding in followers.store.withholding(UNREADABLE)],
             "nos_without_token": followers.store.nos_without_token,
             "people_of_another": followers.store.people_of_another,
-            "stop_rows": dict(followers.store.stop_rows.counts),
+            "stop_rows": dict(followers.store.row_counts),
             "corrections": dict(followers.store.corrections),
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "unread_flags": sorted(followers.store.reference.flagged),
@@ -287,7 +287,7 @@ class Gate:
         own.set(metrics.PEOPLE, followers.store.people)
         own.set(metrics.PEOPLE_OF_ANOTHER, followers.store.people_of_another)
         own.set(metrics.CORRECTIONS, followers.store.taken_back)
-        own.replace(metrics.STOP_ROWS, {(row,): n for row, n in followers.store.stop_rows.counts.items()})
+        own.replace(metrics.STOP_ROWS, {(row,): n for row, n in followers.store.row_counts.items()})
         own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
         own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})
         own.replace(

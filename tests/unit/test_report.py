@@ -790,7 +790,7 @@ def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evide
         for id_ in ("X3", "X4", "X5")
     ]
     assert found["duties"] == open_
-    assert found["rows"] == {"before": 0, "rejected": 4, "wide": 1, "certain": 1}
+    assert found["rows"] == {"before": 0, "rejected": 3, "wide": 1, "certain": 1}
     assert found["corrections"] == [
         {"by": None, "stops": 1, "of_another": 0, "returned": 0},
         {"by": "hanako", "stops": 2, "of_another": 0, "returned": 0},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Iterable
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,10 @@ import pytest
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Identified, Tokens, places, stop_row
-from gatekeeper.identity.stop_row import StopRow
+from gatekeeper.identity.letters import alike
+from gatekeeper.identity.name import person_of
+from gatekeeper.identity.name_forms import same_names
+from gatekeeper.identity.stop_row import Bound, StopRow
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, given_mark, json_events, read_map
 from gatekeeper.lists.rows_by_token import RowsByToken
@@ -22,6 +26,7 @@ from gatekeeper.report.nos import Nos
 from gatekeeper.service.named_stops import named_stop
 from schemas.codec import decode, encode
 from schemas.events import Delivery, Send
+from schemas.events.suppressions import BOUND
 from schemas.record import Record
 from schemas.topics import subject_key
 from streams.client.reader import Reader
@@ -35,6 +40,12 @@ UNCLEAR = (
     *("1.2.3", "2026/11/03", "1/2", "1・2・3", "2001-2-3", "2001-2-3-101", "11月3日", "2026年11月3日", "S50.1.2"),
     *("S50-1-2", "令和8-11-3", " みどりハイツ101", "101号", "0"),
 )
+NO_ROOM_BUT_REAL = (
+    *("東京都北区桐ケ丘1丁目3号棟201", "札幌市中央区北1条西2丁目", "札幌市中央区大通西10丁目 南大通ビル4階"),
+    *("帯広市西5条南10丁目", "草加市松原1丁目C13棟402", "東京都千代田区丸の内1丁目 丸の内ビルディング36階"),
+    "横浜市西区みなとみらい2丁目 ランドマークタワー30階",
+)
+DEAD = ("故 高橋 一郎", "故高橋 一郎", "(亡)高橋 一郎", "高橋 一郎（故人）", "高橋 一郎(故)花子", "故・高橋 一郎・花子")
 SHORT = ("Smith", "J. Smith", "Smith J", "J.S.", "高橋 I", "高橋A", "故 高橋")
 COLUMNS = 'kind = "objection"\nreceived_at = "2026-04-01"\nsuppression_id = { column = "番号" }\n'
 NAMED = COLUMNS + 'token = { channel = "postal", name = "氏名", lines = ["住所"] }\n'
@@ -78,10 +89,6 @@ def printed(name: str, *lines: str) -> Identified:
         ("高橋 一郎", ("渋谷区神宮前1-2-3,101",), None),
         ("John Smith", (HOME,), None),
         ("金哲秀", (HOME,), None),
-        ("故 高橋 一郎", (HOME,), None),
-        ("故高橋 一郎", (HOME,), None),
-        ("(亡)高橋 一郎", (HOME,), None),
-        ("高橋 一郎（故人）", (HOME,), None),
     ],
 )
 def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
@@ -113,7 +120,8 @@ def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
         ("高橋 一郎", f"みどりハイツ101 {HOME}", "address_unaccounted"),
         ("高橋 一郎", "府中市宮西町1-2-3", "prefecture_missing"),
         ("高橋 一郎", "渋谷区神宮1-2-3", "town_unknown"),
-        *(("高橋 一郎", f"渋谷区神宮前{number}", "number_unclear") for number in UNCLEAR),
+        *(("高橋 一郎", f"渋谷区神宮前{number}", "number_unclear") for number in (*UNCLEAR, *NO_HOUSE)),
+        *((name, HOME, "names_unclear") for name in DEAD),
         *((name, HOME, "name_short") for name in SHORT),
     ],
 )
@@ -129,7 +137,6 @@ def test_row_that_lacks_something_then_it_is_wide_and_says_what(name: str, line:
         ("高橋 一郎", "緑山県若葉市青葉町1-2-3", "place_unknown"),
         ("高橋 一郎", "神宮前1-2-3", "place_unknown"),
         ("高橋 一郎", "渋谷区神宮前", "number_missing"),
-        *(("高橋 一郎", f"渋谷区神宮前{number}", "number_missing") for number in NO_HOUSE),
         ("-", HOME, "name_missing"),
     ],
 )
@@ -181,6 +188,80 @@ def test_number_that_became_a_date_then_it_binds_at_800_where_it_may_be_meant() 
         assert dict(bound.readings)[home] == 800, number
     (bound,) = row("高橋 一郎", "渋谷区神宮前11月3日").bound
     assert dict(bound.readings)[printed("高橋 一郎", "渋谷区神宮前11-3").token] == 800
+
+
+def scores(rows: Iterable[Bound]) -> dict[str, int]:
+    """The best score of each token."""
+    found: dict[str, int] = {}
+    for each in rows:
+        for token, score in ((each.token, 1000), *each.readings):
+            found[token] = max(score, found.get(token, 0))
+    return found
+
+
+@pytest.mark.parametrize("line", NO_ROOM_BUT_REAL)
+def test_real_address_without_house_number_then_it_is_wide_and_binds_each_person(line: str) -> None:
+    for name, others in (
+        ("高橋 一郎・花子", ("高橋 一郎", "高橋 花子")),
+        ("佐藤 恵・高橋 一郎", ("佐藤 恵", "高橋 一郎")),
+        ("高橋 一郎", ("高橋 一郎",)),
+    ):
+        found = row(name, line)
+        assert (found.lacks, found.cause) == ("number_unclear", None)
+        bound = scores(found.bound)
+        assert [bound[printed(other, line).token] for other in others] == [1000] * len(others)
+    for name in ("株式会社見本 高橋 一郎", "高橋 一郎 妻 花子", "高橋 一郎 ほか", "高橋 一郎 奥様"):
+        assert scores(row(name, line).bound)[printed("高橋 一郎", line).token] >= 800, name
+
+
+def test_rejected_row_of_two_then_each_is_bound_as_written() -> None:
+    for line in ("渋谷区神宮前", "浦和市常盤1-2-3"):
+        found = row("高橋 一郎・花子", line)
+        assert found.cause is not None
+        (stop,) = [each.duty for each in read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{line}\n") if isinstance(each, Rejected)]
+        assert stop is not None
+        said = orjson.loads(stop[1])
+        sure = {said["token"], *(each["token"] for each in said["readings"] if each["score"] == 1000)}
+        assert {printed(name, line).token for name in ("高橋 一郎・花子", "高橋 一郎", "高橋 花子")} <= sure
+
+
+@pytest.mark.parametrize("name", ["アウン サン", "アウンサン", "スー サン", "高橋 行", "王 君", "故島 一郎"])
+def test_name_that_ends_as_an_honorific_does_then_its_own_honorifics_are_looked_up(name: str) -> None:
+    forms, bound = dict(printed(name, HOME).further), scores(row(name, HOME).bound)
+    for honorific in ("さん", "サン", "先生", "ちゃん"):
+        with_it = printed(name.replace(" ", "") + honorific, HOME).token
+        assert (forms[with_it], bound[with_it]) == (1000, 1000), honorific
+
+
+def test_mark_of_a_death_then_the_readings_are_of_the_name_without_it_too() -> None:
+    for name in ("高橋 一郎（故人）", "高橋 一郎(故)", "故 高橋 一郎", "故・高橋 一郎"):
+        bound = scores(row(name, f"{HOME}-101").bound)
+        assert bound[printed("高橋 一郎", HOME).token] == 800, name
+        assert bound[printed(name, HOME).token] >= 800
+
+
+def test_mark_of_a_death_beside_one_of_two_then_only_that_one_is_surely_meant() -> None:
+    for name in ("高橋 一郎（故人）・花子", "高橋 一郎(故)花子", "高橋 一郎(故) 花子"):
+        bound = scores(row(name, HOME).bound)
+        assert [bound[printed(each, HOME).token] for each in ("高橋 一郎", "高橋 花子")] == [1000, 800], name
+        plain = alike(name)
+        assert "高橋一郎花子" not in same_names(person_of(plain), plain), "nothing is glued"
+    bound = scores(row("高橋 一郎・花子（故人）", HOME).bound)
+    assert [bound[printed(each, HOME).token] for each in ("高橋 一郎", "高橋 花子")] == [800, 1000]
+
+
+def test_many_keys_then_sure_forms_push_nothing_out_and_what_does_not_fit_is_said() -> None:
+    line = f"みどりハイツ101 {HOME}"
+    for keys in (1, 2, 6):
+        tokens = Tokens({number: bytes([number]) * 32 for number in range(1, keys + 1)})
+        found = row("渡邊 恵・渡辺 一", line, tokens=tokens)
+        known = tokens.of("postal", Delivery(name="渡邊 恵・渡辺 一", lines=(line,)))
+        assert known is not None
+        assert found.lacks == "address_unaccounted"
+        assert {token for token, _ in known.others} <= scores(found.bound).keys()
+    tokens = Tokens({number: bytes([number]) * 32 for number in range(1, 101)})
+    found = row("渡邊 恵・渡辺 一", line, tokens=tokens)
+    assert (found.lacks, max(len(each.readings) for each in found.bound)) == ("too_many", BOUND)
 
 
 def test_mark_of_a_death_then_it_is_no_part_of_the_name_and_both_are_bound() -> None:
@@ -345,6 +426,7 @@ def test_rejected_erasure_closed_by_managers_then_it_binds_on_as_written() -> No
     key, of_two = subject_key("suppressions", closing).encode(), closing.model_copy(update={"by": ("hanako", "taro")})
     nos.take(Record("suppressions", 0, 1, invented.T, key, encode(of_two)))
     assert nos.told()["duties"] == []
+    assert nos.store.stop_rows.counts(nos.store.log)["rejected"] == 0
     value = invented.send(recipient_id="P-9", delivery=None)
     value["contact_point"]["token"] = home
     send = Send.model_validate_json(orjson.dumps(value))
@@ -352,17 +434,54 @@ def test_rejected_erasure_closed_by_managers_then_it_binds_on_as_written() -> No
     assert (hit.stop.suppression_id, hit.stop.state) == ("X1", None)
 
 
-def test_row_right_before_it_was_rejected_then_it_stays_open_in_any_order() -> None:
-    token = invented.token("cp-1")
-    right, rejected = stop_of("X1", token=token, row="certain"), stop_of("X1", row="rejected", lacks="place_unknown")
-    for said, is_open in (((right, rejected), True), ((rejected, right), False)):
-        for order in (slice(None), slice(None, None, -1)):
-            store = FactStore()
-            for offset, value in list(enumerate(said))[order]:
-                key = str(value.get("token", "X1")).encode()
-                store.apply(Record("suppressions", 0, offset, invented.T + offset, key, orjson.dumps(value)))
-            assert [row.is_open for _, row in store.stop_rows.duties()] == [True] * is_open
-            assert store.stop_rows.counts["rejected"] == is_open
+def duties_of(*said: dict[str, Any], order: slice = slice(None)) -> list[tuple[int, str | None]]:
+    """The duties as arrival in seconds and what is lacking, of stops that arrived a second apart."""
+    store = FactStore()
+    for second, value in list(enumerate(said))[order]:
+        key = (value.get("recipient_id") or value.get("token") or "X1").encode()
+        record = Record("suppressions", 0, second, invented.T + second * 1000, key, orjson.dumps(value))
+        assert store.apply(record) is None
+    duties = [*store.stop_rows.duties(store.log)]
+    assert store.stop_rows.counts(store.log)["rejected"] == len(duties)
+    return [((duty.since - invented.T) // 1000, duty.lacks) for duty in duties]
+
+
+REJECTED = stop_of("X1", row="rejected", lacks="place_unknown")
+BY_TOKEN = stop_of("X1", token=invented.token("cp-1"), row="certain")
+OF_ONE = {**REJECTED, "recipient_id": "P-1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "duty"),
+    [
+        ((REJECTED, BY_TOKEN), None),
+        ((BY_TOKEN, REJECTED), (1, "place_unknown")),
+        ((REJECTED, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
+        ((OF_ONE, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
+        ((OF_ONE, stop_of("X1", recipient_id="P-1")), None),
+        ((REJECTED, {**BY_TOKEN, "effective_until": "2026-04-02"}), (0, "place_unknown")),
+        ((REJECTED, {**BY_TOKEN, "kind": "undeliverable"}), (0, "place_unknown")),
+        ((REJECTED, BY_TOKEN, REJECTED), None),
+        ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-05-01"}), (2, "place_unknown")),
+        ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-03-01"}), None),
+        ((REJECTED, BY_TOKEN, {**REJECTED, "lacks": "number_missing"}), (2, "number_missing")),
+        ((REJECTED, {**REJECTED, "received_at": "2026-05-01"}), (0, "place_unknown")),
+        ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-05-01"}, BY_TOKEN), None),
+    ],
+)
+def test_rejected_row_then_only_a_later_right_one_of_the_same_closes_it_in_any_order(
+    said: tuple[dict[str, Any], ...], duty: tuple[int, str | None] | None
+) -> None:
+    for order in (slice(None), slice(None, None, -1)):
+        assert duties_of(*said, order=order) == ([duty] if duty else [])
+
+
+def test_rejected_row_with_a_person_s_id_then_it_binds_that_person() -> None:
+    store = FactStore()
+    for topic, value in (("consents", invented.consent()[1]), ("suppressions", OF_ONE)):
+        assert store.apply(Record(topic, 0, 0, invented.T - 5000, b"P-1", orjson.dumps(value))) is None
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
+    assert [hit.stop.suppression_id for hit in store.view(send, None, **invented.NOW).suppressions] == ["X1"]
 
 
 def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody() -> None:
@@ -383,5 +502,5 @@ def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody(
             key = (value.get("recipient_id") or value.get("token") or value["suppression_id"]).encode()
             record = Record("suppressions", 0, offset, invented.T, key, orjson.dumps(value))
             assert store.apply(record) is None
-        counts.append((dict(store.stop_rows.counts), store.people, store.withhold_everybody))
+        counts.append((dict(store.stop_rows.counts(store.log)), store.people, store.withhold_everybody))
     assert counts[0] == counts[1] == ({"before": 1, "rejected": 1, "wide": 1, "certain": 1}, 1, False)
