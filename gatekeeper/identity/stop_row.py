@@ -33,7 +33,7 @@ class Bound(NamedTuple):
 class StopRow(NamedTuple):
     """The people of a row, each for an event of their own. `lacks`: of a wide row, what it lacks to be certain.
 
-    `cause`: why the row is not right. Then it binds as written at most.
+    `cause`: why the row is not right. Then it binds as written at most, in one event for all its people.
     """
 
     bound: tuple[Bound, ...]

@@ -150,7 +150,7 @@ class StopRows:
         return Row.of(value) if value and value != SPOILT else None
 
     def _closed(self, name: str, log: ReferenceLog) -> int:
-        """When a manager last closed a row, 0 if never."""
+        """The arrival of the last closing of a row that managers signed, 0 without one."""
         if self._judged[0] != (log, log.read):
             self._judged = (log, log.read), {}
         judged = self._judged[1]

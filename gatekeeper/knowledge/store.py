@@ -78,6 +78,11 @@ class FactStore(KnownFacts):
         store.token_keys.passed = self.token_keys.passed
         return store
 
+    @property
+    def row_counts(self) -> Mapping[str, int]:
+        """The rows of lists of stops, by how surely they bind."""
+        return self.stop_rows.counts(self.log)
+
     def save(self) -> None:
         """Puts facts that only memory holds into the tables. Call it before these are written."""
         self._journals.count(self.token_keys, self.copies.runs, self.nos_without_token)

@@ -46,10 +46,12 @@ class Nos:
         """The section `nos` of the report."""
         return {
             "people_of_another": self.store.people_of_another,
-            "rows": dict(self.store.stop_rows.counts(self.store.log)),
+            "rows": dict(self.store.row_counts),
             "duties": [
                 {"id": duty.id, "since": instant(duty.since), "kind": duty.kind, "lacks": duty.lacks}
-                for duty in sorted(self.store.stop_rows.duties(self.store.log), key=lambda duty: (duty.since, duty.id, duty.kind))
+                for duty in sorted(
+                    self.store.stop_rows.duties(self.store.log), key=lambda duty: (duty.since, duty.id, duty.kind)
+                )
             ],
             "corrections": [
                 {

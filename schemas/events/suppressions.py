@@ -50,7 +50,7 @@ SuppressionKind = Literal[
 _REJECTED: dict[str, Any] = {"required": ["row"], "properties": {"row": {"const": "rejected"}}}
 _NO_READINGS: dict[str, Any] = {"not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}}}
 BOUND = 2048
-"""Readings of a stop: of forms of its names, and of addresses and names that its row may mean, under six keys."""
+"""Readings that a stop may carry, enough for a row under six token keys."""
 Row = Literal["certain", "wide", "rejected"]
 Lack = Literal[
     "letter_unknown",
@@ -87,9 +87,9 @@ class Suppression(Model):
     `by`: the managers who stand for a whole address. Two of them stop the rooms behind it as surely. Or who corrects or
     rejects the stop: two managers where it certainly names the person. `evidence_ref`: where the proof is kept. They
     sign what takes it away; else the stop stands.
-    `row`: how surely a row of a list names the person. A `rejected` one binds as written, or nobody. It stays a duty
-    until a row of its id is right, or a manager corrects it. `lacks`: what a row lacks to be certain. The gate alone
-    sets both; import, HTTP and publish refuse a value that has one.
+    `row`: how surely a row of a list names the person. A `rejected` one binds its id, or as written, or nobody. It
+    stays a duty until a later row of its id is right, or a manager corrects it. `lacks`: what a row lacks to be
+    certain. The gate alone sets both; import, HTTP and publish refuse a value that has one.
     """
 
     model_config = ConfigDict(

@@ -107,7 +107,7 @@ def known(store: FactStore, sends: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "people": store.people,
         "nos_without_token": store.nos_without_token,
         "of_another": store.people_of_another,
-        "stop_rows": dict(store.stop_rows.counts(store.log)),
+        "stop_rows": dict(store.row_counts),
         "keys": sorted(store.token_keys.uses()),
         "wide": sorted((one.name, one.people) for one in store.named_by_refusals.unregistered(store.reference)),
         "unresolved": dict(sorted(store.unresolved.faults.items())),

@@ -243,6 +243,8 @@ def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
         delivery = Delivery.model_validate_json(orjson.dumps({"name": "-", **written}))
         said = stated(TOKENS, "postal", delivery, everybody=bool(fields.get("whole_address")))
         value |= {"readings": [], **stops_of(value, said)[row - 1]}
+    elif row:
+        value["row"] = row
     return "suppressions", bare(value)
 
 

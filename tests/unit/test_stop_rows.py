@@ -218,7 +218,8 @@ def test_rejected_row_of_two_then_each_is_bound_as_written() -> None:
     for line in ("渋谷区神宮前", "浦和市常盤1-2-3"):
         found = row("高橋 一郎・花子", line)
         assert found.cause is not None
-        (stop,) = [each.duty for each in read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{line}\n") if isinstance(each, Rejected)]
+        outcomes = read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{line}\n")
+        (stop,) = [each.duty for each in outcomes if isinstance(each, Rejected)]
         assert stop is not None
         said = orjson.loads(stop[1])
         sure = {said["token"], *(each["token"] for each in said["readings"] if each["score"] == 1000)}
@@ -426,7 +427,7 @@ def test_rejected_erasure_closed_by_managers_then_it_binds_on_as_written() -> No
     key, of_two = subject_key("suppressions", closing).encode(), closing.model_copy(update={"by": ("hanako", "taro")})
     nos.take(Record("suppressions", 0, 1, invented.T, key, encode(of_two)))
     assert nos.told()["duties"] == []
-    assert nos.store.stop_rows.counts(nos.store.log)["rejected"] == 0
+    assert nos.store.row_counts["rejected"] == 0
     value = invented.send(recipient_id="P-9", delivery=None)
     value["contact_point"]["token"] = home
     send = Send.model_validate_json(orjson.dumps(value))
@@ -442,7 +443,7 @@ def duties_of(*said: dict[str, Any], order: slice = slice(None)) -> list[tuple[i
         record = Record("suppressions", 0, second, invented.T + second * 1000, key, orjson.dumps(value))
         assert store.apply(record) is None
     duties = [*store.stop_rows.duties(store.log)]
-    assert store.stop_rows.counts(store.log)["rejected"] == len(duties)
+    assert store.row_counts["rejected"] == len(duties)
     return [((duty.since - invented.T) // 1000, duty.lacks) for duty in duties]
 
 
@@ -502,5 +503,5 @@ def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody(
             key = (value.get("recipient_id") or value.get("token") or value["suppression_id"]).encode()
             record = Record("suppressions", 0, offset, invented.T, key, orjson.dumps(value))
             assert store.apply(record) is None
-        counts.append((dict(store.stop_rows.counts(store.log)), store.people, store.withhold_everybody))
+        counts.append((dict(store.row_counts), store.people, store.withhold_everybody))
     assert counts[0] == counts[1] == ({"before": 1, "rejected": 1, "wide": 1, "certain": 1}, 1, False)
