@@ -1,4 +1,4 @@
-"""The product decides as an independent reading of the rules does (tests/support/law_oracle.py)."""
+"""The product decides as an independent reading of the rules does (tests/support/law)."""
 
 from __future__ import annotations
 

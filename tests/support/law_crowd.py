@@ -20,7 +20,8 @@ from gatekeeper.policy.packs import load
 from schemas.events import Send
 from schemas.record import Record
 from tests.support import invented, staff
-from tests.support.law_oracle import SURE, Case, Heard, Law, Place, span
+from tests.support.law.case import SURE, Case, Heard, Place, span
+from tests.support.law.verdicts import Law
 
 AT = datetime.fromisoformat("2026-12-10T10:00:00+09:00")
 AT_MS = int(AT.timestamp() * 1000)

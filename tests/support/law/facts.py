@@ -1,0 +1,128 @@
+"""The facts of a case: sources, reference records and the scope of a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from tests.support.law.case import CHANNELS, Case, Span, end_of_day, is_at, parties, said_at, span
+
+
+class Facts:
+    """The facts of a case as the rules read them."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.send, self.at = case, case.send, case.at
+        self.sender, self.channel, self.purpose = (case.send[n] for n in ("controller_id", "channel", "purpose"))
+        self.person = case.send["recipient_id"]
+        by_kind: dict[str, dict[str, Any]] = {}
+        for one in case.reference:
+            by_kind.setdefault(one["kind"], {})[one.get("id") or one["terms_id"]] = one
+        self.ref = by_kind
+        self.heard = case.events
+        self.mine = [one for one in case.events if one.value.get("recipient_id") == self.person]
+        self.sources = self._sources(self.person)
+        self.consents = [o for o in self.mine if o.topic == "consents" and o.value["kind"] == "consent"]
+        self.person_events = [o.value for o in self.mine if o.topic == "consents" and o.value["kind"] != "consent"]
+        self.asks = sorted(
+            (o.value for o in self.mine if o.topic == "confirmations"), key=lambda ask: span(ask["at"]).first
+        )
+        self.kept = [s for s in self.sources if s.get("state") != "deleted"]
+
+    def _sources(self, person: str) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for one in self.heard:
+            if one.topic == "sources" and one.value["recipient_id"] == person:
+                found[one.value["source_id"]] = one.value
+        return list(found.values())
+
+    def tokens(self, point: str, sources: Sequence[dict[str, Any]]) -> set[str]:
+        return {p["token"] for s in sources for p in s.get("contact_points", ()) if p["id"] == point}
+
+    def covers(self, wide: str, purpose: str, day: datetime | None) -> bool:
+        """True if a purpose that was agreed to or told on a day covers another one (rules 7.1.8, 8.2.45)."""
+        known = self.ref["purpose"]
+        if wide not in known or purpose not in known:
+            return False
+        if wide == purpose:
+            return True
+        if not purpose.startswith(f"{wide}.") or known[wide]["marketing"] != known[purpose]["marketing"]:
+            return False
+        arrived = known[purpose].get("recorded_at")
+        return arrived is None or (day is not None and span(arrived).last <= end_of_day(day))
+
+    def company_known(self, company: str, no: Span, sources: Sequence[dict[str, Any]]) -> bool:
+        if company in self.ref["controller"]:
+            return True
+        return any(
+            company in parties(s) and (s.get("acquired_at") is None or no.last >= span(s["acquired_at"]).first)
+            for s in sources
+        )
+
+    def point_known(self, point: str, no: Span, sources: Sequence[dict[str, Any]]) -> bool:
+        return any(
+            point == p["id"] and (s.get("acquired_at") is None or no.last >= span(s["acquired_at"]).first)
+            for s in sources
+            for p in s.get("contact_points", ())
+        )
+
+    @cached_property
+    def here(self) -> set[str]:
+        """The tokens of the place as the send prints it."""
+        return {token for token, place in self.case.places.items() if place == self.case.printed[0]}
+
+    def purposes_of_no(self, purpose: str | None) -> str:
+        known = self.ref["purpose"]
+        stands = purpose in known or any(one.startswith(f"{purpose}.") for one in known)
+        return purpose if purpose and purpose != "*" and stands else "*"
+
+    def said(self, no: Mapping[str, Any], when: Span, sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
+        """Returns the company that a no names if the no covers the send but for the company, else None."""
+        scope = no.get("scope", {}) if "suppression_id" in no else no
+        if no["kind"] == "refusal_returned":
+            scope = {**{n: scope[n] for n in ("controller", "group") if n in scope}, "channels": ["postal"]}
+        company = scope.get("controller_id") or scope.get("controller") or "*"
+        if "group" in scope and scope["group"] != "*":
+            groups = {one.get("group") for one in self.ref["controller"].values()}
+            company = f"group:{scope['group']}" if scope["group"] in groups else "*"
+        when = said_at(no)
+        if company != "*" and "group" not in scope and not self.company_known(company, when, sources):
+            company = "*"
+        purpose = self.purposes_of_no(scope.get("purpose"))
+        barred = self.send["message_class"] == "confirmation" and (
+            purpose == "*" or any(p["marketing"] and is_at(i, purpose) for i, p in self.ref["purpose"].items())
+        )
+        if not (purpose == "*" or is_at(self.purpose, purpose) or barred):
+            return None
+        channels = scope.get("channels") or "*"
+        if not ("*" in channels or self.channel in channels or not {*channels} <= {*CHANNELS}):
+            return None
+        point = scope.get("contact_point_id") or scope.get("contact_point") or "*"
+        known = point != "*" and not other and self.point_known(point, when, sources)
+        return None if known and not self.tokens(point, sources) & self.here else company
+
+    def notice(self, id_: str | None) -> dict[str, Any] | None:
+        return self.ref["notice"].get(str(id_))
+
+    def active(self, source: Mapping[str, Any]) -> bool:
+        batch = self.ref["batch"].get(str(source.get("batch_id")), {})
+        return (
+            source.get("state", "active") == "active"
+            and not batch.get("flags")
+            and batch.get("state", "active") == "active"
+        )
+
+    def gives(self, source: Mapping[str, Any]) -> bool:
+        return any(p["token"] in self.here for p in source.get("contact_points", ()))
+
+    def route(self, source: Mapping[str, Any]) -> str:
+        return str(source.get("route") or source["method"])
+
+    def parties_of(self, source: Mapping[str, Any]) -> frozenset[str]:
+        if source["method"] == "indirect.joint_use":
+            return frozenset({self.sender, source["collected_by"]})
+        if source["method"] == "indirect.succession" and source.get("succession"):
+            return frozenset({self.sender, source["succession"]["predecessor"]})
+        return frozenset({self.sender})

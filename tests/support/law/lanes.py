@@ -1,0 +1,349 @@
+"""The lanes: the reasons that each source has, given its yes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from tests.support.law.case import (
+    BASES,
+    BOUGHT,
+    CHECK,
+    CHECKED_WITHIN,
+    PASSED_ON,
+    SHARED,
+    SKEW,
+    WINDOWS,
+    Heard,
+    Span,
+    no_time,
+    said_last,
+    seen,
+    span,
+    spoken,
+    worst,
+)
+from tests.support.law.nos import No
+from tests.support.law.yeses import Yeses
+
+
+class Lanes(Yeses):
+    """Yes and no, and each source in its lane."""
+
+    def counts(self, source: Mapping[str, Any]) -> bool:
+        """True if a source covers the send's contact point (rule 7.4.18)."""
+        if source.get("contact_points"):
+            return self.gives(source)
+        alike = [source.get(name) for name in ("method", "provided_by", "batch_id")]
+        for other in self.kept:
+            same = None not in alike and alike == [other.get(n) for n in ("method", "provided_by", "batch_id")]
+            named = [
+                p for p in other.get("contact_points", ()) if p["token"] in self.here and not p.get("derived_from")
+            ]
+            if named and self.active(other) and (same or other["method"].startswith("direct.")):
+                return True
+        return False
+
+    def source_reasons(self, source: Mapping[str, Any]) -> set[str]:
+        """Returns the reasons of every lane."""
+        found = set()
+        batch = self.ref["batch"].get(str(source.get("batch_id")), {})
+        if source.get("state") == "illicit" or batch.get("flags"):
+            found.add("SOURCE_ILLICIT")
+        if source.get("state") == "quarantined" or batch.get("state") == "quarantined":
+            found.add("SOURCE_BATCH_QUARANTINED")
+        if any(p.get("derived_from") and p["token"] in self.here for p in source.get("contact_points", ())):
+            found.add("ENTRUSTED_COMMINGLED")
+        if source.get("acquired_at") and span(source["acquired_at"]).first > self.at + SKEW:
+            found.add("SOURCE_NOT_YET")
+        if any(one.get("retention_until") and span(one["retention_until"]).last < self.at for one in (source, batch)):
+            found.add("RETENTION_OVER")
+        method = source["method"]
+        if method in BOUGHT:
+            found |= self.provider_reasons(source, batch)
+        if method == "unknown.legacy":
+            found.add("SOURCE_UNKNOWN")
+        if method == "indirect.entrusted":
+            entrusted = source.get("entrustment") or {}
+            day = span(source["acquired_at"]).first if source.get("acquired_at") else None
+            inside = any(self.covers(p, self.purpose, day) for p in entrusted.get("purposes", ()))
+            if entrusted.get("entruster") != self.sender or not inside:
+                found.add("ENTRUSTED_OWN_USE")
+        if method == "indirect.joint_use" and "JOINT_USE_OFF" not in found:
+            terms = self.terms(source)
+            if terms is None:
+                found.add("JOINT_USE_TERMS_MISSING")
+            elif not {self.sender, source["collected_by"]} <= {*terms["parties"]}:
+                found.add("JOINT_USE_PARTY_OUT_OF_RANGE")
+        return found
+
+    def provider_reasons(self, source: Mapping[str, Any], batch: Mapping[str, Any]) -> set[str]:
+        shared = source.get("shared_at") or source.get("acquired_at")
+        checks = [one["check"] for one in (source, batch) if one.get("check")]
+        checks = [c for c in checks if shared and all(c.get(n) for n in CHECK)]
+        checks = [c for c in checks if span(c["checked_at"]).last <= span(shared).last + CHECKED_WITHIN]
+        if not checks:
+            return {"SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"}
+        check = max(checks, key=lambda c: span(c["checked_at"]).last)
+        links = check.get("chain", ())
+        providers = self.ref.get("provider", {})
+        if any(link in ("opt_out", "opt_out_filing") or providers.get(link, {}).get("opt_out") for link in links):
+            return {"PROVIDER_OPTOUT_CHAIN"}
+        unregistered = any(link not in BASES and link not in providers for link in links)
+        if "other" in links:
+            return {"PROVIDER_BASIS_MISSING"}
+        lawful = check.get("basis") == "consent" or (check.get("basis") == "opt_out_filing" and check.get("filing_no"))
+        return set() if lawful and not unregistered else {"PROVIDER_BASIS_MISSING"}
+
+    def terms(self, source: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        shared = source.get("shared_at") or source.get("acquired_at")
+        versions = [
+            one
+            for one in self.case.reference
+            if one["kind"] == "joint_use_terms"
+            and one["terms_id"] == source.get("terms_id")
+            and one["complete"]
+            and shared
+            and span(one["published_at"]).last < span(shared).first
+        ]
+        return max(versions, key=lambda one: span(one["published_at"]).last) if versions else None
+
+    def lane(self, source: Mapping[str, Any]) -> tuple[set[str], Heard | None]:
+        """Returns the reasons of a source alone, and its effective consent."""
+        common = self.source_reasons(source)
+        if "ENTRUSTED_OWN_USE" in common:
+            return common, None
+        companies = self.parties_of(source)
+        bound = self.bound(companies)
+        nos = self.spans(companies)
+        in_scope = [one for one in self.given if not self.differing(one, companies) and not self.too_late(one)]
+        in_scope.sort(key=lambda one: (said_last(one), self.over(one.value) or self.expired(one)))
+        unlifted = [
+            no
+            for no in self.nos
+            if "suppression_id" not in no.value
+            and (no.company in bound if not no.other else no.sure and no.company in companies - {self.sender})
+            and not self.lifted(no)
+        ]
+        if unlifted:
+            said = {no.code for no in unlifted}
+            if in_scope and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
+                said |= self.faults(in_scope[-1], nos, companies) if self.case.duty else set()
+            return common | self.by_method(source, None) | said, None
+        standing = [one for one in in_scope if self.stands(one, nos, companies)]
+        if standing:
+            tried = [
+                (common | self.by_method(source, one) | self.unrecorded(one, nos), one) for one in reversed(standing)
+            ]
+            return min(tried, key=lambda each: (worst(each[0]), len(each[0])))
+        found = common | self.by_method(source, None)
+        if not self.case.duty:
+            return found, None
+        said = (self.faults(in_scope[-1], nos, companies) or {"CONSENT_EXPIRED"}) if in_scope else self.near()
+        if source["method"] == "indirect.joint_use":
+            said = said - {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"} or (
+                {"CONSENT_MISSING"} if not found else set()
+            )
+        if said & {"CONSENT_AS_CHILD"} and self.child:
+            said = said - {"CONSENT_AS_CHILD"} or {"CONSENT_EXPIRED"}  # MINOR_NO_GUARDIAN is told of the person
+        return found | said, None
+
+    def near(self) -> set[str]:
+        """Returns the reasons of the nearest miss (rule 6.3.7)."""
+        others = {p for s in self.sources for p in (self.parties_of(s) if s["method"] in SHARED else ())} - {
+            self.sender
+        }
+        missed = [
+            (len(codes), codes)
+            for one in sorted(self.given, key=spoken, reverse=True)
+            if one.value["controller_id"] not in others
+            and (codes := self.differing(one, [self.sender]))
+            and not self.faults(one, (), frozenset({self.sender}))
+        ]
+        return {*min(missed, key=lambda each: each[0])[1]} if missed else {"CONSENT_MISSING"}
+
+    def by_method(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        """Returns the reasons of the source's own lane, given the effective consent."""
+        method = source["method"]
+        if method.startswith("direct."):
+            return self.direct_lane(source, consent)
+        if method == "indirect.joint_use":
+            return self.joint_lane(source, consent)
+        if method == "indirect.succession":
+            return self.succession_lane(source, consent)
+        if method in BOUGHT or method in PASSED_ON or method.startswith("public."):
+            return self.other_lane(source, consent)
+        return set()
+
+    def told(self, source: Mapping[str, Any], notice: Mapping[str, Any] | None, day: datetime | None) -> bool:
+        acquired = span(source["acquired_at"]).first if source.get("acquired_at") else None
+        return any(self.covers(p, self.purpose, acquired) for p in source.get("purposes_told", ())) or bool(
+            notice and any(self.covers(p, self.purpose, day) for p in notice["purposes"])
+        )
+
+    def shown(self, source: Mapping[str, Any], consent: Heard | None) -> dict[str, Any] | None:
+        """Returns the notice of the effective consent, else of the source."""
+        named = consent.value.get("notice_id") if consent else None
+        return self.notice(named or source.get("notice_id"))
+
+    def agreed_on(self, source: Mapping[str, Any], consent: Heard | None, collector: str) -> bool:
+        """True if there is a yes, and the notices of yes and source are complete ones of collector or sender."""
+        named = [one.get("notice_id") for one in (consent.value if consent else {}, source)]
+        shown = [self.notice(id_) for id_ in named if id_]
+        return bool(consent and shown) and all(
+            one and one["complete"] and one["controller_id"] in (collector, self.sender) for one in shown
+        )
+
+    def direct_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        found = set()
+        shown = self.shown(source, consent)
+        if source["collected_by"] != self.sender or (shown and shown["controller_id"] != self.sender):
+            found.add("CONTROLLER_MISMATCH")
+        told = self.told(source, shown, None)
+        if not told:
+            found.add("PURPOSE_NOT_COVERED")
+        if (shown and not shown["complete"] and not shown.get("accepted_legacy")) or (shown is None and told):
+            found.add("NOTICE_ITEMS_MISSING")
+        return found - {"NOTICE_ITEMS_MISSING"} if self.case.lenient else found
+
+    def joint_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        terms = self.terms(source)
+        if terms is None:
+            return set()
+        day = span(terms["published_at"]).last
+        early = source.get("acquired_at") is None or span(source["acquired_at"]).first <= day
+        told = self.told(source, self.notice(source.get("notice_id")), None)
+        missing = not any(self.covers(p, self.purpose, None) for p in terms["purposes"]) or (early and not told)
+        if not self.case.lenient:
+            missing = missing or not self.agreed_on(source, consent, source["collected_by"])
+        return {"JOINT_USE_NOT_COVERED"} if missing else set()
+
+    def succession_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        deal = source.get("succession")
+        if not deal:
+            return {"SUCCESSION_NOT_COVERED", "PURPOSE_NOT_COVERED"}
+        closed = span(deal["closed_at"]).last
+        found = {"SUCCESSION_NOT_COVERED"} if closed > self.at else set()
+        if consent and consent.value["controller_id"] == self.sender and seen(consent) > closed:
+            named = self.notice(consent.value.get("notice_id"))
+            if named and named["complete"] and named["controller_id"] == self.sender:
+                return (
+                    set()
+                    if any(self.covers(p, self.purpose, None) for p in named["purposes"])
+                    else {"PURPOSE_NOT_COVERED"}
+                )
+        day = span(source["acquired_at"]).first if source.get("acquired_at") else None
+        if not any(self.covers(p, self.purpose, day) for p in deal.get("old_purposes", ())):
+            found |= {"SUCCESSION_NOT_COVERED", "PURPOSE_NOT_COVERED"}
+        if not self.case.lenient and not self.agreed_on(source, consent, deal["predecessor"]):
+            found.add("SUCCESSION_NOT_COVERED")
+        return found
+
+    def other_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        refused = {no.code for no in self.refusals if not self.lifted(no)}
+        if refused:
+            return {"CONSENT_REFUSED"}
+        back = {"NO_DATED_BACK"} if any(self.dated_back(no) for no in self.refusals) else set()
+        return back | self.unconfirmed(source, consent)
+
+    def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
+        if consent and self.confirms(source, consent):
+            return set()
+        if self.case.lenient and (consent or not self.case.duty):
+            return set()
+        if asked := self.asked():
+            return asked
+        if self.case.lenient:
+            return set()
+        method = source["method"]
+        name = "THIRD_PARTY" if method in BOUGHT else "REFERRAL" if method in PASSED_ON else "PUBLIC_SOURCE"
+        return {f"{name}_UNCONFIRMED"}
+
+    def confirms(self, source: Mapping[str, Any], consent: Heard) -> bool:
+        route = self.route(source)
+        if route.startswith("direct."):
+            return False
+        for ask in self.asks:
+            if (
+                ask["request_id"] == consent.value.get("answers")
+                and ask["source_id"] == source["source_id"]
+                and ask.get("controller_id", self.sender) == self.sender
+            ):
+                template = self.ref["template"].get(ask["template_id"])
+                if template and template["ask_complete"] and ask["stated_route"] == route:
+                    return True
+        shown = self.notice(consent.value.get("notice_id"))
+        if not shown or not shown["complete"] or shown.get("states_route") != route:
+            return False
+        if shown["controller_id"] == self.sender:
+            return True
+        return self.sender in shown.get("names", ()) and any(
+            self.covers(p, self.purpose, None) for p in shown["purposes"]
+        )
+
+    @cached_property
+    def other_asks(self) -> list[dict[str, Any]]:
+        """Asks about sources of class other, deleted and unknown ones too (rule 7.1.11)."""
+        methods = {s["source_id"]: s["method"] for s in self.sources}
+        other = (*BOUGHT, *PASSED_ON, "public.")
+        return [
+            ask
+            for ask in self.asks
+            if methods.get(ask["source_id"], "public.").startswith(other)
+            and ask.get("controller_id", self.sender) == self.sender
+            and span(ask["at"]).first <= self.at
+        ]
+
+    @cached_property
+    def refusals(self) -> list[No]:
+        ids = {ask["request_id"] for ask in self.other_asks}
+        refused = [o.value for o in self.consents if o.value["state"] == "Refused" and o.value.get("answers") in ids]
+        return [
+            No(
+                value,
+                "CONSENT_REFUSED",
+                no_time(value),
+                span(value["recorded_at"]).last,
+                value["controller_id"],
+                value["expressed_by"],
+                sure=True,
+                other=False,
+            )
+            for value in refused
+        ]
+
+    def asked(self) -> set[str]:
+        """Returns the reason that the newest ask leaves."""
+        if not self.other_asks:
+            return set()
+        ask = self.other_asks[-1]
+        answers = [o for o in self.consents if o.value.get("answers") == ask["request_id"]]
+        if self.said_yes(ask):
+            return {"CONFIRMATION_CAP_REACHED"} if self.sound(ask) else {"CONFIRMATION_DEFECTIVE"}
+        if answers:
+            return {"CONFIRMATION_CAP_REACHED"}
+        if any(e["kind"] == "ask_undelivered" and e["request_id"] == ask["request_id"] for e in self.person_events):
+            return {"CONFIRMATION_UNDELIVERED"}
+        window = WINDOWS.get(ask["channel"], WINDOWS["postal"])
+        return {"CONFIRMATION_PENDING" if self.at < span(ask["at"]).first + window else "CONFIRMATION_LAPSED"}
+
+    def said_yes(self, ask: Mapping[str, Any]) -> bool:
+        return any(
+            o.value.get("answers") == ask["request_id"]
+            and o.value["state"] in ("Given", "RenewedGiven")
+            and o.value["expressed_by"] in ("subject", "guardian", "agent")
+            for o in self.consents
+        )
+
+    def sound(self, ask: Mapping[str, Any]) -> bool:
+        """True if a question was complete and stated the route of its source."""
+        template = self.ref["template"].get(ask["template_id"])
+        source = next((s for s in self.sources if s["source_id"] == ask["source_id"]), None)
+        return bool(template and template["ask_complete"] and source and ask["stated_route"] == self.route(source))
+
+    def unrecorded(self, one: Heard, nos: Sequence[Span]) -> set[str]:
+        """Returns the reason if an opt-in has no evidence."""
+        unproven = self.channel in ("email", "sms") and not self.record_of(one, nos)
+        return {"EMAIL_CONSENT_RECORD_MISSING"} if unproven else set()

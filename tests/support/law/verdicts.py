@@ -1,0 +1,270 @@
+"""The verdict of the rules on a case, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tests.support.law.case import (
+    ABSENCES,
+    BEFORE,
+    BOUGHT,
+    ENDS,
+    FLOOR,
+    PASSED_ON,
+    RANKS,
+    SKEW,
+    SURE,
+    WILL,
+    Heard,
+    class_of,
+    counted,
+    span,
+    spoken,
+    worst,
+)
+from tests.support.law.lanes import Lanes
+
+
+class Law(Lanes):
+    """An independent reading of the rules, for one case."""
+
+    def will(self) -> set[str]:
+        """Returns what the person's stops say of the send."""
+        found = set()
+        for no in self.nos:
+            if no.company not in self.bound({self.sender, *self.companies_before(no)}):
+                continue
+            if self.lifted(no):
+                if self.dated_back(no):
+                    found.add("NO_DATED_BACK")
+            elif not no.sure:
+                found.add("NAME_NEAR_STOP")
+            elif not self.direct(no):
+                found.add(no.code)
+        return found
+
+    def status(self) -> set[str]:
+        found = set()
+        for stop in self.heard:
+            value = stop.value
+            if stop.topic != "suppressions" or value.get("state") in ENDS:
+                continue
+            if value["kind"] == "deceased":
+                score, other, _ = self._meets(value)
+                sure = score >= FLOOR
+                if score and not self._ended(stop, sure) and not self._resolved(value["suppression_id"], sure, stop):
+                    if other:  # a mailbox carries no name
+                        sure = self._crossing(self._sources(value["recipient_id"]), "*", value, homes=True) >= FLOOR
+                    found.add("RECIPIENT_DECEASED" if sure else "NAME_NEAR_STOP")
+            elif value["kind"] == "undeliverable":
+                found |= self.undelivered(stop)
+        return found
+
+    def undelivered(self, stop: Heard) -> set[str]:
+        value = stop.value
+        scope = value.get("scope", {})
+        if value.get("recipient_id"):
+            if value["recipient_id"] != self.person:
+                return set()
+            point = scope.get("contact_point", "*")
+            if point != "*" and not self.tokens(point, self.sources) & self.here:
+                return set()
+            score = SURE
+        else:
+            score = max(self.case.score(self.case.places[value["token"]], one) for one in self.case.printed)
+            point = scope.get("contact_point", "*")
+            if point != "*" and not self.tokens(point, self.sources) & self.here:
+                return set()
+        channels = scope.get("channels") or "*"
+        sure = score >= FLOOR
+        if not score or self._ended(stop, sure) or self._resolved(value["suppression_id"], sure, stop):
+            return set()
+        if not ("*" in channels or self.channel in channels):
+            return set()
+        when = counted(value)
+        healed = any(
+            e["kind"] == "undeliverable_resolved"
+            and e.get("by")
+            and e.get("evidence_ref")
+            and span(e["at"]).first > when.last
+            and (not e.get("contact_point_id") or self.tokens(e["contact_point_id"], self.sources) & self.here)
+            for e in self.person_events
+        ) or any(
+            s["method"].startswith("direct.") and self.gives(s) and self.active(s)
+            and s.get("acquired_at") and when.last < span(s["acquired_at"]).first <= self.at + SKEW
+            for s in self.kept
+        )  # fmt: skip
+        return set() if healed else {"NAME_NEAR_STOP" if score < FLOOR else "CONTACT_UNDELIVERABLE"}
+
+    def verdict(self) -> tuple[str, set[str]]:
+        """Returns the verdict of the send, and its reasons."""
+        found = {"marketing": self.marketing, "confirmation": self.question}.get(
+            self.send["message_class"], self.service
+        )()
+        return RANKS[worst(found)], found
+
+    def suspended(self) -> set[str]:
+        sender = self.ref["controller"][self.sender]
+        since, until = sender.get("suspended_since"), sender.get("suspended_until")
+        stopped = since and span(since).first <= self.at and not (until and span(until).last < self.at)
+        classes = sender.get("suspends", ("marketing", "confirmation", "transactional"))
+        return {"SENDING_SUSPENDED"} if stopped and self.send["message_class"] in classes else set()
+
+    def service(self) -> set[str]:
+        found = self.suspended()
+        if self.send["message_class"] != "transactional":
+            return self.status() & {"CONTACT_UNDELIVERABLE"}
+        found |= self.status() - {"NAME_NEAR_STOP"}
+        for no in self.nos:
+            later = any(
+                s["method"].startswith("direct.") and self.gives(s) and self.active(s)
+                and s.get("acquired_at") and no.time.last < span(s["acquired_at"]).first <= self.at + SKEW
+                for s in self.kept
+            )  # fmt: skip
+            bound = self.bound({self.sender, *self.companies_before(no)})
+            if no.code == "SUBJECT_ERASED" and no.sure and no.company in bound and not later:
+                found.add("SUBJECT_ERASED")
+        return found
+
+    def cap_reached(self, basis: Mapping[str, Any]) -> bool:
+        other = basis["method"].startswith((*BOUGHT, *PASSED_ON, "public."))
+        asks = self.other_asks if other else [a for a in self.asks if a["source_id"] == basis["source_id"]]
+        returned = {e["request_id"] for e in self.person_events if e["kind"] == "ask_undelivered"}
+        return any(
+            a["request_id"] not in returned and a["request_id"] != self.send.get("request_id")
+            and not (self.said_yes(a) and not self.sound(a))
+            for a in asks
+        )  # fmt: skip
+
+    def unlawful_channel(self) -> bool:
+        if self.channel == "postal":
+            return False
+        return self.channel != "email" or not any(
+            s["method"].startswith("direct.") and self.gives(s) for s in self.kept
+        )
+
+    def question(self) -> set[str]:
+        found = self.suspended() | self.will() | self.status()
+        source = next((s for s in self.kept if s["source_id"] == self.send["source_id"]), None)
+        asked = self.parties_of(source) if source else [self.sender]
+        found |= {
+            no.code for no in self.nos if self.direct(no) and no.company in self.bound(asked) and not self.lifted(no)
+        }
+        if source is None:
+            return found | {"SOURCE_UNKNOWN"}
+        found |= self.source_reasons(source)
+        if not self.counts(source):
+            found.add("CONTACT_POINT_NOT_COVERED")
+        if self.unlawful_channel():
+            found.add("CONFIRMATION_CHANNEL_UNLAWFUL")
+        if self.cap_reached(source):
+            found.add("CONFIRMATION_CAP_REACHED")
+        if class_of(source) and self.route(source).startswith("direct."):
+            found.add("CONFIRMATION_DEFECTIVE")
+        if self.child and not self.guarded(frozenset({self.sender})):
+            found.add("MINOR_NO_GUARDIAN")
+        if self.age_uncertain and not self.guarded(frozenset({self.sender})):
+            found.add("AGE_UNCERTAIN")
+        if worst(found) == 1:
+            found.add("NO_ROUTE")
+        return found
+
+    def marketing(self) -> set[str]:
+        counting = [s for s in self.kept if self.counts(s)]
+        judged = [(*self.lane(s), s) for s in counting or self.kept]
+        found = self.suspended() | self.will() | self.status() | self.of_the_piece()
+        basis = None
+        if judged:
+            reasons, consent, basis = min(
+                judged,
+                key=lambda each: (worst(each[0]), len(each[0]), class_of(each[2]), each[2]["source_id"]),
+            )
+        else:
+            reasons, consent = {"SOURCE_UNKNOWN"}, None
+        reasons = {*reasons}
+        if not counting and self.kept:
+            reasons.add("CONTACT_POINT_NOT_COVERED")
+        if basis:
+            reasons |= self.conflict(basis, consent, reasons, counting)
+        companies = self.parties_of(basis) if basis else frozenset({self.sender})
+        bound = self.bound(companies)
+        if any(self.direct(no) and no.company in bound and self.lifted(no) and self.dated_back(no) for no in self.nos):
+            reasons.add("NO_DATED_BACK")
+        guarded = self.guarded(companies)
+        if self.child and not guarded:
+            reasons.add("MINOR_NO_GUARDIAN")
+        if self.age_uncertain and not guarded:
+            reasons.add("AGE_UNCERTAIN")
+        found |= reasons | self.opt_in(basis, consent, reasons, found)
+        if found & {*WILL.values(), "CONSENT_WITHDRAWN", "CONSENT_REFUSED"} or worst(found - ABSENCES) == 3:
+            found -= ABSENCES
+        if found and worst(found) == 1:
+            found |= self.cannot_ask(basis, counting)
+        return found
+
+    def cannot_ask(self, basis: Mapping[str, Any] | None, counting: Sequence[Any]) -> set[str]:
+        found = set()
+        if self.unlawful_channel():
+            found.add("CONFIRMATION_CHANNEL_UNLAWFUL")
+        if basis and self.cap_reached(basis):
+            found.add("CONFIRMATION_CAP_REACHED")
+        if not counting:
+            found.add("NO_ROUTE")
+        if basis and class_of(basis) and self.route(basis).startswith("direct."):
+            found.add("CONFIRMATION_DEFECTIVE")
+        return found
+
+    def conflict(self, basis: Any, consent: Any, reasons: set[str], counting: Sequence[Any]) -> set[str]:
+        unproven = "CONSENT_EVIDENCE_MISSING" in reasons or not basis.get("acquired_at")
+        for other in counting:
+            if other is basis or not self.gives(other):
+                continue
+            if "SOURCE_ILLICIT" in self.source_reasons(other):
+                if unproven or class_of(basis) != 0:
+                    return {"SOURCE_CONFLICT"}
+            elif unproven and class_of(other) != class_of(basis):
+                return {"SOURCE_CONFLICT"}
+        return set()
+
+    def opt_in(self, basis: Any, consent: Heard | None, reasons: set[str], found: set[str]) -> set[str]:
+        if self.channel not in ("email", "sms"):
+            return set()
+        if (reasons | found) & {*WILL.values(), "CONSENT_WITHDRAWN", "CONSENT_REFUSED"}:
+            return set()
+        ours = {self.sender}
+        closings: dict[str, datetime] = {}
+        for deal in [source["succession"] for source in self.kept if source.get("succession")]:
+            if span(deal["closed_at"]).last <= self.at:
+                closings[deal["predecessor"]] = span(deal["closed_at"]).last
+        to_us = [
+            one
+            for one in self.given
+            if self.channel in one.value["channels"]
+            and (one.value["controller_id"] in ours or spoken(one) <= closings.get(one.value["controller_id"], BEFORE))
+        ]
+        if not to_us:
+            return {"EMAIL_OPT_IN_MISSING"}
+        out = set()
+        if consent is not None and consent not in to_us:
+            nos = self.spans(frozenset({self.sender}))
+            deal = (basis or {}).get("succession") or {}  # elsewhere the predecessor is no sender
+            if not any(
+                not self.differing(one, {*ours, str(deal.get("predecessor"))})
+                and self.stands(one, nos, frozenset({self.sender}))
+                for one in to_us
+            ):
+                out.add("EMAIL_OPT_IN_MISSING")
+        return out
+
+    def of_the_piece(self) -> set[str]:
+        found = set()
+        template = self.ref["template"].get(self.send["template_id"])
+        if template is None or self.channel not in template["display_ok"].get("marketing", ()):
+            found.add("DISPLAY_ITEMS_MISSING")
+        if template and any(not p.get("release") or p.get("withdrawn") for p in template.get("persons", ())):
+            found.add("CREATIVE_PERSON_UNRELEASED")
+        if "unfair_effect" in self.send.get("flags", ()):
+            found.add("IMPROPER_USE_TARGETING")
+        return found

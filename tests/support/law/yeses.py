@@ -1,0 +1,361 @@
+"""The yeses of a person: for what each is, whether it stands, and what it lifts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from tests.support.law.case import (
+    ADULT_NOW,
+    ENDS,
+    JAPAN,
+    METHODS,
+    MONTH,
+    SIXTEEN_SINCE,
+    SKEW,
+    Heard,
+    Span,
+    age,
+    birth,
+    counted,
+    is_at,
+    no_time,
+    parties,
+    said_last,
+    span,
+    spoken,
+)
+from tests.support.law.nos import No, Nos
+
+
+class Yeses(Nos):
+    """The facts and nos, and each yes as it bears on the send."""
+
+    @cached_property
+    def given(self) -> list[Heard]:
+        """Every yes that is read and names nothing unknown."""
+        found = []
+        for one in self.consents:
+            value = one.value
+            if value["state"] not in ("Given", "RenewedGiven") or value.get("event_type") == "implied":
+                continue
+            point = value.get("contact_point_id")
+            companies = {*self.ref["controller"], *chain.from_iterable(map(parties, self.sources))}
+            if value["purpose"] not in self.ref["purpose"] or value["controller_id"] not in companies:
+                continue
+            if point and not self.tokens(point, self.sources):
+                continue
+            found.append(one)
+        return found
+
+    def point_of(self, value: Mapping[str, Any]) -> set[str] | None:
+        """Returns the tokens that a yes for a contact point covers; None = all (rule 7.1.7)."""
+        point = value.get("contact_point_id")
+        if not point:
+            return None
+        dated: dict[datetime, set[str]] = {}
+        for source in self.sources:
+            mine = {p["token"] for p in source.get("contact_points", ()) if p["id"] == point}
+            if mine:
+                day = (
+                    span(source["acquired_at"]).last
+                    if source.get("acquired_at")
+                    else datetime.min.replace(tzinfo=JAPAN)
+                )
+                dated.setdefault(day, set()).update(mine)
+        said = span(value["event_time"]).last if value.get("event_time") else None
+        before = [day for day in dated if said is not None and day <= said]
+        tokens = dated[max(before) if before else min(dated)]
+        return tokens if len(tokens) == 1 else set()
+
+    def differing(self, one: Heard, companies: Iterable[str]) -> list[str]:
+        """Returns the reasons by which a yes is not for the send."""
+        value = one.value
+        points = self.point_of(value)
+        checks = {
+            "CONTROLLER_MISMATCH": value["controller_id"] in companies,
+            "PURPOSE_NOT_COVERED": self.covers(
+                value["purpose"], self.purpose, spoken(one) if value.get("event_time") else None
+            ),
+            "CHANNEL_NOT_CONSENTED": self.channel in value["channels"],
+            "CONTACT_POINT_NOT_COVERED": points is None or bool(points & self.here),
+        }
+        return [code for code, fits in checks.items() if not fits]
+
+    def completed_by(self, one: Heard, nos: Sequence[Span]) -> list[Heard]:
+        """Returns the clicks that complete a double opt-in, after every no."""
+        return [
+            click
+            for click in self.given
+            if click.value.get("confirms") == one.value["record_id"]
+            and click.value["method"] == "doi_confirm"
+            and one.value["method"] != "doi_confirm"
+            and (
+                click.value["expressed_by"] == "subject"
+                or (click.value["expressed_by"] in ("guardian", "agent") and click.value.get("evidence_ref"))
+            )
+            and click.value["controller_id"] == one.value["controller_id"]
+            and spoken(one) <= no_time(click.value).last <= self.at + SKEW
+            and all(spoken(click) > no.last for no in nos)
+            and not self.voided(click)
+            and not self.expired(click)
+        ]
+
+    def record_of(self, one: Heard, nos: Sequence[Span]) -> bool:
+        """True if the yes or the click that completes it carries evidence."""
+        return bool(one.value.get("evidence_ref")) or any(
+            click.value.get("evidence_ref") for click in self.completed_by(one, nos)
+        )
+
+    def faults(self, one: Heard, nos: Sequence[Span], companies: frozenset[str], *, alone: bool = True) -> set[str]:
+        """Returns the faults of a yes (rules 6.3.2, 7.1.10, 8.2.43, 8.2.47)."""
+        value, found = one.value, set()
+        imported = value["method"] not in METHODS or value["expressed_by"] == "import"
+        evidence = self.record_of(one, nos)
+        shown = self.notice(value.get("notice_id"))
+        enough = evidence or (shown is not None and not imported)
+        if value["expressed_by"] in ("agent", "guardian") or value["method"] in ("email_reply", "chat"):
+            enough = evidence
+        if shown and shown.get("valid_from") and spoken(one) < span(shown["valid_from"]).first:
+            enough = False
+        if not enough or not value.get("event_time"):
+            found.add("CONSENT_EVIDENCE_MISSING")
+        if value["expressed_by"] in ("family", "staff"):
+            found.add("CONSENT_BY_OTHER")
+        if value.get("double_opt_in") and not self.completed_by(one, nos):
+            found.add("CONSENT_UNCONFIRMED")
+        if value["method"] == "doi_confirm":
+            begun = [
+                begin
+                for begin in self.given
+                if one in self.completed_by(begin, ())
+                and all(spoken(begin) > no.last for no in nos)
+                and not self.differing(begin, companies)
+            ]
+            for begin in begun:
+                found |= self.faults(begin, nos, companies, alone=alone)
+            if not begun:
+                found.add("CONSENT_UNCONFIRMED")
+        begins = [span(value[name]).last for name in ("event_time", "effective_from") if value.get(name)]
+        if begins and max(begins) > self.at + SKEW:
+            found.add("CONSENT_NOT_YET_VALID")
+        if self.over(value) or self.limited(one, companies) or self.expired(one):
+            found.add("CONSENT_EXPIRED")
+        if self.voided(one) or (
+            shown and shown.get("invalidated_at") and span(shown["invalidated_at"]).first <= self.at
+        ):
+            found.add("CONSENT_INVALIDATED")
+        if alone and value["expressed_by"] != "guardian" and self.child_on(one) and not self.guarded(companies):
+            found.add("CONSENT_AS_CHILD")
+        return found
+
+    def over(self, value: Mapping[str, Any]) -> bool:
+        return bool(value.get("effective_to")) and span(value["effective_to"]).last < self.at
+
+    def limited(self, one: Heard, companies: frozenset[str]) -> bool:
+        """True if a later yes on the same notice has ended, and this one with it (rule 7.1.9)."""
+        notice = one.value.get("notice_id")
+        return notice is not None and any(
+            self.over(later.value) and later.value.get("notice_id") == notice and spoken(one) <= said_last(later)
+            for later in self.given
+            if later is not one and not self.too_late(later) and not self.differing(later, companies)
+        )
+
+    def _end_events(self, states: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for one in self.consents:
+            if one.value["state"] in states:
+                company = self.said(one.value, no_time(one.value), self.sources, other=False)
+                if company is not None:
+                    yield one.value
+
+    def voided(self, one: Heard) -> bool:
+        ids = {consent.value["record_id"] for consent in self.consents}
+        for value in self.consents:
+            said = value.value
+            if said["state"] not in ("Invalidated", "Revoked"):
+                continue
+            if said.get("voids") in ids:
+                if said["voids"] == one.value["record_id"]:
+                    return True
+                continue
+            company = self.said(said, no_time(said), self.sources, other=False)
+            if company in ("*", one.value["controller_id"]) and spoken(one) <= no_time(said).last:
+                return True
+        return False
+
+    def expired(self, one: Heard) -> bool:
+        """True if an EXPIRED event ends a yes."""
+        for value in self._end_events(["Expired"]):
+            company = self.said(value, no_time(value), self.sources, other=False)
+            if company in self.bound([one.value["controller_id"]]) and spoken(one) <= no_time(value).last:
+                return True
+        return False
+
+    def ended_by(self, one: Heard, companies: frozenset[str]) -> bool:
+        """True if a yes, or one in scope that is not earlier, has expired by an event (rule 7.1.9)."""
+        return any(
+            self.expired(other) and spoken(one) <= said_last(other)
+            for other in self.given
+            if other is one or not self.differing(other, companies)
+        )
+
+    # -- children
+
+    @cached_property
+    def births(self) -> list[date]:
+        return [day for s in self.kept if (day := birth(s.get("birth_date"), self.at)) is not None]
+
+    def child_on(self, one: Heard) -> bool:
+        said = spoken(one).astimezone(JAPAN).date()
+        return bool(self.births) and age(max(self.births), said) < (16 if said >= SIXTEEN_SINCE else 15)
+
+    @cached_property
+    def child(self) -> bool:
+        return bool(self.births) and age(max(self.births), self.at.astimezone(JAPAN).date()) < ADULT_NOW
+
+    def maybe_minor(self, one: Heard) -> bool:
+        """True if a yes may be a child's by all facts (rule 7.1.3)."""
+        if one.value["expressed_by"] == "guardian":
+            return False
+        if self.births:
+            return self.child_on(one)
+        said = spoken(one)
+        day = said.astimezone(JAPAN).date()
+        years = 16 if day >= SIXTEEN_SINCE else 15
+        marks = [
+            min(counted(word.value).first, word.arrived)
+            for word in self.heard
+            if word.value.get("expressed_by") == "guardian" and self._of_person(word)
+        ]
+        marks += [
+            span(s["acquired_at"]).first if s.get("acquired_at") else said for s in self.kept if s.get("may_be_minor")
+        ]
+        return any(mark <= said and age(mark.astimezone(JAPAN).date(), day) < years for mark in marks)
+
+    def _of_person(self, word: Heard) -> bool:
+        """True for a consent of the person, or a stop that meets the person and that nobody ended."""
+        if word.value.get("state") in ENDS or (word.topic == "suppressions" and self._ended(word, sure=True)):
+            return False
+        score, other, _ = self._meets(word.value)
+        return bool(score) and not other
+
+    def guarded(self, companies: frozenset[str]) -> bool:
+        """True if a guardian's yes to the send stands."""
+        nos = self.spans(companies)
+        return any(
+            one.value["expressed_by"] == "guardian"
+            and not self.differing(one, companies)
+            and self.stands(one, nos, companies)
+            for one in self.given
+        )
+
+    @cached_property
+    def age_uncertain(self) -> bool:
+        today = self.at.astimezone(JAPAN).date()
+        marked = any(
+            s.get("may_be_minor")
+            and (not s.get("acquired_at") or age(span(s["acquired_at"]).first.date(), today) < ADULT_NOW)
+            for s in self.kept
+        )
+        own = any(
+            birth(s.get("birth_date"), self.at)
+            for s in self.kept
+            if s["method"].startswith("direct.") and self.active(s)
+        )
+        return marked and not own
+
+    def lifts(self, one: Heard, no: No) -> bool:
+        """True if a yes lifts a no (rules 6.3.3, 7.1.2 to 7.1.4, 7.1.10)."""
+        value = one.value
+        allowed = {self.sender, *({no.company} if no.company in self.companies_ever else ())}
+        if value["expressed_by"] not in ("subject", "guardian", "agent") or value["controller_id"] not in allowed:
+            return False
+        if value["method"] not in METHODS or self.differing(one, allowed) or not spoken(one) > no.time.last:
+            return False
+        if any(span(value[name]).first > self.at for name in ("event_time", "recorded_at") if value.get(name)):
+            return False
+        if value["expressed_by"] != "guardian" and self.child_on(one):
+            company = frozenset({value["controller_id"], self.sender})
+            spans = [
+                each.time for each in self.nos if each.sure and (each is no or each.company in self.bound(company))
+            ]
+            if not any(
+                other.value["expressed_by"] == "guardian"
+                and not self.differing(other, company)
+                and all(spoken(other) > each.last for each in spans)
+                and not self.faults(other, spans, company)
+                for other in self.given
+            ):
+                return False
+        asks = self.send["message_class"] == "confirmation" and no.company in self.bound([self.sender])
+        if asks and not self.covers_all(value["purpose"], no):
+            return False
+        if self.too_late(one) or self.ended_by(one, frozenset(allowed)) or self.own_faults(one, no):
+            return False
+        if self.maybe_minor(one):
+            unknown = (
+                no.speaker in (None, "import")
+                and not no.other
+                and any(
+                    g.value["expressed_by"] == "guardian"
+                    and g.value["state"] in ("Given", "RenewedGiven")
+                    and spoken(g) <= no.time.last
+                    for g in self.consents
+                )
+            )
+            if no.speaker == "guardian" or unknown:
+                return False
+        return not (no.code == "CESSATION_REQUESTED" and no.value.get("state", "open") == "open")
+
+    def covers_all(self, agreed: str, no: No) -> bool:
+        """True if a yes covers every advertisement that a no is about, as a question needs (rule 58)."""
+        wide = self.purposes_of_no(
+            (no.value.get("scope", {}) if "suppression_id" in no.value else no.value).get("purpose")
+        )
+        marketing = [
+            i for i, one in self.ref["purpose"].items() if one["marketing"] and (wide == "*" or is_at(i, wide))
+        ]
+        return all(self.covers(agreed, purpose, None) for purpose in marketing)
+
+    def own_faults(self, one: Heard, no: No) -> set[str]:
+        """Returns the faults of a yes that may lift a no, without those that a guardian heals."""
+        return self.faults(one, self.spans_with(no), frozenset({one.value["controller_id"]}), alone=False)
+
+    def spans_with(self, no: No) -> list[Span]:
+        """Returns the times of the sure nos in scope, and of this one if it is in scope."""
+        bound = self.bound([self.sender])
+        return [each.time for each in self.nos if each is no or (each.sure and each.company in bound)]
+
+    def too_late(self, one: Heard) -> bool:
+        """True for a yes to a predecessor after the succession closed (rule 7.5.24)."""
+        closings = [
+            span(s["succession"]["closed_at"]).last
+            for s in self.sources
+            if (s.get("succession") or {}).get("predecessor") == one.value["controller_id"]
+        ]
+        return one.value["controller_id"] != self.sender and any(spoken(one) > day for day in closings)
+
+    def lifted(self, no: No) -> bool:
+        return any(self.lifts(one, no) for one in self.given)
+
+    def dated_back(self, no: No) -> bool:
+        """True if only yeses from between date and entry lift a no dated long before its entry (rule 8.1.41)."""
+        if no.time.first + MONTH >= no.entered:
+            return False
+        return not any(spoken(one) > no.entered for one in self.given if self.lifts(one, no))
+
+    def spans(self, companies: frozenset[str]) -> list[Span]:
+        """Returns the times of all nos that end a yes to these companies (rule 7.1.1)."""
+        bound = self.bound(companies)
+        return [no.time for no in self.nos if no.sure and no.company in bound and (self.direct(no) or self.lifted(no))]
+
+    def stands(self, one: Heard, nos: Sequence[Span], companies: frozenset[str]) -> bool:
+        return (
+            all(spoken(one) > no.last for no in nos)
+            and not self.ended_by(one, companies)
+            and not self.too_late(one)
+            and not self.faults(one, nos, companies)
+        )
