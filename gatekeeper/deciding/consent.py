@@ -119,9 +119,10 @@ class Consents:
         return {"yes": yes.record_id, "not_counted": cause}
 
     def refused(self, nos: Sequence[No]) -> Lifting:
-        """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
-        parties = (self.case.send.controller_id,)
-        return lifting(self.case, nos, self._lifters(parties, self.standing(parties).after))
+        """The refusals among `nos` that no consent to the sender or to their companies lifts (rule 7.1.11)."""
+        sender = self.case.send.controller_id
+        parties = (sender, *sorted({no.controller for no in nos if no.controller} - {sender}))
+        return lifting(self.case, nos, self._lifters(parties, self.standing((sender,)).after))
 
     def agreed(self, request_id: str) -> bool:
         """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
@@ -143,7 +144,8 @@ class Consents:
         stands: tuple[HeldConsent, ...] = ()
         if not left:
             unended = self._unended(givens)
-            stands = tuple(yes for yes in unended if proof.when(yes).first > after and not proof.faults(yes, after))
+            later = [yes for yes in unended if proof.when(yes).first > after]
+            stands = tuple(yes for yes in later if {*proof.faults(yes, after)} <= {AS_CHILD})
             if not any(yes.expressed_by == GUARDIAN for yes in stands):
                 stands = tuple(yes for yes in stands if not proof.as_child(yes))
         lacks: tuple[Found, ...] = ()
@@ -175,16 +177,21 @@ class Consents:
         return nos
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:
-        """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""
+        """The consents in scope, the latest first, a day by its end (rules 3.3, 6.3.5).
+
+        Of equal times the expired one is first, then the one recorded last.
+        """
         givens = self._given_to.get(parties)
         if givens is None:
             givens = [event for event in self.proof.yeses if not _differs(self.proof, event, parties)]
             if len(givens) > 1:
-                givens.sort(
-                    key=lambda event: (self.proof.when(event).last, EXPIRED in self.proof.faults(event)), reverse=True
-                )
+                givens.sort(key=self._order, reverse=True)
             self._given_to[parties] = givens
         return givens
+
+    def _order(self, yes: HeldConsent) -> tuple[int, bool, int, str]:
+        recorded = self.case.span(yes.recorded_at).last
+        return self.proof.when(yes).last, EXPIRED in self.proof.faults(yes), recorded, yes.record_id
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
         proof, lifters = self.proof, self._lifting.get((parties, after))
@@ -239,7 +246,7 @@ class Consents:
         ]
         if not candidates:
             return ()
-        candidates.sort(key=lambda event: self.proof.when(event).last, reverse=True)
+        candidates.sort(key=self._order, reverse=True)
         nearest = min(candidates, key=lambda event: len(_differs(self.proof, event, parties)))
         return self._found(_differs(self.proof, nearest, parties), nearest)
 

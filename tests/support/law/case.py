@@ -40,6 +40,18 @@ WILL = {
     "refusal_returned": "POSTAL_REFUSAL_RETURNED",
     "external": "EXTERNAL_PREFERENCE_LISTED",
 }
+SAID = {*WILL.values(), "CONSENT_WITHDRAWN", "CONSENT_REFUSED"}
+OF_SOURCE = {
+    "SOURCE_UNKNOWN", "SOURCE_ILLICIT", "SOURCE_BATCH_QUARANTINED", "SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING",
+    "PROVIDER_OPTOUT_CHAIN", "ENTRUSTED_OWN_USE", "ENTRUSTED_COMMINGLED", "JOINT_USE_TERMS_MISSING",
+    "JOINT_USE_PARTY_OUT_OF_RANGE", "SOURCE_NOT_YET", "RETENTION_OVER",
+}  # fmt: skip
+LIFECYCLE = {
+    f"CONFIRMATION_{end}"
+    for end in ("PENDING", "LAPSED", "UNDELIVERED", "DEFECTIVE", "CHANNEL_UNLAWFUL", "CAP_REACHED")
+}
+NO_ROUTE = "NO_ROUTE"
+"""No code of the catalogue: a question is barred as no source covers the contact point."""
 RANKS = ("clear", "confirm", "review", "block")
 SURE, FLOOR = 1000, 900
 
@@ -114,6 +126,11 @@ def is_no(value: Mapping[str, Any]) -> bool:
     if value.get("kind") != "consent" or value["state"] not in ("Withdrawn", "Refused"):
         return False
     return not (value["state"] == "Refused" and value.get("event_type") == "implied" and not value.get("answers"))
+
+
+def is_read(value: Mapping[str, Any]) -> bool:
+    """True for a consent that says yes or no (rule 6.1)."""
+    return is_no(value) or (value["state"] in ("Given", "RenewedGiven") and value.get("event_type") != "implied")
 
 
 def no_time(value: Mapping[str, Any]) -> Span:

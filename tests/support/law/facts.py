@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.support.law.case import CHANNELS, Case, Span, end_of_day, is_at, parties, said_at, span
+
+
+class Scope(NamedTuple):
+    """What a no is about. `channels`, `tokens`: None is all."""
+
+    company: str
+    purpose: str
+    channels: set[str] | None
+    tokens: set[str] | None
 
 
 class Facts:
@@ -78,8 +87,8 @@ class Facts:
         stands = purpose in known or any(one.startswith(f"{purpose}.") for one in known)
         return purpose if purpose and purpose != "*" and stands else "*"
 
-    def said(self, no: Mapping[str, Any], when: Span, sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
-        """Returns the company that a no names if the no covers the send but for the company, else None."""
+    def scope_of(self, no: Mapping[str, Any], sources: Sequence[dict[str, Any]], *, other: bool) -> Scope:
+        """Returns what a no is about, an unknown name being read wide (rules 7.1.5, 7.1.7)."""
         scope = no.get("scope", {}) if "suppression_id" in no else no
         if no["kind"] == "refusal_returned":
             scope = {**{n: scope[n] for n in ("controller", "group") if n in scope}, "channels": ["postal"]}
@@ -90,18 +99,28 @@ class Facts:
         when = said_at(no)
         if company != "*" and "group" not in scope and not self.company_known(company, when, sources):
             company = "*"
-        purpose = self.purposes_of_no(scope.get("purpose"))
-        barred = self.send["message_class"] == "confirmation" and (
-            purpose == "*" or any(p["marketing"] and is_at(i, purpose) for i, p in self.ref["purpose"].items())
-        )
-        if not (purpose == "*" or is_at(self.purpose, purpose) or barred):
-            return None
-        channels = scope.get("channels") or "*"
-        if not ("*" in channels or self.channel in channels or not {*channels} <= {*CHANNELS}):
-            return None
+        channels = {*(scope.get("channels") or "*")}
         point = scope.get("contact_point_id") or scope.get("contact_point") or "*"
         known = point != "*" and not other and self.point_known(point, when, sources)
-        return None if known and not self.tokens(point, sources) & self.here else company
+        return Scope(
+            company,
+            self.purposes_of_no(scope.get("purpose")),
+            channels if channels <= {*CHANNELS} else None,
+            self.tokens(point, sources) if known else None,
+        )
+
+    def said(self, no: Mapping[str, Any], sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
+        """Returns the company that a no names if the no covers the send but for the company, else None."""
+        scope = self.scope_of(no, sources, other=other)
+        barred = self.send["message_class"] == "confirmation" and (
+            scope.purpose == "*"
+            or any(p["marketing"] and is_at(i, scope.purpose) for i, p in self.ref["purpose"].items())
+        )
+        if not (scope.purpose == "*" or is_at(self.purpose, scope.purpose) or barred):
+            return None
+        if scope.channels is not None and self.channel not in scope.channels:
+            return None
+        return None if scope.tokens is not None and not scope.tokens & self.here else scope.company
 
     def notice(self, id_: str | None) -> dict[str, Any] | None:
         return self.ref["notice"].get(str(id_))

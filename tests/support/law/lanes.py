@@ -8,18 +8,21 @@ from functools import cached_property
 from typing import Any
 
 from tests.support.law.case import (
+    ABSENCES,
     BASES,
     BOUGHT,
     CHECK,
     CHECKED_WITHIN,
+    LIFECYCLE,
     PASSED_ON,
-    SHARED,
     SKEW,
     WINDOWS,
     Heard,
     Span,
+    class_of,
+    is_no,
+    is_read,
     no_time,
-    said_last,
     seen,
     span,
     spoken,
@@ -116,18 +119,10 @@ class Lanes(Yeses):
         if "ENTRUSTED_OWN_USE" in common:
             return common, None
         companies = self.parties_of(source)
-        bound = self.bound(companies)
         nos = self.spans(companies)
         in_scope = [one for one in self.given if not self.differing(one, companies) and not self.too_late(one)]
-        in_scope.sort(key=lambda one: (said_last(one), self.over(one.value) or self.expired(one)))
-        unlifted = [
-            no
-            for no in self.nos
-            if "suppression_id" not in no.value
-            and (no.company in bound if not no.other else no.sure and no.company in companies - {self.sender})
-            and not self.lifted(no)
-        ]
-        if unlifted:
+        in_scope.sort(key=self.order)
+        if unlifted := self.refused_in(source):
             said = {no.code for no in unlifted}
             if in_scope and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
                 said |= self.faults(in_scope[-1], nos, companies) if self.case.duty else set()
@@ -141,28 +136,43 @@ class Lanes(Yeses):
         found = common | self.by_method(source, None)
         if not self.case.duty:
             return found, None
-        said = (self.faults(in_scope[-1], nos, companies) or {"CONSENT_EXPIRED"}) if in_scope else self.near()
-        if source["method"] == "indirect.joint_use":
-            said = said - {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"} or (
-                {"CONSENT_MISSING"} if not found else set()
-            )
-        if said & {"CONSENT_AS_CHILD"} and self.child:
-            said = said - {"CONSENT_AS_CHILD"} or {"CONSENT_EXPIRED"}  # MINOR_NO_GUARDIAN is told of the person
+        said = (self.faults(in_scope[-1], nos, companies) or {"CONSENT_EXPIRED"}) if in_scope else self.near(companies)
+        if source["method"] == "indirect.joint_use" and said & {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"}:
+            said = said - {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"} | {"JOINT_USE_NOT_COVERED"}
+        if found & LIFECYCLE:
+            said -= ABSENCES
         return found | said, None
 
-    def near(self) -> set[str]:
-        """Returns the reasons of the nearest miss (rule 6.3.7)."""
-        others = {p for s in self.sources for p in (self.parties_of(s) if s["method"] in SHARED else ())} - {
-            self.sender
-        }
+    def refused_in(self, source: Mapping[str, Any]) -> list[No]:
+        """Returns the unlifted withdrawals and refusals that a lane tells."""
+        companies = self.parties_of(source)
+        bound = self.bound(companies)
+        return [
+            no
+            for no in self.nos
+            if "suppression_id" not in no.value
+            and (no.company in bound if not no.other else no.sure and no.company in companies - {self.sender})
+            and not self.lifted(no)
+        ]
+
+    def near(self, companies: frozenset[str]) -> set[str]:
+        """Returns the reasons of the nearest miss (rule 6.3.7); of a lane's own party too, as G27 has it."""
+        others = {p for s in self.sources for p in self.shared_with(s)} - companies
         missed = [
             (len(codes), codes)
-            for one in sorted(self.given, key=spoken, reverse=True)
+            for one in sorted(self.given, key=self.order, reverse=True)
             if one.value["controller_id"] not in others
-            and (codes := self.differing(one, [self.sender]))
-            and not self.faults(one, (), frozenset({self.sender}))
+            and (codes := self.differing(one, companies))
+            and not self.too_late(one)
+            and not self.covered_by_no(one)
+            and not self.faults(one, (), companies)
         ]
         return {*min(missed, key=lambda each: each[0])[1]} if missed else {"CONSENT_MISSING"}
+
+    def shared_with(self, source: Mapping[str, Any]) -> set[str]:
+        """Returns collector, predecessor and entruster of a shared source."""
+        entruster = (source.get("entrustment") or {}).get("entruster") or self.sender
+        return {*self.parties_of(source), entruster} - {self.sender}
 
     def by_method(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         """Returns the reasons of the source's own lane, given the effective consent."""
@@ -204,21 +214,22 @@ class Lanes(Yeses):
         told = self.told(source, shown, None)
         if not told:
             found.add("PURPOSE_NOT_COVERED")
-        if (shown and not shown["complete"] and not shown.get("accepted_legacy")) or (shown is None and told):
+        named = (consent and consent.value.get("notice_id")) or source.get("notice_id")
+        complete = shown and (shown["complete"] or shown.get("accepted_legacy"))
+        if not complete and (named or told):
             found.add("NOTICE_ITEMS_MISSING")
         return found - {"NOTICE_ITEMS_MISSING"} if self.case.lenient else found
 
     def joint_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         terms = self.terms(source)
+        agreed = self.case.lenient or self.agreed_on(source, consent, source["collected_by"])
+        told = self.told(source, self.notice(source.get("notice_id")), None)
         if terms is None:
-            return set()
+            return set() if agreed else {"JOINT_USE_NOT_COVERED"}
         day = span(terms["published_at"]).last
         early = source.get("acquired_at") is None or span(source["acquired_at"]).first <= day
-        told = self.told(source, self.notice(source.get("notice_id")), None)
         missing = not any(self.covers(p, self.purpose, None) for p in terms["purposes"]) or (early and not told)
-        if not self.case.lenient:
-            missing = missing or not self.agreed_on(source, consent, source["collected_by"])
-        return {"JOINT_USE_NOT_COVERED"} if missing else set()
+        return {"JOINT_USE_NOT_COVERED"} if missing or not agreed else set()
 
     def succession_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         deal = source.get("succession")
@@ -251,7 +262,7 @@ class Lanes(Yeses):
     def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         if consent and self.confirms(source, consent):
             return set()
-        if self.case.lenient and (consent or not self.case.duty):
+        if self.case.lenient and (consent or not self.case.duty or self.refused_in(source)):
             return set()
         if asked := self.asked():
             return asked
@@ -319,7 +330,7 @@ class Lanes(Yeses):
         if not self.other_asks:
             return set()
         ask = self.other_asks[-1]
-        answers = [o for o in self.consents if o.value.get("answers") == ask["request_id"]]
+        answers = [o for o in self.consents if o.value.get("answers") == ask["request_id"] and is_read(o.value)]
         if self.said_yes(ask):
             return {"CONFIRMATION_CAP_REACHED"} if self.sound(ask) else {"CONFIRMATION_DEFECTIVE"}
         if answers:
@@ -332,8 +343,10 @@ class Lanes(Yeses):
     def said_yes(self, ask: Mapping[str, Any]) -> bool:
         return any(
             o.value.get("answers") == ask["request_id"]
-            and o.value["state"] in ("Given", "RenewedGiven")
+            and is_read(o.value)
+            and not is_no(o.value)
             and o.value["expressed_by"] in ("subject", "guardian", "agent")
+            and all(spoken(o) > no.last for no in self.spans(frozenset({self.sender})))
             for o in self.consents
         )
 
@@ -341,7 +354,13 @@ class Lanes(Yeses):
         """True if a question was complete and stated the route of its source."""
         template = self.ref["template"].get(ask["template_id"])
         source = next((s for s in self.sources if s["source_id"] == ask["source_id"]), None)
-        return bool(template and template["ask_complete"] and source and ask["stated_route"] == self.route(source))
+        return bool(
+            template
+            and template["ask_complete"]
+            and source
+            and ask["stated_route"] == self.route(source)
+            and not (class_of(source) and self.route(source).startswith("direct."))
+        )
 
     def unrecorded(self, one: Heard, nos: Sequence[Span]) -> set[str]:
         """Returns the reason if an opt-in has no evidence."""

@@ -93,7 +93,7 @@ class Nos(Facts):
             sure = score >= FLOOR
             if not score or self._ended(stop, sure) or self._resolved(value["suppression_id"], sure, stop):
                 continue
-            company = self.said(value, when, sources, other=other)
+            company = self.said(value, sources, other=other)
             if company is None:
                 continue
             entered = span(value["recorded_at"]).last if value.get("recorded_at") else stop.arrived
@@ -165,7 +165,7 @@ class Nos(Facts):
                 if not score or self._resolved(value["record_id"], score >= FLOOR, one):
                     continue
             when = no_time(value)
-            company = self.said(value, when, sources, other=other)
+            company = self.said(value, sources, other=other)
             if company is None:
                 continue
             code = "CONSENT_WITHDRAWN" if value["state"] == "Withdrawn" else "CONSENT_REFUSED"
@@ -188,4 +188,5 @@ class Nos(Facts):
     def companies_before(self, no: No) -> set[str]:
         """Returns the predecessors of the sender, by the sources of who said a no."""
         sources = self._sources(no.value["recipient_id"]) if no.other else self.kept
-        return {s["succession"]["predecessor"] for s in sources if s.get("succession")}
+        kept = [s for s in sources if s.get("state") != "deleted"]
+        return {s["succession"]["predecessor"] for s in kept if s.get("succession")}

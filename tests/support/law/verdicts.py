@@ -12,11 +12,14 @@ from tests.support.law.case import (
     BOUGHT,
     ENDS,
     FLOOR,
+    LIFECYCLE,
+    NO_ROUTE,
+    OF_SOURCE,
     PASSED_ON,
     RANKS,
+    SAID,
     SKEW,
     SURE,
-    WILL,
     Heard,
     class_of,
     counted,
@@ -103,7 +106,7 @@ class Law(Lanes):
         found = {"marketing": self.marketing, "confirmation": self.question}.get(
             self.send["message_class"], self.service
         )()
-        return RANKS[worst(found)], found
+        return RANKS[worst(found)], found - {NO_ROUTE}
 
     def suspended(self) -> set[str]:
         sender = self.ref["controller"][self.sender]
@@ -152,23 +155,16 @@ class Law(Lanes):
         found |= {
             no.code for no in self.nos if self.direct(no) and no.company in self.bound(asked) and not self.lifted(no)
         }
-        if source is None:
-            return found | {"SOURCE_UNKNOWN"}
-        found |= self.source_reasons(source)
-        if not self.counts(source):
+        found |= self.cannot_ask(source, [source] if source and self.counts(source) else [])
+        found |= self.source_reasons(source) if source else {"SOURCE_UNKNOWN"}
+        if source and not self.counts(source):
             found.add("CONTACT_POINT_NOT_COVERED")
-        if self.unlawful_channel():
-            found.add("CONFIRMATION_CHANNEL_UNLAWFUL")
-        if self.cap_reached(source):
-            found.add("CONFIRMATION_CAP_REACHED")
-        if class_of(source) and self.route(source).startswith("direct."):
-            found.add("CONFIRMATION_DEFECTIVE")
+        if source and class_of(source) == 2 and not all(map(self.lifted, self.refusals)):
+            found.add("CONSENT_REFUSED")
         if self.child and not self.guarded(frozenset({self.sender})):
             found.add("MINOR_NO_GUARDIAN")
-        if self.age_uncertain and not self.guarded(frozenset({self.sender})):
+        elif self.age_uncertain and not self.guarded(frozenset({self.sender})):
             found.add("AGE_UNCERTAIN")
-        if worst(found) == 1:
-            found.add("NO_ROUTE")
         return found
 
     def marketing(self) -> set[str]:
@@ -182,7 +178,7 @@ class Law(Lanes):
                 key=lambda each: (worst(each[0]), len(each[0]), class_of(each[2]), each[2]["source_id"]),
             )
         else:
-            reasons, consent = {"SOURCE_UNKNOWN"}, None
+            reasons, consent = self.lane({"method": "unknown.legacy"})
         reasons = {*reasons}
         if not counting and self.kept:
             reasons.add("CONTACT_POINT_NOT_COVERED")
@@ -195,10 +191,10 @@ class Law(Lanes):
         guarded = self.guarded(companies)
         if self.child and not guarded:
             reasons.add("MINOR_NO_GUARDIAN")
-        if self.age_uncertain and not guarded:
+        elif self.age_uncertain and not guarded:  # a birth date that tells a child leaves no doubt
             reasons.add("AGE_UNCERTAIN")
         found |= reasons | self.opt_in(basis, consent, reasons, found)
-        if found & {*WILL.values(), "CONSENT_WITHDRAWN", "CONSENT_REFUSED"} or worst(found - ABSENCES) == 3:
+        if found & {*SAID, *LIFECYCLE} or reasons & OF_SOURCE:
             found -= ABSENCES
         if found and worst(found) == 1:
             found |= self.cannot_ask(basis, counting)
@@ -211,7 +207,7 @@ class Law(Lanes):
         if basis and self.cap_reached(basis):
             found.add("CONFIRMATION_CAP_REACHED")
         if not counting:
-            found.add("NO_ROUTE")
+            found.add(NO_ROUTE)
         if basis and class_of(basis) and self.route(basis).startswith("direct."):
             found.add("CONFIRMATION_DEFECTIVE")
         return found
@@ -231,7 +227,7 @@ class Law(Lanes):
     def opt_in(self, basis: Any, consent: Heard | None, reasons: set[str], found: set[str]) -> set[str]:
         if self.channel not in ("email", "sms"):
             return set()
-        if (reasons | found) & {*WILL.values(), "CONSENT_WITHDRAWN", "CONSENT_REFUSED"}:
+        if (reasons | found) & SAID:
             return set()
         ours = {self.sender}
         closings: dict[str, datetime] = {}

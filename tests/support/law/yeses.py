@@ -22,6 +22,7 @@ from tests.support.law.case import (
     birth,
     counted,
     is_at,
+    is_no,
     no_time,
     parties,
     said_last,
@@ -142,13 +143,19 @@ class Yeses(Nos):
         begins = [span(value[name]).last for name in ("event_time", "effective_from") if value.get(name)]
         if begins and max(begins) > self.at + SKEW:
             found.add("CONSENT_NOT_YET_VALID")
-        if self.over(value) or self.limited(one, companies) or self.expired(one):
+        if self.over(value) or self.expired(one):
             found.add("CONSENT_EXPIRED")
         if self.voided(one) or (
             shown and shown.get("invalidated_at") and span(shown["invalidated_at"]).first <= self.at
         ):
             found.add("CONSENT_INVALIDATED")
-        if alone and value["expressed_by"] != "guardian" and self.child_on(one) and not self.guarded(companies):
+        if (
+            alone
+            and value["expressed_by"] != "guardian"
+            and not self.child
+            and self.child_on(one)
+            and not self.guarded(companies)
+        ):
             found.add("CONSENT_AS_CHILD")
         return found
 
@@ -167,7 +174,7 @@ class Yeses(Nos):
     def _end_events(self, states: Sequence[str]) -> Iterator[dict[str, Any]]:
         for one in self.consents:
             if one.value["state"] in states:
-                company = self.said(one.value, no_time(one.value), self.sources, other=False)
+                company = self.said(one.value, self.sources, other=False)
                 if company is not None:
                     yield one.value
 
@@ -181,7 +188,7 @@ class Yeses(Nos):
                 if said["voids"] == one.value["record_id"]:
                     return True
                 continue
-            company = self.said(said, no_time(said), self.sources, other=False)
+            company = self.said(said, self.sources, other=False)
             if company in ("*", one.value["controller_id"]) and spoken(one) <= no_time(said).last:
                 return True
         return False
@@ -189,14 +196,14 @@ class Yeses(Nos):
     def expired(self, one: Heard) -> bool:
         """True if an EXPIRED event ends a yes."""
         for value in self._end_events(["Expired"]):
-            company = self.said(value, no_time(value), self.sources, other=False)
+            company = self.said(value, self.sources, other=False)
             if company in self.bound([one.value["controller_id"]]) and spoken(one) <= no_time(value).last:
                 return True
         return False
 
     def ended_by(self, one: Heard, companies: frozenset[str]) -> bool:
-        """True if a yes, or one in scope that is not earlier, has expired by an event (rule 7.1.9)."""
-        return any(
+        """True if a yes is limited, or an event ended it or one in scope that is not earlier (rule 7.1.9)."""
+        return self.limited(one, companies) or any(
             self.expired(other) and spoken(one) <= said_last(other)
             for other in self.given
             if other is one or not self.differing(other, companies)
@@ -244,7 +251,9 @@ class Yeses(Nos):
 
     def guarded(self, companies: frozenset[str]) -> bool:
         """True if a guardian's yes to the send stands."""
-        nos = self.spans(companies)
+        nos, bound = self.spans(companies), self.bound(companies)
+        if any(self.direct(no) and no.company in bound and not self.lifted(no) for no in self.nos):
+            return False  # beside an unlifted no nothing stands
         return any(
             one.value["expressed_by"] == "guardian"
             and not self.differing(one, companies)
@@ -277,7 +286,7 @@ class Yeses(Nos):
             return False
         if any(span(value[name]).first > self.at for name in ("event_time", "recorded_at") if value.get(name)):
             return False
-        if value["expressed_by"] != "guardian" and self.child_on(one):
+        if value["expressed_by"] != "guardian" and not self.child and self.child_on(one):
             company = frozenset({value["controller_id"], self.sender})
             spans = [
                 each.time for each in self.nos if each.sure and (each is no or each.company in self.bound(company))
@@ -295,20 +304,22 @@ class Yeses(Nos):
             return False
         if self.too_late(one) or self.ended_by(one, frozenset(allowed)) or self.own_faults(one, no):
             return False
-        if self.maybe_minor(one):
-            unknown = (
-                no.speaker in (None, "import")
-                and not no.other
-                and any(
-                    g.value["expressed_by"] == "guardian"
-                    and g.value["state"] in ("Given", "RenewedGiven")
-                    and spoken(g) <= no.time.last
-                    for g in self.consents
-                )
-            )
-            if no.speaker == "guardian" or unknown:
-                return False
+        if self.maybe_minor(one) and self.of_guardian(no.speaker, no.time, other=no.other):
+            return False
         return not (no.code == "CESSATION_REQUESTED" and no.value.get("state", "open") == "open")
+
+    def of_guardian(self, speaker: str | None, said: Span, *, other: bool) -> bool:
+        """True if a no is a guardian's, or perhaps one, as a guardian's yes preceded it (rule 7.1.3)."""
+        unknown = speaker in (None, "import") and not other
+        return speaker == "guardian" or (
+            unknown
+            and any(
+                word.value["expressed_by"] == "guardian"
+                and word.value["state"] in ("Given", "RenewedGiven")
+                and spoken(word) <= said.last
+                for word in self.consents
+            )
+        )
 
     def covers_all(self, agreed: str, no: No) -> bool:
         """True if a yes covers every advertisement that a no is about, as a question needs (rule 58)."""
@@ -358,4 +369,31 @@ class Yeses(Nos):
             and not self.ended_by(one, companies)
             and not self.too_late(one)
             and not self.faults(one, nos, companies)
+        )
+
+    def order(self, one: Heard) -> tuple[datetime, bool, datetime, str]:
+        """Returns the place of a yes among others, the latest last (rules 3.3, 6.3.5)."""
+        ended = self.over(one.value) or self.expired(one)
+        return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
+
+    def covered_by_no(self, one: Heard) -> bool:
+        """True if a word of the person, of the scope of a yes, is not before it and ends it (rule 6.3.7)."""
+        yes = one.value
+        companies = self.bound([yes["controller_id"]])
+        return any(
+            (is_no(no.value) or no.value["state"] in ("Expired", "Invalidated", "Revoked"))
+            and not no.value.get("voids")
+            and (
+                spoken(one) <= no_time(no.value).last
+                or (
+                    is_no(no.value)
+                    and self.maybe_minor(one)
+                    and self.of_guardian(no.value["expressed_by"], no_time(no.value), other=False)
+                )
+            )
+            and (scope := self.scope_of(no.value, self.sources, other=False)).company in companies
+            and (scope.purpose == "*" or is_at(yes["purpose"], scope.purpose))
+            and (scope.channels is None or {*yes["channels"]} <= scope.channels)
+            and (scope.tokens is None or bool(scope.tokens & (self.point_of(yes) or set())))
+            for no in self.consents
         )
