@@ -153,7 +153,8 @@ class Consents:
             if givens and proof.when(givens[0]).first > _end(left):
                 lacks = self._found(proof.faults(givens[0], after), givens[0])
         elif due and givens and not stands:
-            lacks = self._found(proof.faults(givens[0], after) or (EXPIRED,), givens[0])
+            untold = AS_CHILD if proof.as_child(givens[0]) else EXPIRED
+            lacks = self._found(proof.faults(givens[0], after) or (untold,), givens[0])
         elif due and not stands:
             lacks = self._near_miss(parties, after) or (_missing(case),)
         if proof.reads_wide(parties):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatekeeper.deciding import scope
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.children import as_child, guarded, minor
+from gatekeeper.deciding.children import as_child, earliest, guarded, minor
 from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
 from gatekeeper.deciding.refusals import covers, covers_send
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, Span, months_after
@@ -82,11 +82,7 @@ class Proof:
             return span(event.event_time or event.recorded_at)
         if not event.event_time:
             return LONG_AGO
-        spoken = span(event.event_time)
-        first = min(spoken.first, span(event.recorded_at).last)
-        if event.arrived is not None:
-            first = min(first, event.arrived * 1000)
-        return spoken if first == spoken.first else Span(first, spoken.last)
+        return Span(earliest(self.case, event), span(event.event_time).last)
 
     def faults(self, event: HeldConsent, after: int = BEFORE_ALL) -> tuple[str, ...]:
         """The faults of a consent, each as its reason code; () = proven.

@@ -157,7 +157,7 @@ class Lanes(Yeses):
 
     def near(self, companies: frozenset[str]) -> set[str]:
         """Returns the reasons of the nearest miss (rule 6.3.7); of a lane's own party too, as G27 has it."""
-        others = {p for s in self.sources for p in self.shared_with(s)} - companies
+        others = {p for s in self.kept for p in self.shared_with(s)} - companies
         missed = [
             (len(codes), codes)
             for one in sorted(self.given, key=self.order, reverse=True)
@@ -297,12 +297,11 @@ class Lanes(Yeses):
     @cached_property
     def other_asks(self) -> list[dict[str, Any]]:
         """Asks about sources of class other, deleted and unknown ones too (rule 7.1.11)."""
-        methods = {s["source_id"]: s["method"] for s in self.sources}
-        other = (*BOUGHT, *PASSED_ON, "public.")
+        classes = {s["source_id"]: class_of(s) for s in self.sources}
         return [
             ask
             for ask in self.asks
-            if methods.get(ask["source_id"], "public.").startswith(other)
+            if classes.get(ask["source_id"], 2) >= 2
             and ask.get("controller_id", self.sender) == self.sender
             and span(ask["at"]).first <= self.at
         ]

@@ -9,13 +9,11 @@ from typing import Any
 from tests.support.law.case import (
     ABSENCES,
     BEFORE,
-    BOUGHT,
     ENDS,
     FLOOR,
     LIFECYCLE,
     NO_ROUTE,
     OF_SOURCE,
-    PASSED_ON,
     RANKS,
     SAID,
     SKEW,
@@ -132,7 +130,7 @@ class Law(Lanes):
         return found
 
     def cap_reached(self, basis: Mapping[str, Any]) -> bool:
-        other = basis["method"].startswith((*BOUGHT, *PASSED_ON, "public."))
+        other = class_of(basis) >= 2
         asks = self.other_asks if other else [a for a in self.asks if a["source_id"] == basis["source_id"]]
         returned = {e["request_id"] for e in self.person_events if e["kind"] == "ask_undelivered"}
         return any(
@@ -161,9 +159,10 @@ class Law(Lanes):
             found.add("CONTACT_POINT_NOT_COVERED")
         if source and class_of(source) == 2 and not all(map(self.lifted, self.refusals)):
             found.add("CONSENT_REFUSED")
-        if self.child and not self.guarded(frozenset({self.sender})):
+        guarded = self.guarded(frozenset(asked))
+        if self.child and not guarded:
             found.add("MINOR_NO_GUARDIAN")
-        elif self.age_uncertain and not self.guarded(frozenset({self.sender})):
+        elif self.age_uncertain and not guarded:
             found.add("AGE_UNCERTAIN")
         return found
 

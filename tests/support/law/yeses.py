@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from itertools import chain
@@ -171,34 +171,27 @@ class Yeses(Nos):
             if later is not one and not self.too_late(later) and not self.differing(later, companies)
         )
 
-    def _end_events(self, states: Sequence[str]) -> Iterator[dict[str, Any]]:
-        for one in self.consents:
-            if one.value["state"] in states:
-                company = self.said(one.value, self.sources, other=False)
-                if company is not None:
-                    yield one.value
-
     def voided(self, one: Heard) -> bool:
+        return self._ended_by_word(one, ("Invalidated", "Revoked"))
+
+    def expired(self, one: Heard) -> bool:
+        return self._ended_by_word(one, ("Expired",))
+
+    def _ended_by_word(self, one: Heard, states: Sequence[str]) -> bool:
+        """True if an event names a yes, or came later in its scope, and so ends it (rules 6.1, 7.1.9, 8.4.58)."""
         ids = {consent.value["record_id"] for consent in self.consents}
-        for value in self.consents:
-            said = value.value
-            if said["state"] not in ("Invalidated", "Revoked"):
+        here = not self.differing(one, [one.value["controller_id"]])
+        for word in self.consents:
+            said = word.value
+            if said["state"] not in states:
                 continue
             if said.get("voids") in ids:
                 if said["voids"] == one.value["record_id"]:
                     return True
-                continue
-            company = self.said(said, self.sources, other=False)
-            if company in ("*", one.value["controller_id"]) and spoken(one) <= no_time(said).last:
-                return True
-        return False
-
-    def expired(self, one: Heard) -> bool:
-        """True if an EXPIRED event ends a yes."""
-        for value in self._end_events(["Expired"]):
-            company = self.said(value, self.sources, other=False)
-            if company in self.bound([one.value["controller_id"]]) and spoken(one) <= no_time(value).last:
-                return True
+            elif spoken(one) <= no_time(said).last:
+                company = self.said(said, self.sources, other=False)
+                if company in self.bound([one.value["controller_id"]]) if here else self.is_about(said, one):
+                    return True
         return False
 
     def ended_by(self, one: Heard, companies: frozenset[str]) -> bool:
@@ -376,24 +369,27 @@ class Yeses(Nos):
         ended = self.over(one.value) or self.expired(one)
         return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
 
+    def is_about(self, no: Mapping[str, Any], one: Heard) -> bool:
+        """True if a word covers all that a yes allows, at the contact point of the send."""
+        yes, scope = one.value, self.scope_of(no, self.sources, other=False)
+        points = self.point_of(yes)
+        return (
+            scope.company in self.bound([yes["controller_id"]])
+            and (scope.purpose == "*" or is_at(yes["purpose"], scope.purpose))
+            and (scope.channels is None or {*yes["channels"]} <= scope.channels)
+            and (scope.tokens is None or bool(scope.tokens & (self.here if points is None else points)))
+        )
+
     def covered_by_no(self, one: Heard) -> bool:
-        """True if a word of the person, of the scope of a yes, is not before it and ends it (rule 6.3.7)."""
-        yes = one.value
-        companies = self.bound([yes["controller_id"]])
+        """True if a no of the person is about a yes, and the yes is not later or cannot lift it (rule 6.3.7)."""
         return any(
-            (is_no(no.value) or no.value["state"] in ("Expired", "Invalidated", "Revoked"))
-            and not no.value.get("voids")
+            is_no(no.value)
+            and self.is_about(no.value, one)
             and (
                 spoken(one) <= no_time(no.value).last
                 or (
-                    is_no(no.value)
-                    and self.maybe_minor(one)
-                    and self.of_guardian(no.value["expressed_by"], no_time(no.value), other=False)
+                    self.maybe_minor(one) and self.of_guardian(no.value["expressed_by"], no_time(no.value), other=False)
                 )
             )
-            and (scope := self.scope_of(no.value, self.sources, other=False)).company in companies
-            and (scope.purpose == "*" or is_at(yes["purpose"], scope.purpose))
-            and (scope.channels is None or {*yes["channels"]} <= scope.channels)
-            and (scope.tokens is None or bool(scope.tokens & (self.point_of(yes) or set())))
             for no in self.consents
         )
