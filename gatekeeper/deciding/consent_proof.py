@@ -142,8 +142,9 @@ class Proof:
         return not later_yes and covers(self.case, no, *scope)
 
     def as_child(self, event: HeldConsent) -> bool:
-        """True if the person, who is grown now, gave this consent as a child (rule 8.2.43)."""
-        return as_child(self.case, event, self.when(event))
+        """True if the person, who is grown now, gave it, or what it completes, as a child (rule 8.2.43)."""
+        begun = self._begun(event, BEFORE_ALL) if method(event) == CLICKED else ()
+        return any(as_child(self.case, yes, self.when(yes)) for yes in (event, *begun))
 
     def _with_guardian(self, event: HeldConsent, after: int) -> bool:
         """True if a guardian's proven consent covers the send beside this one, given to the same company."""

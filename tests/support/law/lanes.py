@@ -123,10 +123,13 @@ class Lanes(Yeses):
         in_scope = [one for one in self.given if not self.differing(one, companies) and not self.too_late(one)]
         in_scope.sort(key=self.order)
         if unlifted := self.refused_in(source):
-            said = {no.code for no in unlifted}
-            if in_scope and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
-                said |= self.faults(in_scope[-1], nos, companies) if self.case.duty else set()
-            return common | self.by_method(source, None) | said, None
+            beside: set[str] = set()
+            if in_scope and self.case.duty and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
+                beside = self.faults(in_scope[-1], nos, companies)
+            found = common | self.by_method(source, None)
+            if self.case.lenient and not beside:
+                found -= LIFECYCLE  # there it replaces what is told of a yes alone
+            return found | beside | {no.code for no in unlifted}, None
         standing = [one for one in in_scope if self.stands(one, nos, companies)]
         if standing:
             tried = [
@@ -262,7 +265,7 @@ class Lanes(Yeses):
     def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         if consent and self.confirms(source, consent):
             return set()
-        if self.case.lenient and (consent or not self.case.duty or self.refused_in(source)):
+        if self.case.lenient and (consent or not self.case.duty):
             return set()
         if asked := self.asked():
             return asked

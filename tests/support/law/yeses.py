@@ -25,6 +25,7 @@ from tests.support.law.case import (
     is_no,
     no_time,
     parties,
+    said_at,
     said_last,
     span,
     spoken,
@@ -210,7 +211,9 @@ class Yeses(Nos):
 
     def child_on(self, one: Heard) -> bool:
         said = spoken(one).astimezone(JAPAN).date()
-        return bool(self.births) and age(max(self.births), said) < (16 if said >= SIXTEEN_SINCE else 15)
+        if not self.births or not one.value.get("event_time"):
+            return False
+        return age(max(self.births), said) < (16 if said >= SIXTEEN_SINCE else 15)
 
     @cached_property
     def child(self) -> bool:
@@ -245,8 +248,11 @@ class Yeses(Nos):
     def guarded(self, companies: frozenset[str]) -> bool:
         """True if a guardian's yes to the send stands."""
         nos, bound = self.spans(companies), self.bound(companies)
-        if any(self.direct(no) and no.company in bound and not self.lifted(no) for no in self.nos):
-            return False  # beside an unlifted no nothing stands
+        for no in self.nos:
+            purpose = self.purpose_of(no)
+            here = purpose == "*" or is_at(self.purpose, purpose)
+            if self.direct(no) and no.company in bound and here and not self.lifted(no, of_all=False):
+                return False  # beside an unlifted no nothing stands
         return any(
             one.value["expressed_by"] == "guardian"
             and not self.differing(one, companies)
@@ -269,7 +275,7 @@ class Yeses(Nos):
         )
         return marked and not own
 
-    def lifts(self, one: Heard, no: No) -> bool:
+    def lifts(self, one: Heard, no: No, *, of_all: bool = True) -> bool:
         """True if a yes lifts a no (rules 6.3.3, 7.1.2 to 7.1.4, 7.1.10)."""
         value = one.value
         allowed = {self.sender, *({no.company} if no.company in self.companies_ever else ())}
@@ -293,7 +299,7 @@ class Yeses(Nos):
             ):
                 return False
         asks = self.send["message_class"] == "confirmation" and no.company in self.bound([self.sender])
-        if asks and not self.covers_all(value["purpose"], no):
+        if of_all and asks and not self.covers_all(value["purpose"], no):
             return False
         if self.too_late(one) or self.ended_by(one, frozenset(allowed)) or self.own_faults(one, no):
             return False
@@ -314,11 +320,13 @@ class Yeses(Nos):
             )
         )
 
+    def purpose_of(self, no: No) -> str:
+        scope = no.value.get("scope", {}) if "suppression_id" in no.value else no.value
+        return self.purposes_of_no(scope.get("purpose"))
+
     def covers_all(self, agreed: str, no: No) -> bool:
         """True if a yes covers every advertisement that a no is about, as a question needs (rule 58)."""
-        wide = self.purposes_of_no(
-            (no.value.get("scope", {}) if "suppression_id" in no.value else no.value).get("purpose")
-        )
+        wide = self.purpose_of(no)
         marketing = [
             i for i, one in self.ref["purpose"].items() if one["marketing"] and (wide == "*" or is_at(i, wide))
         ]
@@ -342,12 +350,13 @@ class Yeses(Nos):
         ]
         return one.value["controller_id"] != self.sender and any(spoken(one) > day for day in closings)
 
-    def lifted(self, no: No) -> bool:
-        return any(self.lifts(one, no) for one in self.given)
+    def lifted(self, no: No, *, of_all: bool = True) -> bool:
+        """True if a yes lifts a no. `of_all`: for a question, of every advertisement (rule 58)."""
+        return any(self.lifts(one, no, of_all=of_all) for one in self.given)
 
     def dated_back(self, no: No) -> bool:
         """True if only yeses from between date and entry lift a no dated long before its entry (rule 8.1.41)."""
-        if no.time.first + MONTH >= no.entered:
+        if said_at(no.value).first + MONTH >= no.entered:
             return False
         return not any(spoken(one) > no.entered for one in self.given if self.lifts(one, no))
 
@@ -370,14 +379,14 @@ class Yeses(Nos):
         return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
 
     def is_about(self, no: Mapping[str, Any], one: Heard) -> bool:
-        """True if a word covers all that a yes allows, at the contact point of the send."""
+        """True if a word touches what a yes allows (rule 6.3.7)."""
         yes, scope = one.value, self.scope_of(no, self.sources, other=False)
         points = self.point_of(yes)
         return (
             scope.company in self.bound([yes["controller_id"]])
             and (scope.purpose == "*" or is_at(yes["purpose"], scope.purpose))
-            and (scope.channels is None or {*yes["channels"]} <= scope.channels)
-            and (scope.tokens is None or bool(scope.tokens & (self.here if points is None else points)))
+            and (scope.channels is None or bool(scope.channels & {*yes["channels"]}))
+            and (scope.tokens is None or points is None or bool(scope.tokens & points))
         )
 
     def covered_by_no(self, one: Heard) -> bool:
