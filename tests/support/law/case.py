@@ -52,6 +52,10 @@ LIFECYCLE = {
 }
 NO_ROUTE = "NO_ROUTE"
 """No code of the catalogue: a question is barred as no source covers the contact point."""
+WORDS = {"health", "medical", "religion", "disease", "diabetes", "hospital", "prescription", "dementia", "pregnancy"}
+"""Words of 要配慮個人情報, as rule 7.5.28 names them; not all of the pack's."""
+WORDS_JA = ("糖尿病", "健康", "病院")
+PHRASES = ("健康食品", "動物病院", "health_food")
 RANKS = ("clear", "confirm", "review", "block")
 SURE, FLOOR = 1000, 900
 
@@ -80,8 +84,8 @@ class Case(NamedTuple):
     """One send at one instant, all events that may bear on it, and where the tokens of these are.
 
     `printed`: the place as the send prints it, then those of each name in it. `places`: of tokens. `duty`: the channel
-    asks for consent. `lenient`: the policy asks for no notice and no confirmation. `score`: how surely a stop of one
-    place meets another.
+    asks for consent. `lenient`: the policy asks for no notice and no confirmation. `excepted`: the exceptions of rule
+    8.3.55 are in force. `score`: how surely a stop of one place meets another.
     """
 
     send: Mapping[str, Any]
@@ -92,6 +96,7 @@ class Case(NamedTuple):
     at: datetime
     duty: bool
     lenient: bool
+    excepted: bool
     score: Callable[[Place, Place], int]
 
 
@@ -116,6 +121,23 @@ def worst(codes: Iterable[str]) -> int:
     """Returns the place in RANKS of the verdict of these reasons."""
     ranks = (2 if code in REVIEWED else 1 if code in ASKED else 3 for code in codes)
     return max(ranks, default=0)
+
+
+def nameless(place: Place) -> bool:
+    """True for a mailbox or a number, which carries no name."""
+    return "@" in place.where or place.where.isdigit()
+
+
+def is_sensitive(code: str) -> bool:
+    """True if an attribute of an audience tells what J.8.3 protects (rules 7.5.28, 8.3.53)."""
+    text = code.lower()
+    for phrase in PHRASES:
+        text = text.replace(phrase, " ")
+    parts = {*text.replace(".", " ").replace("_", " ").replace("-", " ").split()}
+    alone = parts & {"race", "checkup"}
+    if alone and (parts == alone or parts & {"ethnic", "medical", "health"}):
+        return True
+    return bool(parts & WORDS) or any(word in text for word in WORDS_JA)
 
 
 def is_at(purpose: str, wide: str) -> bool:

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tests.support.law.case import CHANNELS, Case, Span, end_of_day, is_at, parties, said_at, span
+from tests.support.law.case import CHANNELS, SKEW, Case, Heard, Span, end_of_day, is_at, listed, parties, said_at, span
+from tests.support.law.versions import Versions
 
 
 class Scope(NamedTuple):
@@ -30,6 +31,7 @@ class Facts:
         for one in case.reference:
             by_kind.setdefault(one["kind"], {})[one.get("id") or one["terms_id"]] = one
         self.ref = by_kind
+        self.versions = Versions(case.reference)
         self.heard = case.events
         self.mine = [one for one in case.events if one.value.get("recipient_id") == self.person]
         self.sources = self._sources(self.person)
@@ -62,8 +64,16 @@ class Facts:
         arrived = known[purpose].get("recorded_at")
         return arrived is None or (day is not None and span(arrived).last <= end_of_day(day))
 
-    def company_known(self, company: str, no: Span, sources: Sequence[dict[str, Any]]) -> bool:
-        if company in self.ref["controller"]:
+    def narrows(self, record: Mapping[str, Any], arrived: datetime) -> bool:
+        """True if a record of a purpose or a company narrows a no: it came before, or two managers named it."""
+        return (
+            len(listed(record.get("by"))) > 1
+            or not record.get("recorded_at")
+            or (span(record["recorded_at"]).last < arrived)
+        )
+
+    def company_known(self, company: str, no: Span, arrived: datetime, sources: Sequence[dict[str, Any]]) -> bool:
+        if company in self.ref["controller"] and self.narrows(self.ref["controller"][company], arrived):
             return True
         return any(
             company in parties(s) and (s.get("acquired_at") is None or no.last >= span(s["acquired_at"]).first)
@@ -82,13 +92,14 @@ class Facts:
         """The tokens of the place as the send prints it."""
         return {token for token, place in self.case.places.items() if place == self.case.printed[0]}
 
-    def purposes_of_no(self, purpose: str | None) -> str:
-        known = self.ref["purpose"]
+    def purposes_of_no(self, purpose: str | None, arrived: datetime) -> str:
+        known = {id_ for id_, one in self.ref["purpose"].items() if self.narrows(one, arrived)}
         stands = purpose in known or any(one.startswith(f"{purpose}.") for one in known)
         return purpose if purpose and purpose != "*" and stands else "*"
 
-    def scope_of(self, no: Mapping[str, Any], sources: Sequence[dict[str, Any]], *, other: bool) -> Scope:
+    def scope_of(self, heard: Heard, sources: Sequence[dict[str, Any]], *, other: bool) -> Scope:
         """Returns what a no is about, an unknown name being read wide (rules 7.1.5, 7.1.7)."""
+        no = heard.value
         scope = no.get("scope", {}) if "suppression_id" in no else no
         if no["kind"] == "refusal_returned":
             scope = {**{n: scope[n] for n in ("controller", "group") if n in scope}, "channels": ["postal"]}
@@ -97,19 +108,19 @@ class Facts:
             groups = {one.get("group") for one in self.ref["controller"].values()}
             company = f"group:{scope['group']}" if scope["group"] in groups else "*"
         when = said_at(no)
-        if company != "*" and "group" not in scope and not self.company_known(company, when, sources):
+        if company != "*" and "group" not in scope and not self.company_known(company, when, heard.arrived, sources):
             company = "*"
         channels = {*(scope.get("channels") or "*")}
         point = scope.get("contact_point_id") or scope.get("contact_point") or "*"
         known = point != "*" and not other and self.point_known(point, when, sources)
         return Scope(
             company,
-            self.purposes_of_no(scope.get("purpose")),
+            self.purposes_of_no(scope.get("purpose"), heard.arrived),
             channels if channels <= {*CHANNELS} else None,
             self.tokens(point, sources) if known else None,
         )
 
-    def said(self, no: Mapping[str, Any], sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
+    def said(self, no: Heard, sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
         """Returns the company that a no names if the no covers the send but for the company, else None."""
         scope = self.scope_of(no, sources, other=other)
         barred = self.send["message_class"] == "confirmation" and (
@@ -122,8 +133,19 @@ class Facts:
             return None
         return None if scope.tokens is not None and not scope.tokens & self.here else scope.company
 
-    def notice(self, id_: str | None) -> dict[str, Any] | None:
-        return self.ref["notice"].get(str(id_))
+    def notice(self, id_: str | None, when: datetime | None) -> Mapping[str, Any] | None:
+        """Returns the version of a notice at the time of what names it."""
+        return self.versions.at("notice", id_, when)
+
+    def form_of(self, source: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Returns the notice of a source, as it was when the data came; the first one for data still to come."""
+        day = span(source["acquired_at"]).first if source.get("acquired_at") else None
+        return self.notice(source.get("notice_id"), day if day and day <= self.at + SKEW else None)
+
+    def form_shown(self, one: Heard) -> Mapping[str, Any] | None:
+        """Returns the notice of a yes, as it was when the yes was said."""
+        said = one.value.get("event_time")
+        return self.notice(one.value.get("notice_id"), span(said).first if said else None)
 
     def active(self, source: Mapping[str, Any]) -> bool:
         batch = self.ref["batch"].get(str(source.get("batch_id")), {})
@@ -145,3 +167,17 @@ class Facts:
         if source["method"] == "indirect.succession" and source.get("succession"):
             return frozenset({self.sender, source["succession"]["predecessor"]})
         return frozenset({self.sender})
+
+    def counts(self, source: Mapping[str, Any]) -> bool:
+        """True if a source covers the send's contact point (rule 7.4.18)."""
+        if source.get("contact_points"):
+            return self.gives(source)
+        alike = [source.get(name) for name in ("method", "provided_by", "batch_id")]
+        for other in self.kept:
+            same = None not in alike and alike == [other.get(n) for n in ("method", "provided_by", "batch_id")]
+            named = [
+                p for p in other.get("contact_points", ()) if p["token"] in self.here and not p.get("derived_from")
+            ]
+            if named and self.active(other) and (same or other["method"].startswith("direct.")):
+                return True
+        return False

@@ -35,20 +35,6 @@ from tests.support.law.yeses import Yeses
 class Lanes(Yeses):
     """Yes and no, and each source in its lane."""
 
-    def counts(self, source: Mapping[str, Any]) -> bool:
-        """True if a source covers the send's contact point (rule 7.4.18)."""
-        if source.get("contact_points"):
-            return self.gives(source)
-        alike = [source.get(name) for name in ("method", "provided_by", "batch_id")]
-        for other in self.kept:
-            same = None not in alike and alike == [other.get(n) for n in ("method", "provided_by", "batch_id")]
-            named = [
-                p for p in other.get("contact_points", ()) if p["token"] in self.here and not p.get("derived_from")
-            ]
-            if named and self.active(other) and (same or other["method"].startswith("direct.")):
-                return True
-        return False
-
     def source_reasons(self, source: Mapping[str, Any]) -> set[str]:
         """Returns the reasons of every lane."""
         found = set()
@@ -102,16 +88,12 @@ class Lanes(Yeses):
 
     def terms(self, source: Mapping[str, Any]) -> Mapping[str, Any] | None:
         shared = source.get("shared_at") or source.get("acquired_at")
-        versions = [
-            one
-            for one in self.case.reference
-            if one["kind"] == "joint_use_terms"
-            and one["terms_id"] == source.get("terms_id")
-            and one["complete"]
-            and shared
-            and span(one["published_at"]).last < span(shared).first
+        counted = [
+            (since, one)
+            for since, one in self.versions.terms(source.get("terms_id"))
+            if one["complete"] and shared and since < span(shared).first
         ]
-        return max(versions, key=lambda one: span(one["published_at"]).last) if versions else None
+        return max(counted, key=lambda each: each[0])[1] if counted else None
 
     def lane(self, source: Mapping[str, Any]) -> tuple[set[str], Heard | None]:
         """Returns the reasons of a source alone, and its effective consent."""
@@ -124,7 +106,7 @@ class Lanes(Yeses):
         in_scope.sort(key=self.order)
         if unlifted := self.refused_in(source):
             beside: set[str] = set()
-            if in_scope and self.case.duty and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
+            if in_scope and self.duty and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
                 beside = self.faults(in_scope[-1], nos, companies)
             found = common | self.by_method(source, None)
             if self.case.lenient and not beside:
@@ -137,13 +119,13 @@ class Lanes(Yeses):
             ]
             return min(tried, key=lambda each: (worst(each[0]), len(each[0])))
         found = common | self.by_method(source, None)
-        if not self.case.duty:
+        if not self.duty:
             return found, None
         said = (self.faults(in_scope[-1], nos, companies) or {"CONSENT_EXPIRED"}) if in_scope else self.near(companies)
         if source["method"] == "indirect.joint_use" and said & {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"}:
             said = said - {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"} | {"JOINT_USE_NOT_COVERED"}
-        if found & LIFECYCLE:
-            said -= ABSENCES
+        if class_of(source) == 2 and found & {"CONSENT_REFUSED", *LIFECYCLE}:
+            said -= ABSENCES  # what is told of the ask replaces them (rule 6.2)
         return found | said, None
 
     def refused_in(self, source: Mapping[str, Any]) -> list[No]:
@@ -196,15 +178,14 @@ class Lanes(Yeses):
             notice and any(self.covers(p, self.purpose, day) for p in notice["purposes"])
         )
 
-    def shown(self, source: Mapping[str, Any], consent: Heard | None) -> dict[str, Any] | None:
+    def shown(self, source: Mapping[str, Any], consent: Heard | None) -> Mapping[str, Any] | None:
         """Returns the notice of the effective consent, else of the source."""
-        named = consent.value.get("notice_id") if consent else None
-        return self.notice(named or source.get("notice_id"))
+        return self.form_shown(consent) if consent and consent.value.get("notice_id") else self.form_of(source)
 
     def agreed_on(self, source: Mapping[str, Any], consent: Heard | None, collector: str) -> bool:
         """True if there is a yes, and the notices of yes and source are complete ones of collector or sender."""
-        named = [one.get("notice_id") for one in (consent.value if consent else {}, source)]
-        shown = [self.notice(id_) for id_ in named if id_]
+        shown = [self.form_shown(consent)] if consent and consent.value.get("notice_id") else []
+        shown += [self.form_of(source)] if source.get("notice_id") else []
         return bool(consent and shown) and all(
             one and one["complete"] and one["controller_id"] in (collector, self.sender) for one in shown
         )
@@ -218,7 +199,7 @@ class Lanes(Yeses):
         if not told:
             found.add("PURPOSE_NOT_COVERED")
         named = (consent and consent.value.get("notice_id")) or source.get("notice_id")
-        complete = shown and (shown["complete"] or shown.get("accepted_legacy"))
+        complete = shown and (shown["complete"] or (shown.get("accepted_legacy") and shown["signed"]))
         if not complete and (named or told):
             found.add("NOTICE_ITEMS_MISSING")
         return found - {"NOTICE_ITEMS_MISSING"} if self.case.lenient else found
@@ -226,7 +207,7 @@ class Lanes(Yeses):
     def joint_lane(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         terms = self.terms(source)
         agreed = self.case.lenient or self.agreed_on(source, consent, source["collected_by"])
-        told = self.told(source, self.notice(source.get("notice_id")), None)
+        told = self.told(source, self.form_of(source), None)
         if terms is None:
             return set() if agreed else {"JOINT_USE_NOT_COVERED"}
         day = span(terms["published_at"]).last
@@ -241,7 +222,7 @@ class Lanes(Yeses):
         closed = span(deal["closed_at"]).last
         found = {"SUCCESSION_NOT_COVERED"} if closed > self.at else set()
         if consent and consent.value["controller_id"] == self.sender and seen(consent) > closed:
-            named = self.notice(consent.value.get("notice_id"))
+            named = self.form_shown(consent)
             if named and named["complete"] and named["controller_id"] == self.sender:
                 return (
                     set()
@@ -265,7 +246,7 @@ class Lanes(Yeses):
     def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         if consent and self.confirms(source, consent):
             return set()
-        if self.case.lenient and (consent or not self.case.duty):
+        if self.case.lenient and (consent or not self.duty):
             return set()
         if asked := self.asked():
             return asked
@@ -285,10 +266,10 @@ class Lanes(Yeses):
                 and ask["source_id"] == source["source_id"]
                 and ask.get("controller_id", self.sender) == self.sender
             ):
-                template = self.ref["template"].get(ask["template_id"])
+                template = self.versions.at("template", ask["template_id"], span(ask["at"]).first)
                 if template and template["ask_complete"] and ask["stated_route"] == route:
                     return True
-        shown = self.notice(consent.value.get("notice_id"))
+        shown = self.form_shown(consent)
         if not shown or not shown["complete"] or shown.get("states_route") != route:
             return False
         if shown["controller_id"] == self.sender:
@@ -323,6 +304,7 @@ class Lanes(Yeses):
                 value["expressed_by"],
                 sure=True,
                 other=False,
+                arrived=self.at,
             )
             for value in refused
         ]
@@ -354,7 +336,7 @@ class Lanes(Yeses):
 
     def sound(self, ask: Mapping[str, Any]) -> bool:
         """True if a question was complete and stated the route of its source."""
-        template = self.ref["template"].get(ask["template_id"])
+        template = self.versions.at("template", ask["template_id"], span(ask["at"]).first)
         source = next((s for s in self.sources if s["source_id"] == ask["source_id"]), None)
         return bool(
             template

@@ -18,6 +18,7 @@ from tests.support.law.case import (
     counted,
     is_no,
     listed,
+    nameless,
     no_time,
     parties,
     proven,
@@ -39,6 +40,7 @@ class No(NamedTuple):
     speaker: str | None
     sure: bool
     other: bool
+    arrived: datetime
 
 
 class Nos(Facts):
@@ -93,12 +95,14 @@ class Nos(Facts):
             sure = score >= FLOOR
             if not score or self._ended(stop, sure) or self._resolved(value["suppression_id"], sure, stop):
                 continue
-            company = self.said(value, sources, other=other)
+            company = self.said(stop, sources, other=other)
             if company is None:
                 continue
             entered = span(value["recorded_at"]).last if value.get("recorded_at") else stop.arrived
             code = WILL[value["kind"]]
-            yield No(value, code, when, entered, company, value.get("expressed_by"), score >= FLOOR, other)
+            yield No(
+                value, code, when, entered, company, value.get("expressed_by"), score >= FLOOR, other, stop.arrived
+            )
 
     def _meets(self, value: Mapping[str, Any]) -> tuple[int, bool, list[dict[str, Any]]]:
         """Returns how surely a stop meets the send, whether as a word of another id, and the sources it is read by."""
@@ -134,7 +138,7 @@ class Nos(Facts):
                 if known and p["id"] != point and p["token"] not in self.tokens(point, theirs):
                     continue
                 place = self.case.places[p["token"]]
-                if homes and "@" in place.where:
+                if homes and nameless(place):
                     continue
                 mine = [*self.case.printed]
                 if p.get("channel") == "postal":
@@ -165,12 +169,12 @@ class Nos(Facts):
                 if not score or self._resolved(value["record_id"], score >= FLOOR, one):
                     continue
             when = no_time(value)
-            company = self.said(value, sources, other=other)
+            company = self.said(one, sources, other=other)
             if company is None:
                 continue
             code = "CONSENT_WITHDRAWN" if value["state"] == "Withdrawn" else "CONSENT_REFUSED"
             entered = span(value["recorded_at"]).last
-            yield No(value, code, when, entered, company, value["expressed_by"], score >= FLOOR, other)
+            yield No(value, code, when, entered, company, value["expressed_by"], score >= FLOOR, other, one.arrived)
 
     def bound(self, companies: Iterable[str]) -> set[str]:
         groups = {f"group:{self.ref['controller'].get(c, {}).get('group')}" for c in companies}

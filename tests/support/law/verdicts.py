@@ -18,9 +18,11 @@ from tests.support.law.case import (
     SAID,
     SKEW,
     SURE,
+    WRITTEN,
     Heard,
     class_of,
     counted,
+    is_sensitive,
     span,
     spoken,
     worst,
@@ -224,7 +226,7 @@ class Law(Lanes):
         return set()
 
     def opt_in(self, basis: Any, consent: Heard | None, reasons: set[str], found: set[str]) -> set[str]:
-        if self.channel not in ("email", "sms"):
+        if self.channel not in ("email", "sms") or self.excepted:
             return set()
         if (reasons | found) & SAID:
             return set()
@@ -255,11 +257,31 @@ class Law(Lanes):
 
     def of_the_piece(self) -> set[str]:
         found = set()
-        template = self.ref["template"].get(self.send["template_id"])
+        template = self.versions.at("template", self.send["template_id"], self.at)
         if template is None or self.channel not in template["display_ok"].get("marketing", ()):
             found.add("DISPLAY_ITEMS_MISSING")
         if template and any(not p.get("release") or p.get("withdrawn") for p in template.get("persons", ())):
             found.add("CREATIVE_PERSON_UNRELEASED")
         if "unfair_effect" in self.send.get("flags", ()):
             found.add("IMPROPER_USE_TARGETING")
+        if not all(map(self.agreed_to, filter(is_sensitive, self.send.get("audience", ())))):
+            found.add("SENSITIVE_AUDIENCE")
         return found
+
+    def agreed_to(self, attribute: str) -> bool:
+        """True if a proven yes names an attribute of the audience as its purpose, in writing (rules 6.7, 8.2.46).
+
+        Read strictly: that of who may be a child counts only beside a guardian's.
+        """
+        nos = self.spans(frozenset({self.sender}))
+        agreed = [
+            one
+            for one in self.yeses
+            if one.value["purpose"] == attribute
+            and one.value["controller_id"] == self.sender
+            and (self.case.lenient or one.value["method"] in WRITTEN)
+            and not self.faults(one, nos, frozenset({self.sender}))
+            and all(spoken(one) > no.last for no in nos)
+        ]
+        guarded = any(one.value["expressed_by"] == "guardian" for one in agreed)
+        return any(guarded or not self.maybe_minor(one) for one in agreed)

@@ -16,6 +16,7 @@ from tests.support.law.case import (
     MONTH,
     SIXTEEN_SINCE,
     SKEW,
+    WILL,
     Heard,
     Span,
     age,
@@ -23,6 +24,7 @@ from tests.support.law.case import (
     counted,
     is_at,
     is_no,
+    is_read,
     no_time,
     parties,
     said_at,
@@ -37,13 +39,15 @@ class Yeses(Nos):
     """The facts and nos, and each yes as it bears on the send."""
 
     @cached_property
+    def yeses(self) -> list[Heard]:
+        return [one for one in self.consents if is_read(one.value) and not is_no(one.value)]
+
+    @cached_property
     def given(self) -> list[Heard]:
         """Every yes that is read and names nothing unknown."""
         found = []
-        for one in self.consents:
+        for one in self.yeses:
             value = one.value
-            if value["state"] not in ("Given", "RenewedGiven") or value.get("event_type") == "implied":
-                continue
             point = value.get("contact_point_id")
             companies = {*self.ref["controller"], *chain.from_iterable(map(parties, self.sources))}
             if value["purpose"] not in self.ref["purpose"] or value["controller_id"] not in companies:
@@ -68,6 +72,8 @@ class Yeses(Nos):
                     else datetime.min.replace(tzinfo=JAPAN)
                 )
                 dated.setdefault(day, set()).update(mine)
+        if not dated:
+            return set()
         said = span(value["event_time"]).last if value.get("event_time") else None
         before = [day for day in dated if said is not None and day <= said]
         tokens = dated[max(before) if before else min(dated)]
@@ -91,7 +97,7 @@ class Yeses(Nos):
         """Returns the clicks that complete a double opt-in, after every no."""
         return [
             click
-            for click in self.given
+            for click in self.yeses
             if click.value.get("confirms") == one.value["record_id"]
             and click.value["method"] == "doi_confirm"
             and one.value["method"] != "doi_confirm"
@@ -117,7 +123,7 @@ class Yeses(Nos):
         value, found = one.value, set()
         imported = value["method"] not in METHODS or value["expressed_by"] == "import"
         evidence = self.record_of(one, nos)
-        shown = self.notice(value.get("notice_id"))
+        shown = self.form_shown(one)
         enough = evidence or (shown is not None and not imported)
         if value["expressed_by"] in ("agent", "guardian") or value["method"] in ("email_reply", "chat"):
             enough = evidence
@@ -146,9 +152,7 @@ class Yeses(Nos):
             found.add("CONSENT_NOT_YET_VALID")
         if self.over(value) or self.expired(one):
             found.add("CONSENT_EXPIRED")
-        if self.voided(one) or (
-            shown and shown.get("invalidated_at") and span(shown["invalidated_at"]).first <= self.at
-        ):
+        if self.voided(one) or (shown and shown["invalid"] and span(shown["invalid"]).first <= self.at):
             found.add("CONSENT_INVALIDATED")
         if (
             alone
@@ -190,8 +194,8 @@ class Yeses(Nos):
                 if said["voids"] == one.value["record_id"]:
                     return True
             elif spoken(one) <= no_time(said).last:
-                company = self.said(said, self.sources, other=False)
-                if company in self.bound([one.value["controller_id"]]) if here else self.is_about(said, one):
+                company = self.said(word, self.sources, other=False)
+                if company in self.bound([one.value["controller_id"]]) if here else self.is_about(word, one):
                     return True
         return False
 
@@ -322,7 +326,7 @@ class Yeses(Nos):
 
     def purpose_of(self, no: No) -> str:
         scope = no.value.get("scope", {}) if "suppression_id" in no.value else no.value
-        return self.purposes_of_no(scope.get("purpose"))
+        return self.purposes_of_no(scope.get("purpose"), no.arrived)
 
     def covers_all(self, agreed: str, no: No) -> bool:
         """True if a yes covers every advertisement that a no is about, as a question needs (rule 58)."""
@@ -378,7 +382,7 @@ class Yeses(Nos):
         ended = self.over(one.value) or self.expired(one)
         return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
 
-    def is_about(self, no: Mapping[str, Any], one: Heard) -> bool:
+    def is_about(self, no: Heard, one: Heard) -> bool:
         """True if a word touches what a yes allows (rule 6.3.7)."""
         yes, scope = one.value, self.scope_of(no, self.sources, other=False)
         points = self.point_of(yes)
@@ -393,7 +397,7 @@ class Yeses(Nos):
         """True if a no of the person is about a yes, and the yes is not later or cannot lift it (rule 6.3.7)."""
         return any(
             is_no(no.value)
-            and self.is_about(no.value, one)
+            and self.is_about(no, one)
             and (
                 spoken(one) <= no_time(no.value).last
                 or (
@@ -401,4 +405,46 @@ class Yeses(Nos):
                 )
             )
             for no in self.consents
+        )
+
+    # -- by law
+
+    @cached_property
+    def duty(self) -> bool:
+        """True if the channel asks for consent, and no exception stands for it."""
+        return self.case.duty and not self.excepted
+
+    @cached_property
+    def excepted(self) -> bool:
+        """True if the law asks no opt-in: an address in writing, a customer's, or a published one (rule 8.3.55)."""
+        if not self.case.excepted or self.channel not in ("email", "sms"):
+            return False
+        if self.ref["controller"][self.sender].get("mail_order", True) or self.any_no or self.child or self.warned:
+            return False
+        counting = [s for s in self.kept if self.counts(s)]
+        return bool(counting) and all(map(self.stands_by_law, counting))  # read strictly: none of another kind beside
+
+    def stands_by_law(self, source: Mapping[str, Any]) -> bool:
+        if not self.active(source) or not self.gives(source):
+            return False
+        if source["method"].startswith("direct.") and source["collected_by"] == self.sender:
+            written = source["method"] not in ("direct.support_call", "direct.observed")
+            return written or source.get("relationship") == "customer"
+        return source["method"] == "public.web" and bool(source.get("business"))
+
+    @cached_property
+    def any_no(self) -> bool:
+        """True if a no meets the person, whatever its scope."""
+        refused = any(is_no(one.value) for one in self.consents)
+        return refused or any(
+            stop.topic == "suppressions" and stop.value["kind"] in WILL and stop.value.get("state") not in ENDS
+            and self._meets(stop.value)[0]
+            for stop in self.heard
+        ) or any(no.other for no in self.nos)  # fmt: skip
+
+    @cached_property
+    def warned(self) -> bool:
+        """True if the person may be a child: a guardian spoke, or a source warns."""
+        return any(self._of_person(w) for w in self.heard if w.value.get("expressed_by") == "guardian") or any(
+            s.get("may_be_minor") for s in self.kept
         )
