@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.policy.packs import Packs, load
 from schemas.events import Send
 from schemas.record import Record
 from schemas.values import Channel
 from tests.support import invented, policies, staff
-from tests.support.law.case import SURE, Case, Heard, Place, nameless, span
+from tests.support.law.case import REVIEWED, SURE, Case, Heard, Place, Release, nameless, span
 from tests.support.law.verdicts import Law
 
 AT = datetime.fromisoformat("2026-12-10T10:00:00+09:00")
@@ -54,6 +55,7 @@ OTHER = (
     "public.web",
 )
 LATE = timedelta(hours=1)
+LATELY = "2026-12-10T09:50:00+09:00"
 
 DAYS = ("2023-01-10", "2024-05-01", "2025-06-01", "2026-01-10", "2026-03-10", "2026-05-10", "2026-11-01", "2026-12-09")
 TIMES = (*DAYS, *DAYS, *(f"{day}T12:00:00+09:00" for day in DAYS), "2026-12-10", "2026-12-10T09:00:00+09:00")
@@ -676,32 +678,119 @@ def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
     return found, events
 
 
-def _judged(people: Sequence[tuple[Someone, Sequence[Heard]]]) -> Iterator[Any]:
-    """Yields the product's decision on each person; all of them are in one store."""
-    store = invented.store(reference=REFERENCE)
-    offset = 0
-    for _, events in people:
-        for heard in events:
-            value = orjson.dumps(heard.value)
-            headers = staff.corrected(heard.topic, heard.value, at=staff.instant(AT_MS))
-            offset += 1
-            record = Record(heard.topic, 0, offset, round(heard.arrived.timestamp() * 1000), None, value)
-            fault = store.apply(replace(record, headers=headers))
-            assert fault is None, (heard, fault)
-    for one, _ in people:
+class Judged(NamedTuple):
+    """What the product and the law say of a person. `released`: after a reviewer's act."""
+
+    number: int
+    someone: Someone
+    decision: Decision
+    law: tuple[str, set[str]]
+    released: bool = False
+
+    @property
+    def alone(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The reasons that the product alone tells, and those that the law alone tells."""
+        ours, theirs = frozenset(self.decision.codes), frozenset(self.law[1])
+        return ours - theirs, theirs - ours
+
+    @property
+    def same(self) -> bool:
+        return self.decision.verdict == self.law[0] and not any(self.alone)
+
+
+class Store:
+    """A store of the product with the facts of several people."""
+
+    def __init__(self) -> None:
+        self._facts = invented.store(reference=REFERENCE)
+        self._offset = 0
+
+    def add(self, heard: Heard) -> None:
+        value = orjson.dumps(heard.value)
+        headers = staff.corrected(heard.topic, heard.value, at=staff.instant(AT_MS))
+        self._offset += 1
+        record = Record(heard.topic, 0, self._offset, round(heard.arrived.timestamp() * 1000), None, value)
+        fault = self._facts.apply(replace(record, headers=headers))
+        assert fault is None, (heard, fault)
+
+    def decide(self, one: Someone) -> Decision:
         send = Send.model_validate_json(orjson.dumps(one.case.send))
-        view = invented.view(store, send, at=AT_MS, zone="Asia/Tokyo")
-        yield invented.decide(send, view, store.reference, _packs(one.policy), AT_MS)
+        view = invented.view(self._facts, send, at=AT_MS, zone="Asia/Tokyo")
+        return invented.decide(send, view, self._facts.reference, _packs(one.policy), AT_MS)
 
 
-def differences(
-    people: int, seed: int, size: int = GROUP, first: int = 0
-) -> Iterator[tuple[int, Someone, Any, tuple[str, set[str]]]]:
-    """Yields every person with what the product and what the law says."""
-    for start in range(first, first + people, size):
-        group = [someone(seed, number) for number in range(start, min(start + size, first + people))]
-        for number, (one, _), decision in zip(range(start, start + size), group, _judged(group), strict=False):
-            yield number, one, decision, Law(one.case).verdict()
+def differences(people: int, seed: int, first: int = 0) -> Iterator[Judged]:
+    """Yields every person with what product and law say, and again after a reviewer released what was for review."""
+    for start in range(first, first + people, GROUP):
+        numbers = range(start, min(start + GROUP, first + people))
+        group = {number: someone(seed, number) for number in numbers}
+        store = Store()
+        for _, events in group.values():
+            for heard in events:
+                store.add(heard)
+        for number, (one, _) in group.items():
+            law = Law(one.case)
+            judged = Judged(number, one, store.decide(one), law.verdict())
+            yield judged
+            if judged.same and judged.decision.verdict == "review":
+                yield _released(Random(seed * 10_000_019 + number), store, judged, law)
+
+
+def _released(draw: Random, store: Store, judged: Judged, law: Law) -> Judged:
+    """Returns what is said after reviewers released, rightly or not, and perhaps a stop came since."""
+    case, had = judged.someone.case, judged.law[1]
+    named = frozenset(draw.sample(sorted(had), k=draw.randint(1, len(had)))) if draw.random() < 0.5 else had & REVIEWED
+    if draw.random() < 0.1:
+        named |= {"NAME_NEAR_STOP"}
+    evidence, ago = draw.random() < 0.8, draw.choice((1, 1, 1, 1, 71, 73))
+    releases = []
+    for by in draw.choice((("hanako",), ("hanako",), ("hanako", "taro"))):
+        seen = {code: frozenset().union(*law.pointed.get(code, {}).values()) for code in named}
+        one = Release(frozenset(named), frozenset(had), seen, evidence, by, AT - timedelta(hours=ago))
+        releases.append(one)
+        act = {
+            "recipient_id": case.send["recipient_id"],
+            "campaign_id": case.send["campaign_id"],
+            "channel": case.send["channel"],
+            "decision_id": f"D-{judged.number}",
+            "by": by,
+            "at": one.at.isoformat(),
+            "reasons": sorted(one.named),
+            "had": sorted(one.had),
+            "seen": {code: [*judged.decision.seen.get(code, ())] for code in sorted(named)},
+            "evidence_ref": "memo-1" if evidence else None,
+        }
+        store.add(Heard("acts", invented.act(**act)[1], one.at))
+    events = [*case.events]
+    if draw.random() < 0.6:
+        stop = _since(draw, judged.number, case)
+        store.add(stop)
+        if all(stop.value != one.value for one in events):  # a copy is the same word
+            events.append(stop)
+    someone = judged.someone._replace(case=case._replace(events=events))
+    return Judged(judged.number, someone, store.decide(someone), Law(someone.case).verdict(releases), released=True)
+
+
+def _since(draw: Random, number: int, case: Case) -> Heard:
+    """Returns a stop that came after the release: near, sure, or one of before once more, perhaps with a newer date."""
+    arrived = AT - timedelta(minutes=5)
+    stops = [one for one in case.events if one.topic == "suppressions"]
+    if stops and draw.random() < 0.4:
+        known = draw.choice(stops)
+        later = {"received_at": LATELY} if draw.random() < 0.5 else {}
+        return Heard("suppressions", {**known.value, **later}, arrived)
+    home = case.printed[0]
+    name = draw.choice((*NEAR[1:3], NAME)) if home.name else None
+    place = home._replace(name=name)
+    found = dict(_known_by(place, stop=True, whole=False))
+    case.places.setdefault(found["token"], place)  # type: ignore[attr-defined]
+    value = {
+        "v": 1,
+        "kind": "objection",
+        "suppression_id": f"LATER-{number}",
+        "received_at": "2026-12-10T09:50:00+09:00",
+    }
+    return Heard("suppressions", {**value, **found}, arrived)
 
 
 def main() -> None:
@@ -711,16 +800,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     args = parser.parse_args()
-    verdicts, groups = Counter[tuple[str, str]](), defaultdict[tuple[str, ...], list[int]](list)
-    for number, _, decision, (verdict, codes) in differences(args.people, args.seed, first=args.first):
-        verdicts[decision.verdict, verdict] += 1
-        if decision.verdict != verdict:
-            alone = " ".join(sorted({*decision.codes} - codes)), " ".join(sorted(codes.difference(decision.codes)))
-            groups[decision.verdict, verdict, *alone].append(number)
-    for (product, law), count in sorted(verdicts.items()):
-        print(count, "product", product, "law", law)
-    for (product, law, ours, theirs), people in sorted(groups.items()):
-        print(len(people), f"product {product} ({ours}), law {law} ({theirs}), people", *people[:5])
+    verdicts, groups = Counter[tuple[str, ...]](), defaultdict[tuple[str, ...], list[int]](list)
+    for judged in differences(args.people, args.seed, first=args.first):
+        named = judged.decision.verdict, judged.law[0], "released" if judged.released else "as found"
+        verdicts[named] += 1
+        if not judged.same:
+            ours, theirs = (" ".join(sorted(codes)) for codes in judged.alone)
+            groups[*named, f"product ({ours}), law ({theirs})"].append(judged.number)
+    for (product, law, when), count in sorted(verdicts.items()):
+        print(f"{count} product {product}, law {law}, {when}")
+    for (product, law, when, reasons), people in sorted(groups.items(), key=lambda each: -len(each[1])):
+        print(f"{len(people)} product {product}, law {law}, {when}: {reasons}, people", *people[:5])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 JAPAN = timezone(timedelta(hours=9))
 SKEW = timedelta(minutes=5)
 MONTH = timedelta(days=31)
+RELEASED_FOR = timedelta(hours=72)
 CHECKED_WITHIN = timedelta(days=30)
 WINDOWS = {"postal": timedelta(days=30), "email": timedelta(days=14)}
 CHANNELS = ("postal", "email", "sms", "phone", "fax", "push", "visit", "social")
@@ -25,7 +26,7 @@ SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 ABSENCES = {"CONSENT_MISSING", "THIRD_PARTY_UNCONFIRMED", "PUBLIC_SOURCE_UNCONFIRMED", "REFERRAL_UNCONFIRMED"}
 REVIEWED = {
     "NO_DATED_BACK", "AGE_UNCERTAIN", "NAME_NEAR_STOP", "PRINT_UNACCOUNTED", "SOURCE_CONFLICT",
-    "CREATIVE_PERSON_UNRELEASED",
+    "CREATIVE_PERSON_UNRELEASED", "RELEASE_EXPIRED",
 }  # fmt: skip
 ASKED = ABSENCES | {
     "SUCCESSION_NOT_COVERED", "JOINT_USE_NOT_COVERED", "NOTICE_ITEMS_MISSING", "PURPOSE_NOT_COVERED",
@@ -100,6 +101,17 @@ class Case(NamedTuple):
     score: Callable[[Place, Place], int]
 
 
+class Release(NamedTuple):
+    """A reviewer's release: the reasons that it names, those that the decision had, and the facts that were shown."""
+
+    named: frozenset[str]
+    had: frozenset[str]
+    seen: Mapping[str, frozenset[str]]
+    evidence: bool
+    by: str
+    at: datetime
+
+
 class Span(NamedTuple):
     """The first and the last microsecond of a written time."""
 
@@ -152,7 +164,11 @@ def is_no(value: Mapping[str, Any]) -> bool:
 
 def is_read(value: Mapping[str, Any]) -> bool:
     """True for a consent that says yes or no (rule 6.1)."""
-    return is_no(value) or (value["state"] in ("Given", "RenewedGiven") and value.get("event_type") != "implied")
+    return is_no(value) or is_yes(value)
+
+
+def is_yes(value: Mapping[str, Any]) -> bool:
+    return value.get("state") in ("Given", "RenewedGiven") and value.get("event_type") != "implied"
 
 
 def no_time(value: Mapping[str, Any]) -> Span:

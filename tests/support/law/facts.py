@@ -7,7 +7,20 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tests.support.law.case import CHANNELS, SKEW, Case, Heard, Span, end_of_day, is_at, listed, parties, said_at, span
+from tests.support.law.case import (
+    CHANNELS,
+    SKEW,
+    Case,
+    Heard,
+    Span,
+    end_of_day,
+    is_at,
+    listed,
+    parties,
+    said_at,
+    span,
+    word,
+)
 from tests.support.law.versions import Versions
 
 
@@ -33,6 +46,7 @@ class Facts:
         self.ref = by_kind
         self.versions = Versions(case.reference)
         self.heard = case.events
+        self.pointed: dict[str, dict[str, set[str]]] = {}
         self.mine = [one for one in case.events if one.value.get("recipient_id") == self.person]
         self.sources = self._sources(self.person)
         self.consents = [o for o in self.mine if o.topic == "consents" and o.value["kind"] == "consent"]
@@ -48,6 +62,12 @@ class Facts:
             if one.topic == "sources" and one.value["recipient_id"] == person:
                 found[one.value["source_id"]] = one.value
         return list(found.values())
+
+    def points(self, code: str, value: Mapping[str, Any]) -> str:
+        """Returns the code of a reason, and notes a no to which it points by its id, as it stands."""
+        id_ = value.get("suppression_id") or value["record_id"]
+        self.pointed.setdefault(code, {}).setdefault(id_, set()).add(repr(sorted(word(value).items())))
+        return code
 
     def tokens(self, point: str, sources: Sequence[dict[str, Any]]) -> set[str]:
         return {p["token"] for s in sources for p in s.get("contact_points", ()) if p["id"] == point}

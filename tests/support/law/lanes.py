@@ -20,8 +20,8 @@ from tests.support.law.case import (
     Heard,
     Span,
     class_of,
-    is_no,
     is_read,
+    is_yes,
     no_time,
     seen,
     span,
@@ -240,7 +240,7 @@ class Lanes(Yeses):
         refused = {no.code for no in self.refusals if not self.lifted(no)}
         if refused:
             return {"CONSENT_REFUSED"}
-        back = {"NO_DATED_BACK"} if any(self.dated_back(no) for no in self.refusals) else set()
+        back = {self.points("NO_DATED_BACK", no.value) for no in self.refusals if self.dated_back(no)}
         return back | self.unconfirmed(source, consent)
 
     def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
@@ -327,9 +327,11 @@ class Lanes(Yeses):
     def said_yes(self, ask: Mapping[str, Any]) -> bool:
         return any(
             o.value.get("answers") == ask["request_id"]
-            and is_read(o.value)
-            and not is_no(o.value)
-            and o.value["expressed_by"] in ("subject", "guardian", "agent")
+            and is_yes(o.value)
+            and (
+                o.value["expressed_by"] == "subject"
+                or (o.value["expressed_by"] in ("guardian", "agent") and o.value.get("evidence_ref"))
+            )
             and all(spoken(o) > no.last for no in self.spans(frozenset({self.sender})))
             for o in self.consents
         )

@@ -96,13 +96,24 @@ class Nos(Facts):
             if not score or self._ended(stop, sure) or self._resolved(value["suppression_id"], sure, stop):
                 continue
             company = self.said(stop, sources, other=other)
-            if company is None:
+            if company is None or self._said_before(stop):
                 continue
             entered = span(value["recorded_at"]).last if value.get("recorded_at") else stop.arrived
             code = WILL[value["kind"]]
             yield No(
                 value, code, when, entered, company, value.get("expressed_by"), score >= FLOOR, other, stop.arrived
             )
+
+    def _said_before(self, stop: Heard) -> bool:
+        """True for a stop of a register that an older file said already (rule 8.3.52)."""
+        return stop.value["kind"] == "external" and any(
+            one.topic == "suppressions"
+            and one.value["kind"] == "external"
+            and one.value["suppression_id"] == stop.value["suppression_id"]
+            and one.value.get("state") not in ENDS
+            and one.arrived < stop.arrived
+            for one in self.heard
+        )
 
     def _meets(self, value: Mapping[str, Any]) -> tuple[int, bool, list[dict[str, Any]]]:
         """Returns how surely a stop meets the send, whether as a word of another id, and the sources it is read by."""

@@ -15,11 +15,14 @@ from tests.support.law.case import (
     NO_ROUTE,
     OF_SOURCE,
     RANKS,
+    RELEASED_FOR,
+    REVIEWED,
     SAID,
     SKEW,
     SURE,
     WRITTEN,
     Heard,
+    Release,
     class_of,
     counted,
     is_sensitive,
@@ -41,9 +44,9 @@ class Law(Lanes):
                 continue
             if self.lifted(no):
                 if self.dated_back(no):
-                    found.add("NO_DATED_BACK")
+                    found.add(self.points("NO_DATED_BACK", no.value))
             elif not no.sure:
-                found.add("NAME_NEAR_STOP")
+                found.add(self.points("NAME_NEAR_STOP", no.value))
             elif not self.direct(no):
                 found.add(no.code)
         return found
@@ -60,7 +63,7 @@ class Law(Lanes):
                 if score and not self._ended(stop, sure) and not self._resolved(value["suppression_id"], sure, stop):
                     if other:  # a mailbox carries no name
                         sure = self._crossing(self._sources(value["recipient_id"]), "*", value, homes=True) >= FLOOR
-                    found.add("RECIPIENT_DECEASED" if sure else "NAME_NEAR_STOP")
+                    found.add("RECIPIENT_DECEASED" if sure else self.points("NAME_NEAR_STOP", value))
             elif value["kind"] == "undeliverable":
                 found |= self.undelivered(stop)
         return found
@@ -72,13 +75,13 @@ class Law(Lanes):
             if value["recipient_id"] != self.person:
                 return set()
             point = scope.get("contact_point", "*")
-            if point != "*" and not self.tokens(point, self.sources) & self.here:
+            if not self.is_here(point):
                 return set()
             score = SURE
         else:
             score = max(self.case.score(self.case.places[value["token"]], one) for one in self.case.printed)
             point = scope.get("contact_point", "*")
-            if point != "*" and not self.tokens(point, self.sources) & self.here:
+            if not self.is_here(point):
                 return set()
         channels = scope.get("channels") or "*"
         sure = score >= FLOOR
@@ -99,14 +102,47 @@ class Law(Lanes):
             and s.get("acquired_at") and when.last < span(s["acquired_at"]).first <= self.at + SKEW
             for s in self.kept
         )  # fmt: skip
-        return set() if healed else {"NAME_NEAR_STOP" if score < FLOOR else "CONTACT_UNDELIVERABLE"}
+        if healed:
+            return set()
+        return {self.points("NAME_NEAR_STOP", value) if score < FLOOR else "CONTACT_UNDELIVERABLE"}
 
-    def verdict(self) -> tuple[str, set[str]]:
-        """Returns the verdict of the send, and its reasons."""
+    def verdict(self, releases: Sequence[Release] = ()) -> tuple[str, set[str]]:
+        """Returns the verdict of the send, and its reasons, after releases."""
         found = {"marketing": self.marketing, "confirmation": self.question}.get(
             self.send["message_class"], self.service
         )()
+        found = self.released(found, [one for one in releases if heard(one)])
+        if self.asking and worst(found) == 1:
+            found |= self.cannot_ask(*self.asking)
+        elif self.send["message_class"] == "confirmation" and worst(found) == 1:
+            found.add(NO_ROUTE)
         return RANKS[worst(found)], found - {NO_ROUTE}
+
+    asking: tuple[Mapping[str, Any] | None, Sequence[Any]] | None = None
+
+    def released(self, found: set[str], releases: Sequence[Release]) -> set[str]:
+        """Returns the reasons that releases leave (rules 6.8, 8.1.39)."""
+        alive = [one for one in releases if self.at < one.at + RELEASED_FOR]
+        left = {code for code in found if not self.takes_out(alive, code)}
+        hard = worst(left) == 3
+        over = [one for one in releases if one not in alive]
+        if any(self.takes_out(over, code, part=True) for code in left):
+            left.add("RELEASE_EXPIRED")
+        return left | {"RELEASE_SUPERSEDED"} if alive and hard else left
+
+    def takes_out(self, releases: Sequence[Release], code: str, *, part: bool = False) -> bool:
+        """True if releases name a reason, and somebody was shown each no to which it points. `part`: or one of them."""
+        naming = [one for one in releases if code in one.named]
+        if len({one.by for one in naming}) < (2 if code == "SOURCE_CONFLICT" else 1):
+            return False
+        pointed = self.pointed.get(code, {}).values()
+        shown = [nos for nos in pointed if any(nos <= one.seen.get(code, frozenset()) for one in naming)]
+        return len(shown) == len(pointed) or (part and bool(shown))
+
+    def is_here(self, point: str) -> bool:
+        """True if a status for a contact point is about that of the send; an unknown one binds itself alone."""
+        tokens = self.tokens(point, self.sources)
+        return point == "*" or bool(tokens & self.here) or (not tokens and point == self.send["contact_point"]["id"])
 
     def suspended(self) -> set[str]:
         sender = self.ref["controller"][self.sender]
@@ -152,10 +188,8 @@ class Law(Lanes):
         found = self.suspended() | self.will() | self.status()
         source = next((s for s in self.kept if s["source_id"] == self.send["source_id"]), None)
         asked = self.parties_of(source) if source else [self.sender]
-        found |= {
-            no.code for no in self.nos if self.direct(no) and no.company in self.bound(asked) and not self.lifted(no)
-        }
-        found |= self.cannot_ask(source, [source] if source and self.counts(source) else [])
+        found |= {no.code for no in self.refused_in(source or {"method": "unknown.legacy"})}
+        found |= self.cannot_ask(source, ()) - {NO_ROUTE}
         found |= self.source_reasons(source) if source else {"SOURCE_UNKNOWN"}
         if source and not self.counts(source):
             found.add("CONTACT_POINT_NOT_COVERED")
@@ -187,8 +221,9 @@ class Law(Lanes):
             reasons |= self.conflict(basis, consent, reasons, counting)
         companies = self.parties_of(basis) if basis else frozenset({self.sender})
         bound = self.bound(companies)
-        if any(self.direct(no) and no.company in bound and self.lifted(no) and self.dated_back(no) for no in self.nos):
-            reasons.add("NO_DATED_BACK")
+        for no in self.nos:
+            if self.direct(no) and no.company in bound and self.lifted(no) and self.dated_back(no):
+                reasons.add(self.points("NO_DATED_BACK", no.value))
         guarded = self.guarded(companies)
         if self.child and not guarded:
             reasons.add("MINOR_NO_GUARDIAN")
@@ -197,8 +232,7 @@ class Law(Lanes):
         found |= reasons | self.opt_in(basis, consent, reasons, found)
         if found & {*SAID, *LIFECYCLE} or reasons & OF_SOURCE:
             found -= ABSENCES
-        if found and worst(found) == 1:
-            found |= self.cannot_ask(basis, counting)
+        self.asking = basis, counting
         return found
 
     def cannot_ask(self, basis: Mapping[str, Any] | None, counting: Sequence[Any]) -> set[str]:
@@ -285,3 +319,9 @@ class Law(Lanes):
         ]
         guarded = any(one.value["expressed_by"] == "guardian" for one in agreed)
         return any(guarded or not self.maybe_minor(one) for one in agreed)
+
+
+def heard(release: Release) -> bool:
+    """True if a release is heard: it has evidence, and names releasable reasons of a decision without a HARD one."""
+    named = bool(release.named) and release.named <= release.had & REVIEWED
+    return named and release.evidence and worst(release.had) < 3

@@ -24,7 +24,7 @@ from tests.support.law.case import (
     counted,
     is_at,
     is_no,
-    is_read,
+    is_yes,
     no_time,
     parties,
     said_at,
@@ -40,7 +40,7 @@ class Yeses(Nos):
 
     @cached_property
     def yeses(self) -> list[Heard]:
-        return [one for one in self.consents if is_read(one.value) and not is_no(one.value)]
+        return [one for one in self.consents if is_yes(one.value)]
 
     @cached_property
     def given(self) -> list[Heard]:
@@ -233,7 +233,7 @@ class Yeses(Nos):
         day = said.astimezone(JAPAN).date()
         years = 16 if day >= SIXTEEN_SINCE else 15
         marks = [
-            min(counted(word.value).first, word.arrived)
+            spoken(word) if is_yes(word.value) else counted(word.value).first
             for word in self.heard
             if word.value.get("expressed_by") == "guardian" and self._of_person(word)
         ]
@@ -349,7 +349,7 @@ class Yeses(Nos):
         """True for a yes to a predecessor after the succession closed (rule 7.5.24)."""
         closings = [
             span(s["succession"]["closed_at"]).last
-            for s in self.sources
+            for s in self.kept
             if (s.get("succession") or {}).get("predecessor") == one.value["controller_id"]
         ]
         return one.value["controller_id"] != self.sender and any(spoken(one) > day for day in closings)
@@ -379,7 +379,7 @@ class Yeses(Nos):
 
     def order(self, one: Heard) -> tuple[datetime, bool, datetime, str]:
         """Returns the place of a yes among others, the latest last (rules 3.3, 6.3.5)."""
-        ended = self.over(one.value) or self.expired(one)
+        ended = "CONSENT_EXPIRED" in self.faults(one, (), frozenset({one.value["controller_id"]}))
         return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
 
     def is_about(self, no: Heard, one: Heard) -> bool:
@@ -440,7 +440,9 @@ class Yeses(Nos):
             stop.topic == "suppressions" and stop.value["kind"] in WILL and stop.value.get("state") not in ENDS
             and self._meets(stop.value)[0]
             for stop in self.heard
-        ) or any(no.other for no in self.nos)  # fmt: skip
+        ) or any(
+            one.topic == "consents" and is_no(one.value) and self._meets(one.value)[0] for one in self.heard
+        )  # fmt: skip
 
     @cached_property
     def warned(self) -> bool:
