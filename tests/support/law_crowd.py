@@ -679,7 +679,7 @@ def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
 
 
 class Judged(NamedTuple):
-    """What the product and the law say of a person. `released`: after a reviewer's act."""
+    """The words of product and law about a person. `released`: after a reviewer's act."""
 
     number: int
     someone: Someone

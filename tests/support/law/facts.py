@@ -25,7 +25,7 @@ from tests.support.law.versions import Versions
 
 
 class Scope(NamedTuple):
-    """What a no is about. `channels`, `tokens`: None is all."""
+    """The scope of a no. `channels`, `tokens`: None is all."""
 
     company: str
     purpose: str
