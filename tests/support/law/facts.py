@@ -64,9 +64,10 @@ class Facts:
         return list(found.values())
 
     def points(self, code: str, value: Mapping[str, Any]) -> str:
-        """Returns the code of a reason, and notes a no to which it points by its id, as it stands."""
-        id_ = value.get("suppression_id") or value["record_id"]
-        self.pointed.setdefault(code, {}).setdefault(id_, set()).add(repr(sorted(word(value).items())))
+        """Returns the code of a reason, and notes a no to which it points by its id, with all versions on file."""
+        name = "suppression_id" if "suppression_id" in value else "record_id"
+        versions = {repr(sorted(word(h.value).items())) for h in self.heard if h.value.get(name) == value[name]}
+        self.pointed.setdefault(code, {})[value[name]] = versions
         return code
 
     def tokens(self, point: str, sources: Sequence[dict[str, Any]]) -> set[str]:

@@ -40,7 +40,7 @@ class Yeses(Nos):
 
     @cached_property
     def yeses(self) -> list[Heard]:
-        return [one for one in self.consents if is_yes(one.value)]
+        return [one for one in self.consents if is_yes(one.value) and not self.too_late(one)]
 
     @cached_property
     def given(self) -> list[Heard]:
