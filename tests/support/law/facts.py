@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.support.law.case import (
     CHANNELS,
+    ENDS,
     SKEW,
     Case,
     Heard,
@@ -66,7 +67,11 @@ class Facts:
     def points(self, code: str, value: Mapping[str, Any]) -> str:
         """Returns the code of a reason, and notes a no to which it points by its id, with all versions on file."""
         name = "suppression_id" if "suppression_id" in value else "record_id"
-        versions = {repr(sorted(word(h.value).items())) for h in self.heard if h.value.get(name) == value[name]}
+        versions = {
+            repr(sorted(word(one.value).items()))
+            for one in self.heard
+            if one.value.get(name) == value[name] and one.value.get("state") not in ENDS
+        }
         self.pointed.setdefault(code, {})[value[name]] = versions
         return code
 
