@@ -19,6 +19,7 @@ from tests.support.law.case import (
     listed,
     parties,
     said_at,
+    seen,
     span,
     word,
 )
@@ -169,9 +170,8 @@ class Facts:
         return self.notice(source.get("notice_id"), day if day and day <= self.at + SKEW else None)
 
     def form_shown(self, one: Heard) -> Mapping[str, Any] | None:
-        """Returns the notice of a yes, as it was when the yes was said."""
-        said = one.value.get("event_time")
-        return self.notice(one.value.get("notice_id"), span(said).first if said else None)
+        """Returns the notice of a yes, as it was when it was shown."""
+        return self.notice(one.value.get("notice_id"), seen(one) if one.value.get("event_time") else None)
 
     def active(self, source: Mapping[str, Any]) -> bool:
         batch = self.ref["batch"].get(str(source.get("batch_id")), {})
