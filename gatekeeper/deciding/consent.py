@@ -119,10 +119,12 @@ class Consents:
         return {"yes": yes.record_id, "not_counted": cause}
 
     def refused(self, nos: Sequence[No]) -> Lifting:
-        """The refusals among `nos` that no consent to the sender or to their companies lifts (rule 7.1.11)."""
-        sender = self.case.send.controller_id
-        parties = (sender, *sorted({no.controller for no in nos if no.controller} - {sender}))
-        return lifting(self.case, nos, self._lifters(parties, self.standing((sender,)).after))
+        """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11).
+
+        They bind the send like one in its scope, so they end what was begun before them (rule 7.1.1).
+        """
+        sender = (self.case.send.controller_id,)
+        return lifting(self.case, nos, self._lifters(sender, max(self.standing(sender).after, _end(nos))))
 
     def agreed(self, request_id: str) -> bool:
         """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
