@@ -146,9 +146,8 @@ class Consents:
         stands: tuple[HeldConsent, ...] = ()
         if not left:
             unended = self._unended(givens)
-            later = [yes for yes in unended if proof.when(yes).first > after]
-            stands = tuple(yes for yes in later if {*proof.faults(yes, after)} <= {AS_CHILD})
-            if not any(yes.expressed_by == GUARDIAN for yes in stands):
+            stands = tuple(yes for yes in unended if proof.when(yes).first > after and not proof.faults(yes, after))
+            if not any(yes.expressed_by == GUARDIAN and not proof.as_child(yes) for yes in stands):
                 stands = tuple(yes for yes in stands if not proof.as_child(yes))
         lacks: tuple[Found, ...] = ()
         if due and left:

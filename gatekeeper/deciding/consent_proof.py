@@ -147,9 +147,13 @@ class Proof:
         return any(as_child(self.case, yes, self.when(yes)) for yes in (event, *begun))
 
     def _with_guardian(self, event: HeldConsent, after: int) -> bool:
-        """True if a guardian's proven consent covers the send beside this one, given to the same company."""
+        """True if a guardian's proven consent covers the send beside this one, given to the same company.
+
+        A click by which a guardian completes a child's double opt-in is none: it is as good as that one.
+        """
         return any(
             yes.expressed_by == GUARDIAN
+            and not self.as_child(yes)
             and yes.controller_id in (event.controller_id, self.case.send.controller_id)
             and self._is_here(yes)
             and self.when(yes).first > after

@@ -168,8 +168,6 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
         reasons.append(source_rules.uncovered(case, (source,)))
     reasons += confirmation.barred(case, source, consents)
     reasons += confirmation.defective(case)
-    told = {fact for reason in reasons if reason.code in {*WILL, "NAME_NEAR_STOP"} for fact in reason.facts}
-    reasons = [one for one in reasons if one.code != "NO_DATED_BACK" or not told.issuperset(one.facts)]  # not lifted
     decision = _decided(case, reasons, "confirmation", basis=basis, notes=plan.notes | lifted)
     if decision.verdict != "confirm":
         return decision
