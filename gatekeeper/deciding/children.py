@@ -8,7 +8,7 @@ from datetime import date
 
 from gatekeeper.deciding.case import Case, Known
 from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
-from gatekeeper.ground.times import Span, day, span, today
+from gatekeeper.ground.times import BEFORE_ALL, Span, day, span, today
 from schemas.events import GIVEN_STATES, Source
 
 _UNKNOWN = (None, "import")
@@ -42,7 +42,12 @@ def as_child(case: Case, yes: HeldConsent, spoken: Span) -> bool:
 
 
 def earliest(case: Known, yes: HeldConsent) -> int:
-    """The instant of the earliest word of a dated consent: its own time, its recording or its arrival (rule 7.1.2)."""
+    """The instant of the earliest word of a consent: its own time, its recording or its arrival (rule 7.1.2).
+
+    An undated one may have been said at any time.
+    """
+    if not yes.event_time:
+        return BEFORE_ALL
     written = min(case.span(str(yes.event_time)).first, case.span(yes.recorded_at).last)
     return written if yes.arrived is None else min(written, yes.arrived * 1000)
 
@@ -54,7 +59,7 @@ def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
     return speaker in _UNKNOWN and any(
         event.expressed_by == GUARDIAN
         and event.state in GIVEN_STATES
-        and (not event.event_time or earliest(case, event) <= spoken.last)
+        and earliest(case, event) <= spoken.last
         for event in case.facts.consents
     )
 
@@ -77,12 +82,14 @@ def may_be_minor(case: Case) -> bool:
 
 
 def _words(case: Case) -> Iterator[Span | None]:
-    """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated."""
+    """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated.
+
+    A guardian's yes may have been said at any time from its earliest word on, until the time that it names.
+    """
     for event in case.facts.consents:
         if event.expressed_by == GUARDIAN:
             said = case.span(event.event_time or event.recorded_at)
-            dated_yes = event.event_time and event.state in GIVEN_STATES
-            yield Span(earliest(case, event), said.last) if dated_yes else said
+            yield Span(earliest(case, event), said.last) if event.state in GIVEN_STATES else said
     for hit in case.stops:
         if hit.stop.expressed_by == GUARDIAN and not hit.stop.of_another:
             yield case.span(hit.stop.received_at)
