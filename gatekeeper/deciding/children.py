@@ -57,9 +57,7 @@ def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
     if speaker == GUARDIAN:
         return True
     return speaker in _UNKNOWN and any(
-        event.expressed_by == GUARDIAN
-        and event.state in GIVEN_STATES
-        and earliest(case, event) <= spoken.last
+        event.expressed_by == GUARDIAN and event.state in GIVEN_STATES and earliest(case, event) <= spoken.last
         for event in case.facts.consents
     )
 

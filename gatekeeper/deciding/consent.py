@@ -196,7 +196,7 @@ class Consents:
     def _latest(self, givens: Sequence[HeldConsent], after: int) -> tuple[HeldConsent | None, tuple[str, ...]]:
         """The latest consent, with its faults; of equal ones that with the gravest, then the most."""
         told = [(yes, self.proof.faults(yes, after)) for yes in givens if self._order(yes) == self._order(givens[0])]
-        return max(told, key=lambda one: (_gravity(one[1]), len(one[1]), one[1]), default=(None, ()))
+        return max(told, key=lambda one: (_gravity(one[1]), len(one[1]), sorted(one[1])), default=(None, ()))
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
         proof, lifters = self.proof, self._lifting.get((parties, after))
@@ -252,7 +252,7 @@ class Consents:
         if not candidates:
             return ()
         told = [(event, _differs(self.proof, event, parties)) for event in candidates]
-        nearest, differs = max(told, key=lambda one: (-len(one[1]), self._order(one[0]), one[1]))
+        nearest, differs = max(told, key=lambda one: (-len(one[1]), self._order(one[0]), sorted(one[1])))
         return self._found(differs, nearest)
 
     def _found(self, codes: Iterable[str], event: HeldConsent) -> tuple[Found, ...]:

@@ -72,7 +72,8 @@ class Lanes(Yeses):
         shared = source.get("shared_at") or source.get("acquired_at")
         checks = [one["check"] for one in (source, batch) if one.get("check")]
         checks = [c for c in checks if shared and all(c.get(n) for n in CHECK)]
-        checks = [c for c in checks if span(c["checked_at"]).last <= span(shared).last + CHECKED_WITHIN]
+        latest = min(span(shared).last + CHECKED_WITHIN, self.at + SKEW) if shared else self.at
+        checks = [c for c in checks if span(c["checked_at"]).last <= latest]
         if not checks:
             return {"SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"}
         check = max(checks, key=lambda c: span(c["checked_at"]).last)
@@ -103,11 +104,11 @@ class Lanes(Yeses):
         companies = self.parties_of(source)
         nos = self.spans(companies)
         in_scope = [one for one in self.given if not self.differing(one, companies) and not self.too_late(one)]
-        in_scope.sort(key=self.order)
         if unlifted := self.refused_in(source):
             beside: set[str] = set()
-            if in_scope and self.duty and all(spoken(in_scope[-1]) > no.time.last for no in unlifted):
-                beside = self.faults(in_scope[-1], nos, companies)
+            if in_scope and self.duty:
+                last, faults = self.latest(in_scope, nos, companies)
+                beside = faults if all(spoken(last) > no.time.last for no in unlifted) else set()
             found = common | self.by_method(source, None)
             if self.case.lenient and not beside:
                 found -= LIFECYCLE  # there it replaces what is told of a yes alone
@@ -115,13 +116,18 @@ class Lanes(Yeses):
         standing = [one for one in in_scope if self.stands(one, nos, companies)]
         if standing:
             tried = [
-                (common | self.by_method(source, one) | self.unrecorded(one, nos), one) for one in reversed(standing)
+                (common | self.by_method(source, one) | self.unrecorded(one, nos), one)
+                for one in sorted(standing, key=self.order, reverse=True)
             ]
             return min(tried, key=lambda each: (worst(each[0]), len(each[0])))
         found = common | self.by_method(source, None)
         if not self.duty:
             return found, None
-        said = (self.faults(in_scope[-1], nos, companies) or {"CONSENT_EXPIRED"}) if in_scope else self.near(companies)
+        if in_scope:
+            last, faults = self.latest(in_scope, nos, companies)
+            said = faults or {"CONSENT_AS_CHILD" if self.given_as_child(last) else "CONSENT_EXPIRED"}
+        else:
+            said = self.near(companies)
         if source["method"] == "indirect.joint_use" and said & {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"}:
             said = said - {"PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH"} | {"JOINT_USE_NOT_COVERED"}
         if class_of(source) == 2 and found & {"CONSENT_REFUSED", *LIFECYCLE}:
@@ -144,15 +150,15 @@ class Lanes(Yeses):
         """Returns the reasons of the nearest miss (rule 6.3.7); of a lane's own party too, as G27 has it."""
         others = {p for s in self.kept for p in self.shared_with(s)} - companies
         missed = [
-            (len(codes), codes)
-            for one in sorted(self.given, key=self.order, reverse=True)
+            (-len(codes), self.order(one), sorted(codes))
+            for one in self.given
             if one.value["controller_id"] not in others
             and (codes := self.differing(one, companies))
             and not self.too_late(one)
             and not self.covered_by_no(one)
             and not self.faults(one, (), companies)
         ]
-        return {*min(missed, key=lambda each: each[0])[1]} if missed else {"CONSENT_MISSING"}
+        return {*max(missed)[2]} if missed else {"CONSENT_MISSING"}
 
     def shared_with(self, source: Mapping[str, Any]) -> set[str]:
         """Returns collector, predecessor and entruster of a shared source."""
@@ -305,6 +311,7 @@ class Lanes(Yeses):
                 sure=True,
                 other=False,
                 arrived=self.at,
+                answers=True,
             )
             for value in refused
         ]

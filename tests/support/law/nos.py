@@ -30,7 +30,7 @@ from tests.support.law.facts import Facts
 
 
 class No(NamedTuple):
-    """A no as it bears on the send. `other`: it was said under another id."""
+    """A no as it bears on the send. `other`: it was said under another id. `answers`: it answers an ask (rule 7.1.11)."""
 
     value: dict[str, Any]
     code: str
@@ -41,6 +41,7 @@ class No(NamedTuple):
     sure: bool
     other: bool
     arrived: datetime
+    answers: bool = False
 
 
 class Nos(Facts):

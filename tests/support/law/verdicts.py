@@ -25,6 +25,7 @@ from tests.support.law.case import (
     Release,
     class_of,
     counted,
+    is_at,
     is_sensitive,
     span,
     spoken,
@@ -42,10 +43,13 @@ class Law(Lanes):
         for no in self.nos:
             if no.company not in self.bound({self.sender, *self.companies_before(no)}):
                 continue
+            purpose = self.purpose_of(no)
+            here = purpose == "*" or is_at(self.purpose, purpose)
+            if self.lifted(no, of_all=not here) and self.dated_back(no):
+                found.add(self.points("NO_DATED_BACK", no.value))
             if self.lifted(no):
-                if self.dated_back(no):
-                    found.add(self.points("NO_DATED_BACK", no.value))
-            elif not no.sure:
+                continue
+            if not no.sure:
                 found.add(self.points("NAME_NEAR_STOP", no.value))
             elif not self.direct(no):
                 found.add(no.code)

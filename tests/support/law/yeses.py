@@ -31,6 +31,7 @@ from tests.support.law.case import (
     said_last,
     span,
     spoken,
+    worst,
 )
 from tests.support.law.nos import No, Nos
 
@@ -118,7 +119,7 @@ class Yeses(Nos):
             click.value.get("evidence_ref") for click in self.completed_by(one, nos)
         )
 
-    def faults(self, one: Heard, nos: Sequence[Span], companies: frozenset[str], *, alone: bool = True) -> set[str]:
+    def faults(self, one: Heard, nos: Sequence[Span], companies: frozenset[str]) -> set[str]:
         """Returns the faults of a yes (rules 6.3.2, 7.1.10, 8.2.43, 8.2.47)."""
         value, found = one.value, set()
         imported = value["method"] not in METHODS or value["expressed_by"] == "import"
@@ -144,7 +145,7 @@ class Yeses(Nos):
                 and not self.differing(begin, companies)
             ]
             for begin in begun:
-                found |= self.faults(begin, nos, companies, alone=alone)
+                found |= self.faults(begin, nos, companies)
             if not begun:
                 found.add("CONSENT_UNCONFIRMED")
         begins = [span(value[name]).last for name in ("event_time", "effective_from") if value.get(name)]
@@ -154,15 +155,27 @@ class Yeses(Nos):
             found.add("CONSENT_EXPIRED")
         if self.voided(one) or (shown and shown["invalid"] and span(shown["invalid"]).first <= self.at):
             found.add("CONSENT_INVALIDATED")
-        if (
-            alone
-            and value["expressed_by"] != "guardian"
-            and not self.child
-            and self.child_on(one)
-            and not self.guarded(companies)
-        ):
+        if self.given_as_child(one) and not self.beside(one, nos, companies):
             found.add("CONSENT_AS_CHILD")
         return found
+
+    def given_as_child(self, one: Heard) -> bool:
+        """True if who is grown now gave a yes as a child (rule 8.2.43)."""
+        return one.value["expressed_by"] != "guardian" and not self.child and self.child_on(one)
+
+    def beside(self, one: Heard, nos: Sequence[Span], companies: frozenset[str]) -> bool:
+        """True if a guardian's yes to the company of a yes, or to the sender, stands beside it.
+
+        A guardian's click on a link that a child asked for is none: it says no more than the child.
+        """
+        named = {one.value["controller_id"], self.sender}
+        return any(
+            other.value["expressed_by"] == "guardian"
+            and not self.differing(other, named)
+            and not any(self.given_as_child(begun) for begun in self.given if other in self.completed_by(begun, ()))
+            and self.stands(other, nos, companies)
+            for other in self.given
+        )
 
     def over(self, value: Mapping[str, Any]) -> bool:
         return bool(value.get("effective_to")) and span(value["effective_to"]).last < self.at
@@ -229,18 +242,20 @@ class Yeses(Nos):
             return False
         if self.births:
             return self.child_on(one)
-        said = spoken(one)
-        day = said.astimezone(JAPAN).date()
+        day = spoken(one).astimezone(JAPAN).date()
         years = 16 if day >= SIXTEEN_SINCE else 15
         marks = [
-            spoken(word) if is_yes(word.value) else counted(word.value).first
+            Span(spoken(word), no_time(word.value).last) if is_yes(word.value) else said_at(word.value)
             for word in self.heard
             if word.value.get("expressed_by") == "guardian" and self._of_person(word)
         ]
         marks += [
-            span(s["acquired_at"]).first if s.get("acquired_at") else said for s in self.kept if s.get("may_be_minor")
+            span(s["acquired_at"]) if s.get("acquired_at") else Span(FIRST, spoken(one))
+            for s in self.kept
+            if s.get("may_be_minor")
         ]
-        return any(mark <= said and age(mark.astimezone(JAPAN).date(), day) < years for mark in marks)
+        until = max(said_last(one), spoken(one))
+        return any(mark.first <= until and age(mark.last.astimezone(JAPAN).date(), day) < years for mark in marks)
 
     def _of_person(self, word: Heard) -> bool:
         """True for a consent of the person, or a stop that meets the person and that nobody ended."""
@@ -282,30 +297,18 @@ class Yeses(Nos):
     def lifts(self, one: Heard, no: No, *, of_all: bool = True) -> bool:
         """True if a yes lifts a no (rules 6.3.3, 7.1.2 to 7.1.4, 7.1.10)."""
         value = one.value
-        allowed = {self.sender, *({no.company} if no.company in self.companies_ever else ())}
+        named = no.company in self.companies_ever and not no.answers
+        allowed = frozenset({self.sender, no.company} if named else {self.sender})
         if value["expressed_by"] not in ("subject", "guardian", "agent") or value["controller_id"] not in allowed:
             return False
         if value["method"] not in METHODS or self.differing(one, allowed) or not spoken(one) > no.time.last:
             return False
         if any(span(value[name]).first > self.at for name in ("event_time", "recorded_at") if value.get(name)):
             return False
-        if value["expressed_by"] != "guardian" and not self.child and self.child_on(one):
-            company = frozenset({value["controller_id"], self.sender})
-            spans = [
-                each.time for each in self.nos if each.sure and (each is no or each.company in self.bound(company))
-            ]
-            if not any(
-                other.value["expressed_by"] == "guardian"
-                and not self.differing(other, company)
-                and all(spoken(other) > each.last for each in spans)
-                and not self.faults(other, spans, company)
-                for other in self.given
-            ):
-                return False
         asks = self.send["message_class"] == "confirmation" and no.company in self.bound([self.sender])
         if of_all and asks and not self.covers_all(value["purpose"], no):
             return False
-        if self.too_late(one) or self.ended_by(one, frozenset(allowed)) or self.own_faults(one, no):
+        if self.too_late(one) or self.ended_by(one, allowed) or self.faults(one, self.spans_with(no), allowed):
             return False
         if self.maybe_minor(one) and self.of_guardian(no.speaker, no.time, other=no.other):
             return False
@@ -336,14 +339,10 @@ class Yeses(Nos):
         ]
         return all(self.covers(agreed, purpose, None) for purpose in marketing)
 
-    def own_faults(self, one: Heard, no: No) -> set[str]:
-        """Returns the faults of a yes that may lift a no, without those that a guardian heals."""
-        return self.faults(one, self.spans_with(no), frozenset({one.value["controller_id"]}), alone=False)
-
     def spans_with(self, no: No) -> list[Span]:
-        """Returns the times of the sure nos in scope, and of this one if it is in scope."""
+        """Returns the times of the sure nos in scope, and of this one, which a yes that lifts it must outlive."""
         bound = self.bound([self.sender])
-        return [each.time for each in self.nos if each is no or (each.sure and each.company in bound)]
+        return [no.time, *(each.time for each in self.nos if each.sure and each.company in bound)]
 
     def too_late(self, one: Heard) -> bool:
         """True for a yes to a predecessor after the succession closed (rule 7.5.24)."""
@@ -362,7 +361,7 @@ class Yeses(Nos):
         """True if only yeses from between date and entry lift a no dated long before its entry (rule 8.1.41)."""
         if said_at(no.value).first + MONTH >= no.entered:
             return False
-        return not any(spoken(one) > no.entered for one in self.given if self.lifts(one, no))
+        return not any(spoken(one) > no.entered for one in self.given if self.lifts(one, no, of_all=False))
 
     def spans(self, companies: frozenset[str]) -> list[Span]:
         """Returns the times of all nos that end a yes to these companies (rule 7.1.1)."""
@@ -377,10 +376,16 @@ class Yeses(Nos):
             and not self.faults(one, nos, companies)
         )
 
-    def order(self, one: Heard) -> tuple[datetime, bool, datetime, str]:
+    def order(self, one: Heard) -> tuple[datetime, bool, datetime]:
         """Returns the place of a yes among others, the latest last (rules 3.3, 6.3.5)."""
         ended = "CONSENT_EXPIRED" in self.faults(one, (), frozenset({one.value["controller_id"]}))
-        return said_last(one), ended, span(one.value["recorded_at"]).last, one.value["record_id"]
+        return said_last(one), ended, span(one.value["recorded_at"]).last
+
+    def latest(self, some: Sequence[Heard], nos: Sequence[Span], companies: frozenset[str]) -> tuple[Heard, set[str]]:
+        """Returns the latest of some yeses, with its faults; of equal ones that with the gravest."""
+        last = max(map(self.order, some))
+        told = [(one, self.faults(one, nos, companies)) for one in some if self.order(one) == last]
+        return max(told, key=lambda each: (worst(each[1]), len(each[1]), sorted(each[1])))
 
     def is_about(self, no: Heard, one: Heard) -> bool:
         """True if a word touches what a yes allows (rule 6.3.7)."""
