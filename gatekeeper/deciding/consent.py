@@ -196,7 +196,11 @@ class Consents:
     def _latest(self, givens: Sequence[HeldConsent], after: int) -> tuple[HeldConsent | None, tuple[str, ...]]:
         """The latest consent, with its faults; of equal ones that with the gravest, then the most."""
         told = [(yes, self.proof.faults(yes, after)) for yes in givens if self._order(yes) == self._order(givens[0])]
-        return max(told, key=lambda one: (_gravity(one[1]), len(one[1]), sorted(one[1])), default=(None, ()))
+        return max(
+            told,
+            key=lambda one: (_gravity(one[1]), len(one[1]), sorted(one[1]), self.proof.when(one[0]).first),
+            default=(None, ()),
+        )
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
         proof, lifters = self.proof, self._lifting.get((parties, after))

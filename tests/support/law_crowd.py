@@ -149,6 +149,10 @@ def score(stop: Place, place: Place) -> int:
     return 0 if stop.room and place.room else 800
 
 
+def _denies(value: Mapping[str, Any]) -> bool:
+    return "suppression_id" in value or value.get("state") in ("Withdrawn", "Refused")
+
+
 def _printed(place: Place) -> dict[str, Any]:
     """Returns a place as it is printed."""
     if nameless(place):
@@ -264,11 +268,34 @@ class Maker:
             fields["recorded_at"] = pick(TIMES)
         value = self.yes(**fields)
         if value.get("double_opt_in") and self.chance(0.7):
-            self.yes(
-                **{**fields, "double_opt_in": None, "method": pick(("doi_confirm", "doi_confirm", "import", "web"))},
-                confirms=value["record_id"],
-            )
+            self.click(value, method=pick(("doi_confirm", "doi_confirm", "import", "web")))
         return value
+
+    def click(self, begun: Mapping[str, Any], **fields: Any) -> None:
+        """Adds what completes a double opt-in, perhaps by somebody else, and perhaps at another time."""
+        pick = self.draw.choice
+        kept = {name: value for name, value in begun.items() if name not in ("double_opt_in", "v", "kind")}
+        changed: dict[str, Any] = {"record_id": self.id("R"), "confirms": begun["record_id"], "method": "doi_confirm"}
+        if self.chance(0.3):
+            changed["expressed_by"] = pick(("guardian", "guardian", "agent", "subject"))
+        if self.chance(0.3):
+            changed |= {"event_time": pick(TIMES), "recorded_at": pick(TIMES)}
+        if self.chance(0.2):
+            changed["evidence_ref"] = pick((None, "scan-2"))
+        self.add("consents", {"v": 1, "kind": "consent", **kept, **changed, **fields})
+
+    def began(self, channel: str, **fields: Any) -> None:
+        """Adds a double opt-in with its click."""
+        self.click(self.yes(**{"channels": [channel], "double_opt_in": True, **fields}))
+
+    def no_id(self, whose: str) -> str:
+        """Returns the id of a no, rarely that of another one of the same person."""
+        if self.chance(0.05):
+            named = (one.value for one in self.events if one.value.get("recipient_id") == whose)
+            ids = [one.get("suppression_id") or one["record_id"] for one in named if _denies(one)]
+            if ids:
+                return str(self.draw.choice(ids))
+        return self.id("N")
 
     def no(self, whose: str | None = None) -> None:
         """Adds a word against mail, of many kinds and scopes."""
@@ -291,7 +318,7 @@ class Maker:
             return
         fields: dict[str, Any] = {
             "recipient_id": whose,
-            "record_id": self.id("N"),
+            "record_id": self.no_id(whose),
             "state": pick(
                 ("Withdrawn", "Withdrawn", "Withdrawn", "Refused", "Refused", "Expired", "Invalidated", "Revoked")
             ),
@@ -321,7 +348,7 @@ class Maker:
         value: dict[str, Any] = {
             "v": 1,
             "kind": kind,
-            "suppression_id": self.id("X"),
+            "suppression_id": self.no_id(whose),
             "received_at": said,
             "scope": scope,
             "expressed_by": pick((None, None, "subject", "guardian")),
@@ -490,9 +517,13 @@ class Maker:
                     event_time=pick(after),
                     notice_id=None,
                     evidence_ref=None,
-                    controller_id=pick(("C1", "C2")),
+                    controller_id=(company := pick(("C1", "C2", "C2", "AOBA"))),
                     event_type=pick((None, "implied")),
+                    **({"channels": ["email"]} if self.chance(0.3) else {}),
                 )
+                if self.chance(0.6):
+                    later = self.varied_yes if self.chance(0.5) else self.began
+                    later(channel, controller_id=pick((company, "C1")), notice_id=pick(("OK", "ROUTE-A")))
             elif answer == "returned":
                 self.person_event("ask_undelivered", request_id=ask["request_id"])
         if self.chance(0.3):
@@ -561,6 +592,10 @@ class Maker:
                 expressed_by=pick(("subject", "guardian", "guardian")),
                 evidence_ref=pick(("scan-1", "scan-1", None)),
             )
+        if self.chance(0.4):
+            self.began(channel, expressed_by=pick(("subject", "guardian")))
+        if self.chance(0.2):
+            self.yes(channels=[channel], controller_id="C2", expressed_by="guardian", notice_id="C2-CARD")
 
     def another(self) -> None:
         """Adds an id of the same person, or of somebody alike, who said no."""

@@ -72,6 +72,8 @@ class Lanes(Yeses):
         shared = source.get("shared_at") or source.get("acquired_at")
         checks = [one["check"] for one in (source, batch) if one.get("check")]
         checks = [c for c in checks if shared and all(c.get(n) for n in CHECK)]
+        if shared and span(shared).first > self.at + SKEW and source.get("shared_at"):
+            checks = []  # nobody checked what is still to come
         latest = min(span(shared).last + CHECKED_WITHIN, self.at + SKEW) if shared else self.at
         checks = [c for c in checks if span(c["checked_at"]).last <= latest]
         if not checks:
@@ -246,8 +248,7 @@ class Lanes(Yeses):
         refused = {no.code for no in self.refusals if not self.lifted(no)}
         if refused:
             return {"CONSENT_REFUSED"}
-        back = {self.points("NO_DATED_BACK", no.value) for no in self.refusals if self.dated_back(no)}
-        return back | self.unconfirmed(source, consent)
+        return self.unconfirmed(source, consent)
 
     def unconfirmed(self, source: Mapping[str, Any], consent: Heard | None) -> set[str]:
         if consent and self.confirms(source, consent):
@@ -299,22 +300,29 @@ class Lanes(Yeses):
     @cached_property
     def refusals(self) -> list[No]:
         ids = {ask["request_id"] for ask in self.other_asks}
-        refused = [o.value for o in self.consents if o.value["state"] == "Refused" and o.value.get("answers") in ids]
+        on_file = {ask["request_id"] for ask in self.asks}
         return [
             No(
-                value,
+                one.value,
                 "CONSENT_REFUSED",
-                no_time(value),
-                span(value["recorded_at"]).last,
-                value["controller_id"],
-                value["expressed_by"],
+                no_time(one.value),
+                span(one.value["recorded_at"]).last,
+                one.value["controller_id"],
+                one.value["expressed_by"],
                 sure=True,
                 other=False,
-                arrived=self.at,
+                arrived=one.arrived,
                 answers=True,
             )
-            for value in refused
+            for one in self.consents
+            if one.value["state"] == "Refused"
+            and (answered := one.value.get("answers"))
+            and (answered in ids or (answered not in on_file and self.is_ours(one)))
         ]
+
+    def is_ours(self, no: Heard) -> bool:
+        """True if a refusal names the sender or, as nobody knows its company, everyone."""
+        return self.scope_of(no, self.sources, other=False).company in ("*", self.sender)
 
     def asked(self) -> set[str]:
         """Returns the reason that the newest ask leaves."""

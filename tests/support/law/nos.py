@@ -30,7 +30,10 @@ from tests.support.law.facts import Facts
 
 
 class No(NamedTuple):
-    """A no as it bears on the send. `other`: it was said under another id. `answers`: it answers an ask (rule 7.1.11)."""
+    """A no as it bears on the send.
+
+    `other`: it was said under another id. `answers`: it answers an ask, so only a yes to the sender lifts it.
+    """
 
     value: dict[str, Any]
     code: str

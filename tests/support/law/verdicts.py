@@ -99,7 +99,7 @@ class Law(Lanes):
             and e.get("by")
             and e.get("evidence_ref")
             and span(e["at"]).first > when.last
-            and (not e.get("contact_point_id") or self.tokens(e["contact_point_id"], self.sources) & self.here)
+            and self.is_here(e.get("contact_point_id") or "*")
             for e in self.person_events
         ) or any(
             s["method"].startswith("direct.") and self.gives(s) and self.active(s)
@@ -223,6 +223,8 @@ class Law(Lanes):
             reasons.add("CONTACT_POINT_NOT_COVERED")
         if basis:
             reasons |= self.conflict(basis, consent, reasons, counting)
+            if class_of(basis) == 2:
+                reasons |= {self.points("NO_DATED_BACK", no.value) for no in self.refusals if self.dated_back(no)}
         companies = self.parties_of(basis) if basis else frozenset({self.sender})
         bound = self.bound(companies)
         for no in self.nos:
@@ -317,7 +319,8 @@ class Law(Lanes):
             for one in self.yeses
             if one.value["purpose"] == attribute
             and one.value["controller_id"] == self.sender
-            and (self.case.lenient or one.value["method"] in WRITTEN)
+            and one.value["method"] != "doi_confirm"
+            and (self.case.lenient or one.value["method"] in WRITTEN or self.completed_by(one, nos))
             and not self.faults(one, nos, frozenset({self.sender}))
             and all(spoken(one) > no.last for no in nos)
         ]

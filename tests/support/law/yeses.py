@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.law.case import (
     ADULT_NOW,
     ENDS,
+    FIRST,
     JAPAN,
     METHODS,
     MONTH,
@@ -21,7 +22,6 @@ from tests.support.law.case import (
     Span,
     age,
     birth,
-    counted,
     is_at,
     is_no,
     is_yes,
@@ -127,7 +127,7 @@ class Yeses(Nos):
         shown = self.form_shown(one)
         enough = evidence or (shown is not None and not imported)
         if value["expressed_by"] in ("agent", "guardian") or value["method"] in ("email_reply", "chat"):
-            enough = evidence
+            enough = bool(value.get("evidence_ref"))
         if shown and shown.get("valid_from") and spoken(one) < span(shown["valid_from"]).first:
             enough = False
         if not enough or not value.get("event_time"):
@@ -305,8 +305,7 @@ class Yeses(Nos):
             return False
         if any(span(value[name]).first > self.at for name in ("event_time", "recorded_at") if value.get(name)):
             return False
-        asks = self.send["message_class"] == "confirmation" and no.company in self.bound([self.sender])
-        if of_all and asks and not self.covers_all(value["purpose"], no):
+        if of_all and self.send["message_class"] == "confirmation" and not self.covers_all(value["purpose"], no):
             return False
         if self.too_late(one) or self.ended_by(one, allowed) or self.faults(one, self.spans_with(no), allowed):
             return False
@@ -385,7 +384,7 @@ class Yeses(Nos):
         """Returns the latest of some yeses, with its faults; of equal ones that with the gravest."""
         last = max(map(self.order, some))
         told = [(one, self.faults(one, nos, companies)) for one in some if self.order(one) == last]
-        return max(told, key=lambda each: (worst(each[1]), len(each[1]), sorted(each[1])))
+        return max(told, key=lambda each: (worst(each[1]), len(each[1]), sorted(each[1]), spoken(each[0])))
 
     def is_about(self, no: Heard, one: Heard) -> bool:
         """True if a word touches what a yes allows (rule 6.3.7)."""
