@@ -812,7 +812,8 @@ def _since(draw: Random, number: int, case: Case) -> Heard:
     stops = [one for one in case.events if one.topic == "suppressions"]
     if stops and draw.random() < 0.4:
         known = draw.choice(stops)
-        later = {"received_at": LATELY} if draw.random() < 0.5 else {}
+        ends = known.value.get("effective_until", LATELY) < LATELY
+        later = {"received_at": LATELY} if draw.random() < 0.5 and not ends else {}
         return Heard("suppressions", {**known.value, **later}, arrived)
     home = case.printed[0]
     name = draw.choice((*NEAR[1:3], NAME)) if home.name else None

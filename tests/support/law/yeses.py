@@ -181,9 +181,9 @@ class Yeses(Nos):
         return bool(value.get("effective_to")) and span(value["effective_to"]).last < self.at
 
     def limited(self, one: Heard, companies: frozenset[str]) -> bool:
-        """True if a later yes on the same notice has ended, and this one with it (rule 7.1.9)."""
+        """True if a later yes on the same notice, or likewise on none, has ended, and this one with it (rule 7.1.9)."""
         notice = one.value.get("notice_id")
-        return notice is not None and any(
+        return any(
             self.over(later.value) and later.value.get("notice_id") == notice and spoken(one) <= said_last(later)
             for later in self.given
             if later is not one and not self.too_late(later) and not self.differing(later, companies)
@@ -451,6 +451,5 @@ class Yeses(Nos):
     @cached_property
     def warned(self) -> bool:
         """True if the person may be a child: a guardian spoke, or a source warns."""
-        return any(self._of_person(w) for w in self.heard if w.value.get("expressed_by") == "guardian") or any(
-            s.get("may_be_minor") for s in self.kept
-        )
+        spoke = (w for w in self.heard if w.value.get("expressed_by") == "guardian" and not self.births)
+        return any(map(self._of_person, spoke)) or any(s.get("may_be_minor") for s in self.kept)
