@@ -272,6 +272,7 @@ class Lanes(Yeses):
                 ask["request_id"] == consent.value.get("answers")
                 and ask["source_id"] == source["source_id"]
                 and ask.get("controller_id", self.sender) == self.sender
+                and no_time(consent.value).last >= span(ask["at"]).first
             ):
                 template = self.versions.at("template", ask["template_id"], span(ask["at"]).first)
                 if template and template["ask_complete"] and ask["stated_route"] == route:

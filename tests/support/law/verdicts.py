@@ -224,7 +224,8 @@ class Law(Lanes):
         if basis:
             reasons |= self.conflict(basis, consent, reasons, counting)
             if class_of(basis) == 2:
-                reasons |= {self.points("NO_DATED_BACK", no.value) for no in self.refusals if self.dated_back(no)}
+                back = [no for no in self.refusals if self.lifted(no) and self.dated_back(no)]
+                reasons |= {self.points("NO_DATED_BACK", no.value) for no in back}
         companies = self.parties_of(basis) if basis else frozenset({self.sender})
         bound = self.bound(companies)
         for no in self.nos:

@@ -442,6 +442,7 @@ class Yeses(Nos):
         refused = any(is_no(one.value) for one in self.consents)
         return refused or any(
             stop.topic == "suppressions" and stop.value["kind"] in WILL and stop.value.get("state") not in ENDS
+            and not (stop.value.get("effective_until") and span(stop.value["effective_until"]).last < self.at)
             and self._meets(stop.value)[0]
             for stop in self.heard
         ) or any(
