@@ -82,7 +82,7 @@ def may_be_minor(case: Case) -> bool:
 def _words(case: Case) -> Iterator[Span | None]:
     """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated.
 
-    A guardian's yes may have been said at any time from its earliest word on, until the time that it names.
+    A guardian's yes may have been said from its earliest word to the time that it names.
     """
     for event in case.facts.consents:
         if event.expressed_by == GUARDIAN:

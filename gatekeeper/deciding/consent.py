@@ -190,7 +190,7 @@ class Consents:
         return givens
 
     def _order(self, yes: HeldConsent) -> tuple[int, bool, int]:
-        """The place of a consent by its time: of equal times the expired one is later, then the one recorded last."""
+        """The place of a consent by its time. Of equal times the expired one is later, then the one recorded last."""
         return self.proof.when(yes).last, EXPIRED in self.proof.faults(yes), self.case.span(yes.recorded_at).last
 
     def _latest(self, givens: Sequence[HeldConsent], after: int) -> tuple[HeldConsent | None, tuple[str, ...]]:
