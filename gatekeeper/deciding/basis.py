@@ -148,6 +148,12 @@ def _lane(
     return Basis(source, tuple(reasons), standing, notes, consent=consent)
 
 
+def parties(case: Case, versions: Sequence[Source]) -> tuple[str, ...]:
+    """The sender, and whoever else is a party to a version of a source."""
+    named = [party for source in versions for party in _parties(case, source)]
+    return tuple(dict.fromkeys((case.send.controller_id, *named)))
+
+
 def _parties(case: Case, source: Source) -> tuple[str, ...]:
     """The parties to which a consent may have been given to support a source of this lane."""
     predecessor = source.succession.predecessor if source.succession else None

@@ -8,7 +8,7 @@ from datetime import date
 
 from gatekeeper.deciding.case import Case, Known
 from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
-from gatekeeper.ground.times import Span, day, span, today
+from gatekeeper.ground.times import BEFORE_ALL, Span, day, span, today
 from schemas.events import GIVEN_STATES, Source
 
 _UNKNOWN = (None, "import")
@@ -28,8 +28,7 @@ def minor(case: Case, yes: HeldConsent, spoken: Span) -> bool:
     if case.facts.ages.now is not None:
         return case.facts.ages.on(day(spoken.first, case.policy.timezone)) < age
     return any(
-        written is None or (case.span(written).first <= spoken.last and spoken.first < _grown(case, written, age))
-        for written in _words(case)
+        word is None or (word.first <= spoken.last and spoken.first < _grown(case, word, age)) for word in _words(case)
     )
 
 
@@ -42,14 +41,23 @@ def as_child(case: Case, yes: HeldConsent, spoken: Span) -> bool:
     return now is not None and now >= case.policy.minor_age and bool(yes.event_time) and minor(case, yes, spoken)
 
 
+def earliest(case: Known, yes: HeldConsent) -> int:
+    """The instant of the earliest word of a consent: its own time, its recording or its arrival (rule 7.1.2).
+
+    An undated one may have been said at any time.
+    """
+    if not yes.event_time:
+        return BEFORE_ALL
+    written = min(case.span(str(yes.event_time)).first, case.span(yes.recorded_at).last)
+    return written if yes.arrived is None else min(written, yes.arrived * 1000)
+
+
 def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
     """True if no minor's consent lifts a refusal: a guardian's, or one of an unknown speaker after a guardian's yes."""
     if speaker == GUARDIAN:
         return True
     return speaker in _UNKNOWN and any(
-        event.expressed_by == GUARDIAN
-        and event.state in GIVEN_STATES
-        and (not event.event_time or case.span(event.event_time).first <= spoken.last)
+        event.expressed_by == GUARDIAN and event.state in GIVEN_STATES and earliest(case, event) <= spoken.last
         for event in case.facts.consents
     )
 
@@ -57,7 +65,7 @@ def guarded(case: Known, speaker: str | None, spoken: Span) -> bool:
 def warns(case: Case, source: Source) -> bool:
     """True if a source says that the person may be a minor, and less than `minor_age` years have passed since."""
     return bool(source.may_be_minor) and (
-        source.acquired_at is None or case.at < _grown(case, source.acquired_at, case.policy.minor_age)
+        source.acquired_at is None or case.at < _grown(case, case.span(source.acquired_at), case.policy.minor_age)
     )
 
 
@@ -68,29 +76,33 @@ def may_be_minor(case: Case) -> bool:
     """
     if (now := case.facts.ages.now) is not None:
         return now < case.policy.minor_age or any(warns(case, source) for source in case.facts.sources)
-    return any(written is None or case.at < _grown(case, written, case.policy.minor_age) for written in _words(case))
+    return any(word is None or case.at < _grown(case, word, case.policy.minor_age) for word in _words(case))
 
 
-def _words(case: Case) -> Iterator[str | None]:
-    """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated."""
+def _words(case: Case) -> Iterator[Span | None]:
+    """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated.
+
+    A guardian's yes may have been said from its earliest word to the time that it names.
+    """
     for event in case.facts.consents:
         if event.expressed_by == GUARDIAN:
-            yield event.event_time or event.recorded_at
+            said = case.span(event.event_time or event.recorded_at)
+            yield Span(earliest(case, event), said.last) if event.state in GIVEN_STATES else said
     for hit in case.stops:
         if hit.stop.expressed_by == GUARDIAN and not hit.stop.of_another:
-            yield hit.stop.received_at
+            yield case.span(hit.stop.received_at)
     for source in case.facts.sources:
         if source.may_be_minor:
-            yield source.acquired_at
+            yield case.span(source.acquired_at) if source.acquired_at else None
 
 
-def _grown(case: Case, written: str, years: int) -> int:
+def _grown(case: Case, word: Span, years: int) -> int:
     """The instant from which a word about a child says nothing any more: the anniversary, so many years later.
 
     That of 29 February is 1 March (rule 6.7).
     """
     zone = case.policy.timezone
-    said = today(case.span(written).last, zone)
+    said = today(word.last, zone)
     leap = (said.month, said.day) == (2, 29) and not isleap(said.year + years)
     anniversary = date(said.year + years, 3, 1) if leap else said.replace(year=said.year + years)
     return span(anniversary.isoformat(), zone).first

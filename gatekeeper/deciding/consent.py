@@ -17,7 +17,7 @@ from gatekeeper.deciding.statutory_exception import excepted
 from gatekeeper.deciding.stops import is_open
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, day
 from gatekeeper.policy.methods import METHODS
-from gatekeeper.policy.reasons import Found
+from gatekeeper.policy.reasons import WORST, Found
 from schemas.events import Source
 
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
@@ -119,9 +119,12 @@ class Consents:
         return {"yes": yes.record_id, "not_counted": cause}
 
     def refused(self, nos: Sequence[No]) -> Lifting:
-        """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
-        parties = (self.case.send.controller_id,)
-        return lifting(self.case, nos, self._lifters(parties, self.standing(parties).after))
+        """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11).
+
+        They bind the send like one in its scope, so they end what was begun before them (rule 7.1.1).
+        """
+        sender = (self.case.send.controller_id,)
+        return lifting(self.case, nos, self._lifters(sender, max(self.standing(sender).after, _end(nos))))
 
     def agreed(self, request_id: str) -> bool:
         """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
@@ -144,16 +147,18 @@ class Consents:
         if not left:
             unended = self._unended(givens)
             stands = tuple(yes for yes in unended if proof.when(yes).first > after and not proof.faults(yes, after))
-            if not any(yes.expressed_by == GUARDIAN for yes in stands):
+            if not any(yes.expressed_by == GUARDIAN and not proof.as_child(yes) for yes in stands):
                 stands = tuple(yes for yes in stands if not proof.as_child(yes))
         lacks: tuple[Found, ...] = ()
-        if due and left:
-            if givens and proof.when(givens[0]).first > _end(left):
-                lacks = self._found(proof.faults(givens[0], after), givens[0])
-        elif due and givens and not stands:
-            lacks = self._found(proof.faults(givens[0], after) or (EXPIRED,), givens[0])
-        elif due and not stands:
-            lacks = self._near_miss(parties, after) or (_missing(case),)
+        if due and not stands:
+            latest, faults = self._latest(givens, after)
+            if left:
+                if latest and proof.when(latest).first > _end(left):
+                    lacks = self._found(faults, latest)
+            elif latest:
+                lacks = self._found(faults or (AS_CHILD if proof.as_child(latest) else EXPIRED,), latest)
+            else:
+                lacks = self._near_miss(parties, after) or (_missing(case),)
         if proof.reads_wide(parties):
             notes |= {READ_WIDE}
         guardian = any(event.expressed_by == GUARDIAN for event in stands)
@@ -175,16 +180,27 @@ class Consents:
         return nos
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:
-        """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""
+        """The consents in scope, the latest first, a day by its end (rules 3.3, 6.3.5)."""
         givens = self._given_to.get(parties)
         if givens is None:
             givens = [event for event in self.proof.yeses if not _differs(self.proof, event, parties)]
             if len(givens) > 1:
-                givens.sort(
-                    key=lambda event: (self.proof.when(event).last, EXPIRED in self.proof.faults(event)), reverse=True
-                )
+                givens.sort(key=self._order, reverse=True)
             self._given_to[parties] = givens
         return givens
+
+    def _order(self, yes: HeldConsent) -> tuple[int, bool, int]:
+        """The place of a consent by its time. Of equal times the expired one is later, then the one recorded last."""
+        return self.proof.when(yes).last, EXPIRED in self.proof.faults(yes), self.case.span(yes.recorded_at).last
+
+    def _latest(self, givens: Sequence[HeldConsent], after: int) -> tuple[HeldConsent | None, tuple[str, ...]]:
+        """The latest consent, with its faults; of equal ones that with the gravest, then the most."""
+        told = [(yes, self.proof.faults(yes, after)) for yes in givens if self._order(yes) == self._order(givens[0])]
+        return max(
+            told,
+            key=lambda one: (_gravity(one[1]), len(one[1]), sorted(one[1]), self.proof.when(one[0]).first),
+            default=(None, ()),
+        )
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
         proof, lifters = self.proof, self._lifting.get((parties, after))
@@ -239,9 +255,9 @@ class Consents:
         ]
         if not candidates:
             return ()
-        candidates.sort(key=lambda event: self.proof.when(event).last, reverse=True)
-        nearest = min(candidates, key=lambda event: len(_differs(self.proof, event, parties)))
-        return self._found(_differs(self.proof, nearest, parties), nearest)
+        told = [(event, _differs(self.proof, event, parties)) for event in candidates]
+        nearest, differs = max(told, key=lambda one: (-len(one[1]), self._order(one[0]), sorted(one[1])))
+        return self._found(differs, nearest)
 
     def _found(self, codes: Iterable[str], event: HeldConsent) -> tuple[Found, ...]:
         return tuple(Found(code, (event.record_id,), self._says(code, event)) for code in codes)
@@ -295,6 +311,10 @@ def _differs(proof: Proof, event: HeldConsent, parties: tuple[str, ...]) -> tupl
     if not case.was_here(event.contact_point_id, case.span(event.event_time) if event.event_time else LONG_AGO):
         differs.append("CONTACT_POINT_NOT_COVERED")
     return tuple(differs)
+
+
+def _gravity(codes: Iterable[str]) -> int:
+    return max((WORST[code] for code in codes), default=0)
 
 
 def _end(nos: Iterable[No]) -> int:

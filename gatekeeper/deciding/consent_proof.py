@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatekeeper.deciding import scope
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.children import as_child, guarded, minor
+from gatekeeper.deciding.children import as_child, earliest, guarded, minor
 from gatekeeper.deciding.facts import GUARDIAN, HeldConsent
 from gatekeeper.deciding.refusals import covers, covers_send
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, Span, months_after
@@ -82,11 +82,7 @@ class Proof:
             return span(event.event_time or event.recorded_at)
         if not event.event_time:
             return LONG_AGO
-        spoken = span(event.event_time)
-        first = min(spoken.first, span(event.recorded_at).last)
-        if event.arrived is not None:
-            first = min(first, event.arrived * 1000)
-        return spoken if first == spoken.first else Span(first, spoken.last)
+        return Span(earliest(self.case, event), span(event.event_time).last)
 
     def faults(self, event: HeldConsent, after: int = BEFORE_ALL) -> tuple[str, ...]:
         """The faults of a consent, each as its reason code; () = proven.
@@ -146,13 +142,18 @@ class Proof:
         return not later_yes and covers(self.case, no, *scope)
 
     def as_child(self, event: HeldConsent) -> bool:
-        """True if the person, who is grown now, gave this consent as a child (rule 8.2.43)."""
-        return as_child(self.case, event, self.when(event))
+        """True if the person, who is grown now, gave it, or what it completes, as a child (rule 8.2.43)."""
+        begun = self._begun(event, BEFORE_ALL) if method(event) == CLICKED else ()
+        return any(as_child(self.case, yes, self.when(yes)) for yes in (event, *begun))
 
     def _with_guardian(self, event: HeldConsent, after: int) -> bool:
-        """True if a guardian's proven consent covers the send beside this one, given to the same company."""
+        """True if a guardian's proven consent covers the send beside this one, given to the same company.
+
+        A click by which a guardian completes a child's double opt-in is none: it is as good as that one.
+        """
         return any(
             yes.expressed_by == GUARDIAN
+            and not self.as_child(yes)
             and yes.controller_id in (event.controller_id, self.case.send.controller_id)
             and self._is_here(yes)
             and self.when(yes).first > after

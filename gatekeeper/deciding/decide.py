@@ -145,7 +145,7 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     stops, lifted = objections.stopped(case, consents)
     reasons += plan.suspended
     reasons += stops
-    reasons += objections.elsewhere(case, {reason.code for reason in stops})
+    reasons += objections.elsewhere(case, {reason.code for reason in stops}, bases.parties(case, versions))
     if versions:
         basis = bases.of(case, versions, consents)
     else:

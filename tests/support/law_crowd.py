@@ -16,15 +16,31 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gatekeeper.policy.packs import load
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.policy.packs import Packs, load
 from schemas.events import Send
 from schemas.record import Record
-from tests.support import invented, staff
-from tests.support.law_oracle import SURE, Case, Heard, Law, Place, span
+from schemas.values import Channel
+from tests.support import invented, policies, staff
+from tests.support.law.case import REVIEWED, SURE, Case, Heard, Place, Release, nameless, span
+from tests.support.law.verdicts import Law
 
 AT = datetime.fromisoformat("2026-12-10T10:00:00+09:00")
 AT_MS = int(AT.timestamp() * 1000)
-PACKS = {name: load(name) for name in ("jp-pmark", "jp-appi")}
+_SINCE = int(datetime.fromisoformat("2026-12-03T00:00:00+09:00").timestamp() * 1000)
+_EXCEPTED = policies.today(7, ("ask_cap = 1", 'ask_cap = 1\nstatutory_exception = "opinion-7"'), of="jp-appi")
+EXCEPTED = "jp-appi with exceptions"
+"""The law alone, with the exceptions of rule 8.3.55 switched on by two managers."""
+
+
+@cache
+def _packs(policy: str) -> Packs:
+    packs = load(policy.split()[0])
+    if policy != EXCEPTED:
+        return packs
+    record = "reference", policies.policy_record(_EXCEPTED, _SINCE)
+    return invented.store(reference=(*REFERENCE, record)).activations.over(packs)
+
 
 GROUP = 100
 """People who share a store; in another store others live in the same homes."""
@@ -39,6 +55,7 @@ OTHER = (
     "public.web",
 )
 LATE = timedelta(hours=1)
+LATELY = "2026-12-10T09:50:00+09:00"
 
 DAYS = ("2023-01-10", "2024-05-01", "2025-06-01", "2026-01-10", "2026-03-10", "2026-05-10", "2026-11-01", "2026-12-09")
 TIMES = (*DAYS, *DAYS, *(f"{day}T12:00:00+09:00" for day in DAYS), "2026-12-10", "2026-12-10T09:00:00+09:00")
@@ -49,6 +66,18 @@ NEAR = ("〓橋 一郎", "高橋 郎", "高橋一", "高", "高橋", "高橋家"
 FAMILY = ("高橋", "高橋家", "高橋 御一同", "高")
 APART = ("高橋 健", "佐藤 恵", "高橋 隆行")
 
+MENDED = "2025-09-01T10:00:00+09:00"
+CHANGED = ("SINCE", "GONE", "MENDED")
+"""Notices with a second version: complete only since, no longer, and complete by a resolution."""
+FORMS = (
+    None, "CARD-V1", "LEGACY", "PRETICKED", "YOUNG", "WIDE", "ROUTE-A", "C2-CARD", "UNSAID", "NOWHERE", *CHANGED,
+)  # fmt: skip
+OPPOSED = ("mkt", "mkt.dm", "mkt.dm.own", "mkt.dm.food", "mkt.dm.late", "service.points", "gone.away", "*")
+"""The notices that a yes names, and the purposes that a no names."""
+AUDIENCES = (
+    "health.diabetes", "near.Hospital-visitors", "糖尿病患者向け", "race", "car.checkup", "medical-checkup", "golf",
+    "健康食品の購入者", "健康食品と糖尿病", "health_food", "動物病院",
+)  # fmt: skip
 _CHECK = {**invented.CHECK, "checked_at": "2025-03-03", "basis": "consent", "filing_no": None}
 REFERENCE: tuple[invented.Event, ...] = (
     *invented.REFERENCE,
@@ -62,6 +91,29 @@ REFERENCE: tuple[invented.Event, ...] = (
     invented.notice(id="ROUTE-BARE", states_route="broker-a", complete=False),
     invented.notice(id="ROUTE-C2", controller_id="C2", states_route="broker-a"),
     invented.notice(id="ROUTE-NAMES", controller_id="C2", names=["C1"], states_route="broker-a"),
+    # C1 is told anew: it sells nothing by mail order
+    invented.controller(notice_items=invented.NOTICE_ITEMS, mail_order=False),
+    invented.controller(id="LATE", name="あとから", recorded_at="2026-01-10T10:00:00+09:00"),
+    invented.controller(id="SIGNED", name="署名", recorded_at="2026-01-10T10:00:00+09:00", by=invented.MANAGERS),
+    *(invented.notice(id=id_, complete=id_ == "GONE", recorded_at="2018-01-01") for id_ in CHANGED),
+    *(invented.notice(id=id_, complete=id_ != "GONE", recorded_at=MENDED) for id_ in CHANGED),
+    invented.resolution(of="notice/MENDED", version=2),
+    invented.notice(id="UNSAID", recorded_at="2018-01-01", invalidated_at="2024-02-01"),
+    invented.notice(id="UNSAID", recorded_at=MENDED),
+    invented.template(id="T-MENDED", recorded_at="2018-01-01", ask_complete=False),
+    invented.template(id="T-MENDED", recorded_at="2026-02-01T10:00:00+09:00"),
+    invented.template(id="T-CHANGED", recorded_at="2018-01-01", persons=[{"release": "MR-1"}]),
+    invented.template(id="T-CHANGED", recorded_at=MENDED, persons=[{}]),
+    invented.template(id="T-SMS", display_ok={"marketing": ["sms"], "confirmation": ["sms"]}),
+    *(
+        invented.terms(terms_id=id_, version=version, published_at=published, recorded_at=came, parties=parties)
+        for id_ in ("JU-GROWN", "JU-SIGNED")
+        for version, published, came, parties in (
+            (1, "2018-04-01", "2018-04-02", ["C2"]),
+            (2, "2020-04-01", "2025-05-20T10:00:00+09:00", ["C1", "C2"]),
+        )
+    ),
+    invented.resolution(of="joint_use_terms/JU-SIGNED", version=2),
     invented.controller(id="C3", name="みどり屋", group="G1", suspended_since="2026-12-01", suspends=["marketing"]),
     invented.list_provider(),
     invented.list_provider(id="kumo", name="くも名簿", opt_out=True),
@@ -83,7 +135,7 @@ def score(stop: Place, place: Place) -> int:
     """Returns how surely a stop of one place meets another place (rules 8.1.37, 8.1.38)."""
     if stop.where != place.where:
         return 0
-    if "@" in stop.where:
+    if nameless(stop):
         return SURE
     if stop.name is None:
         return SURE if stop.room == place.room else 800
@@ -97,18 +149,26 @@ def score(stop: Place, place: Place) -> int:
     return 0 if stop.room and place.room else 800
 
 
+def _denies(value: Mapping[str, Any]) -> bool:
+    return "suppression_id" in value or value.get("state") in ("Withdrawn", "Refused")
+
+
 def _printed(place: Place) -> dict[str, Any]:
     """Returns a place as it is printed."""
-    if "@" in place.where:
-        return {"email": place.where}
+    if nameless(place):
+        return {"email" if "@" in place.where else "phone": place.where}
     room = f"-{place.room}" if place.room else ""
     return {"name": place.name or "-", "lines": [f"{place.where}{room}"]}
+
+
+def _channel(place: Place) -> Channel:
+    return "email" if "@" in place.where else "sms" if nameless(place) else "postal"
 
 
 @cache
 def _known_by(place: Place, *, stop: bool, whole: bool) -> dict[str, Any]:
     """Returns token and readings of a place, as an import puts them on file."""
-    return invented.known_by(_printed(place), "email" if "@" in place.where else "postal", stop=stop, whole=whole)
+    return invented.known_by(_printed(place), _channel(place), stop=stop, whole=whole)
 
 
 class Maker:
@@ -121,7 +181,8 @@ class Maker:
         self.places: dict[str, Place] = {}
         self.count = 0
         self.room = draw.choice(("", "", "", "101"))
-        self.channel = draw.choice(("postal", "postal", "postal", "email"))
+        self.channel = draw.choice(("postal",) * 9 + ("email",) * 3 + ("sms",))
+        self.box = "s" if self.channel == "sms" else "m"
         self.name = draw.choice((NAME,) * 6 + (COUPLE,))
 
     def chance(self, share: float) -> bool:
@@ -140,6 +201,8 @@ class Maker:
         return dict(found)
 
     def place(self, point: str) -> Place:
+        if point.startswith("s-"):
+            return Place(f"0901{self.number % GROUP:03}000{point[-1]}")
         if point.startswith("m-"):
             return Place(f"box{self.number % GROUP}-{point[-1]}@mail.example")
         if point == "cp-1":
@@ -159,7 +222,7 @@ class Maker:
 
     def point(self, id_: str, place: Place | None = None, **more: Any) -> dict[str, Any]:
         place = place or self.place(id_)
-        channel = "email" if "@" in place.where else "postal"
+        channel = _channel(place)
         marked = {} if self.chance(0.15) else {"channel": channel}
         return {"id": id_, **marked, **self.known(place), **more}
 
@@ -184,13 +247,13 @@ class Maker:
         pick = self.draw.choice
         fields: dict[str, Any] = {"channels": [channel], **base}
         tables: dict[str, Sequence[Any]] = {
-            "channels": (["postal"], ["email"], ["postal", "email"], ["phone"]),
+            "channels": (["postal"], ["email"], ["postal", "email", "sms"], ["sms"], ["phone"]),
             "purpose": ("mkt.dm", "mkt.dm.group", "mkt.dm.late", "mkt.unheard", "mkt.dm.own"),
             "controller_id": ("C1", "C2", "AOBA", "NOBODY"),
-            "contact_point_id": ("cp-1", "cp-2", "m-1", "m-2", "cp-9"),
+            "contact_point_id": ("cp-1", "cp-2", f"{self.box}-1", f"{self.box}-2", "cp-9"),
             "method": ("web", "phone", "import", "chat", "email_reply", "terminal", "counter"),
             "expressed_by": ("agent", "family", "staff", "import", "guardian"),
-            "notice_id": (None, "CARD-V1", "LEGACY", "PRETICKED", "YOUNG", "WIDE", "ROUTE-A", "C2-CARD", "NOWHERE"),
+            "notice_id": FORMS,
             "evidence_ref": (None,),
             "event_time": (None, *AHEAD, "2026-12-10"),
             "effective_from": ("2026-12-10T10:04:00+09:00", "2026-12-11", "2026-01-01"),
@@ -205,11 +268,34 @@ class Maker:
             fields["recorded_at"] = pick(TIMES)
         value = self.yes(**fields)
         if value.get("double_opt_in") and self.chance(0.7):
-            self.yes(
-                **{**fields, "double_opt_in": None, "method": pick(("doi_confirm", "doi_confirm", "import", "web"))},
-                confirms=value["record_id"],
-            )
+            self.click(value, method=pick(("doi_confirm", "doi_confirm", "import", "web")))
         return value
+
+    def click(self, begun: Mapping[str, Any], **fields: Any) -> None:
+        """Adds what completes a double opt-in, perhaps by somebody else, and perhaps at another time."""
+        pick = self.draw.choice
+        kept = {name: value for name, value in begun.items() if name not in ("double_opt_in", "v", "kind")}
+        changed: dict[str, Any] = {"record_id": self.id("R"), "confirms": begun["record_id"], "method": "doi_confirm"}
+        if self.chance(0.3):
+            changed["expressed_by"] = pick(("guardian", "guardian", "agent", "subject"))
+        if self.chance(0.3):
+            changed |= {"event_time": pick(TIMES), "recorded_at": pick(TIMES)}
+        if self.chance(0.2):
+            changed["evidence_ref"] = pick((None, "scan-2"))
+        self.add("consents", {"v": 1, "kind": "consent", **kept, **changed, **fields})
+
+    def began(self, channel: str, **fields: Any) -> None:
+        """Adds a double opt-in with its click."""
+        self.click(self.yes(**{"channels": [channel], "double_opt_in": True, **fields}))
+
+    def no_id(self, whose: str) -> str:
+        """Returns the id of a no, rarely that of another one of the same person."""
+        if self.chance(0.05):
+            named = (one.value for one in self.events if one.value.get("recipient_id") == whose)
+            ids = [one.get("suppression_id") or one["record_id"] for one in named if _denies(one)]
+            if ids:
+                return str(self.draw.choice(ids))
+        return self.id("N")
 
     def no(self, whose: str | None = None) -> None:
         """Adds a word against mail, of many kinds and scopes."""
@@ -219,11 +305,11 @@ class Maker:
             name = pick(("controller", "controller", "group", "purpose", "channels", "channels", "contact_point"))
             scope[name] = pick(
                 {
-                    "controller": ("C1", "C1", "C2", "AOBA", "NOBODY", "X", "*"),
+                    "controller": ("C1", "C1", "C2", "AOBA", "NOBODY", "X", "LATE", "SIGNED", "*"),
                     "group": ("G1", "G2"),
-                    "purpose": ("mkt", "mkt.dm", "mkt.dm.own", "mkt.dm.food", "service.points", "gone.away", "*"),
-                    "channels": (["postal"], ["email"], ["postal", "email"], ["pigeon"], "*"),
-                    "contact_point": ("cp-1", "cp-2", "m-1", "m-2", "cp-9", "*"),
+                    "purpose": OPPOSED,
+                    "channels": (["postal"], ["email"], ["postal", "email", "sms"], ["pigeon"], "*"),
+                    "contact_point": ("cp-1", "cp-2", f"{self.box}-1", f"{self.box}-2", "cp-9", "*"),
                 }[name]
             )
         said = pick((*TIMES, *TIMES, *AHEAD))
@@ -232,14 +318,14 @@ class Maker:
             return
         fields: dict[str, Any] = {
             "recipient_id": whose,
-            "record_id": self.id("N"),
+            "record_id": self.no_id(whose),
             "state": pick(
                 ("Withdrawn", "Withdrawn", "Withdrawn", "Refused", "Refused", "Expired", "Invalidated", "Revoked")
             ),
             "event_time": pick((said, said, said, None)),
             "controller_id": scope.get("controller", "C1"),
             "purpose": scope.get("purpose", pick(("mkt.dm.own", "mkt", None))),
-            "channels": scope.get("channels", pick((["postal"], ["email"], [], "*"))),
+            "channels": scope.get("channels", pick((["postal"], ["email", "sms"], [], "*"))),
             "contact_point_id": scope.get("contact_point"),
             "event_type": pick((None, None, None, None, "implied")),
             "expressed_by": pick(("subject", "subject", "subject", "guardian", "family", "import", "staff")),
@@ -262,7 +348,7 @@ class Maker:
         value: dict[str, Any] = {
             "v": 1,
             "kind": kind,
-            "suppression_id": self.id("X"),
+            "suppression_id": self.no_id(whose),
             "received_at": said,
             "scope": scope,
             "expressed_by": pick((None, None, "subject", "guardian")),
@@ -307,7 +393,7 @@ class Maker:
     def _of_token(self, value: dict[str, Any]) -> bool:
         pick = self.draw.choice
         if self.chance(0.25):
-            value.update(self.known(self.place(pick(("m-1", "m-1", "m-2"))), stop=True))
+            value.update(self.known(self.place(pick((f"{self.box}-1", f"{self.box}-1", f"{self.box}-2"))), stop=True))
             return True
         home = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2")))
         if (self.chance(0.15) and not home.room) or self.chance(0.05):
@@ -343,7 +429,7 @@ class Maker:
             "request_id": self.id("A"),
             "recipient_id": self.person,
             "source_id": source["source_id"],
-            "template_id": pick(("T-1",) * 6 + ("T-BARE", "T-NONE")),
+            "template_id": pick(("T-1",) * 6 + ("T-BARE", "T-NONE", "T-MENDED")),
             "stated_route": pick((route,) * 8 + ("broker-z",)),
             "at": f"{pick(days)}T10:00:00+09:00",
             "channel": pick(("postal", "postal", "email")),
@@ -373,14 +459,15 @@ class Maker:
 
     def points(self, channel: str) -> tuple[str, ...]:
         pick = self.draw.choice
-        if channel == "email":
-            return pick((("m-1",), ("m-1", "cp-1"), ("m-1",), ("m-2",), ("cp-1",), ()))
+        if channel != "postal":
+            first, second = f"{self.box}-1", f"{self.box}-2"
+            return pick(((first,), (first, "cp-1"), (first,), (second,), ("cp-1",), ()))
         return pick((("cp-1",), ("cp-1",), ("cp-1", "m-1"), ("cp-1", "cp-2"), ("cp-2",), ()))
 
     def direct(self, channel: str) -> dict[str, Any]:
         more = {
-            "method": ("direct.sweepstake", "direct.ec_signup", "direct.support_call"),
-            "notice_id": (None, "CARD-V1", "POINTS-V1", "LEGACY", "WIDE", "C2-CARD", "NOWHERE"),
+            "method": ("direct.sweepstake", "direct.business_card", "direct.support_call"),
+            "notice_id": (None, "CARD-V1", "POINTS-V1", "LEGACY", "WIDE", "C2-CARD", "NOWHERE", *CHANGED),
             "purposes_told": (["mkt.dm.own"], ["mkt.dm"], ["service.points"]),
             "collected_by": ("C2",),
         }
@@ -409,6 +496,7 @@ class Maker:
             "shared_at": ("2025-03-10", "2026-01-01"),
             "check": (None,),
             "provided_by": ("BROKER",),
+            "business": (True, False),
             "route": ("direct.point_card",),
             "batch_id": ("B-GOOD", "B-GOOD", "B-LEAK", "B-OLD"),
         }
@@ -429,9 +517,13 @@ class Maker:
                     event_time=pick(after),
                     notice_id=None,
                     evidence_ref=None,
-                    controller_id=pick(("C1", "C2")),
+                    controller_id=(company := pick(("C1", "C2", "C2", "AOBA"))),
                     event_type=pick((None, "implied")),
+                    **({"channels": ["email"]} if self.chance(0.3) else {}),
                 )
+                if self.chance(0.6):
+                    later = self.varied_yes if self.chance(0.5) else self.began
+                    later(channel, controller_id=pick((company, "C1")), notice_id=pick(("OK", "ROUTE-A")))
             elif answer == "returned":
                 self.person_event("ask_undelivered", request_id=ask["request_id"])
         if self.chance(0.3):
@@ -448,7 +540,7 @@ class Maker:
             "notice_id": "C2-CARD",
         }
         more = {
-            "terms_id": ("JU-CARD", "JU-BARE", "JU-NONE", None),
+            "terms_id": ("JU-CARD", "JU-BARE", "JU-NONE", None, "JU-GROWN", "JU-GROWN", "JU-SIGNED"),
             "notice_id": (None, "C2-BARE", "OK"),
             "collected_by": ("C1", "X"),
             "shared_at": ("2025-05-01", "2020-04-01", "2021-03-01"),
@@ -500,13 +592,17 @@ class Maker:
                 expressed_by=pick(("subject", "guardian", "guardian")),
                 evidence_ref=pick(("scan-1", "scan-1", None)),
             )
+        if self.chance(0.4):
+            self.began(channel, expressed_by=pick(("subject", "guardian")))
+        if self.chance(0.2):
+            self.yes(channels=[channel], controller_id="C2", expressed_by="guardian", notice_id="C2-CARD")
 
     def another(self) -> None:
         """Adds an id of the same person, or of somebody alike, who said no."""
         pick = self.draw.choice
-        place = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2", "m-1")))
-        point = "m-1" if "@" in place.where else pick(("cp-1", "cp-7"))
-        if "@" not in place.where:
+        place = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2", f"{self.box}-1")))
+        point = f"{self.box}-1" if nameless(place) else pick(("cp-1", "cp-7"))
+        if not nameless(place):
             name = pick((NAME, NAME, NAME, NAME, SPOUSE, "佐藤 恵"))
             place = place._replace(name=name, room=pick((place.room, place.room, place.room, "", "202")))
         fields: dict[str, Any] = {"recipient_id": self.other, "state": pick(("active", "active", "deleted", "illicit"))}
@@ -529,7 +625,7 @@ class Maker:
     def make(self) -> Someone:
         draw, pick = self.draw, self.draw.choice
         channel = self.channel
-        policy = pick(("jp-pmark", "jp-pmark", "jp-pmark", "jp-pmark", "jp-appi"))
+        policy = pick(("jp-pmark",) * 8 + ("jp-appi", "jp-appi" if channel == "postal" else EXCEPTED))
         lanes: dict[str, Callable[[str], Any]] = {
             "direct": self.direct,
             "bought": self.bought,
@@ -558,12 +654,19 @@ class Maker:
 
     def send(self, channel: str) -> dict[str, Any]:
         pick = self.draw.choice
-        point = "m-1" if channel == "email" else "cp-1"
+        point = "cp-1" if channel == "postal" else f"{self.box}-1"
         fields: dict[str, Any] = {"message_class": pick(("marketing",) * 16 + ("transactional", "confirmation"))}
+        if channel == "sms" and fields["message_class"] == "transactional":
+            fields["message_class"] = "marketing"  # no template of such mail is registered for it
         if fields["message_class"] == "marketing":
             fields["purpose"] = pick(("mkt.dm.own",) * 12 + ("mkt.dm.late", "mkt.dm.food"))
-            fields["template_id"] = pick(("T-1",) * 20 + ("T-FACE",))
+            fields["template_id"] = pick(("T-1",) * 20 + ("T-FACE", "T-CHANGED"))
             fields["controller_id"] = pick(("C1",) * 30 + ("C3",))
+            if self.chance(0.04):
+                fields["audience"] = [pick(AUDIENCES)]
+                named = fields["audience"][0]
+                if named.isascii() and self.chance(0.7):
+                    self.varied_yes(channel, purpose=named, method=pick(("paper", "phone", "qr", "chat")))
             if self.chance(0.01):
                 fields["flags"] = ["unfair_effect"]
         if fields["message_class"] == "confirmation":
@@ -573,6 +676,8 @@ class Maker:
                 if e.topic == "sources" and e.value["recipient_id"] == self.person
             ]
             fields |= {"source_id": pick(ids), "request_id": "A-NEW", "purpose": "mkt.dm.own"}
+        if channel == "sms":
+            fields["template_id"] = "T-SMS"
         place = self.place(point)
         names = (COUPLE, NAME, SPOUSE) if place.name == COUPLE else (place.name,)
         self.printed = [place._replace(name=name) for name in names]
@@ -592,9 +697,11 @@ class Maker:
             key = orjson.dumps([heard.topic, heard.value])
             if key not in first or heard.arrived < first[key].arrived:
                 first[key] = heard
-        duty = policy == "jp-pmark" or send["channel"] == "email"
+        duty = policy == "jp-pmark" or send["channel"] != "postal"
         reference = [value for _, value in REFERENCE]
-        return Case(send, self.printed, [*first.values()], self.places, reference, AT, duty, policy == "jp-appi", score)
+        lenient, excepted = policy != "jp-pmark", policy == EXCEPTED
+        everything = [*first.values()]
+        return Case(send, self.printed, everything, self.places, reference, AT, duty, lenient, excepted, score)
 
 
 def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
@@ -606,32 +713,120 @@ def someone(seed: int, number: int) -> tuple[Someone, list[Heard]]:
     return found, events
 
 
-def _judged(people: Sequence[tuple[Someone, Sequence[Heard]]]) -> Iterator[Any]:
-    """Yields the product's decision on each person; all of them are in one store."""
-    store = invented.store(reference=REFERENCE)
-    offset = 0
-    for _, events in people:
-        for heard in events:
-            value = orjson.dumps(heard.value)
-            headers = staff.corrected(heard.topic, heard.value, at=staff.instant(AT_MS))
-            offset += 1
-            record = Record(heard.topic, 0, offset, round(heard.arrived.timestamp() * 1000), None, value)
-            fault = store.apply(replace(record, headers=headers))
-            assert fault is None, (heard, fault)
-    for one, _ in people:
+class Judged(NamedTuple):
+    """The words of product and law about a person. `released`: after a reviewer's act."""
+
+    number: int
+    someone: Someone
+    decision: Decision
+    law: tuple[str, set[str]]
+    released: bool = False
+
+    @property
+    def alone(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The reasons that the product alone tells, and those that the law alone tells."""
+        ours, theirs = frozenset(self.decision.codes), frozenset(self.law[1])
+        return ours - theirs, theirs - ours
+
+    @property
+    def same(self) -> bool:
+        return self.decision.verdict == self.law[0] and not any(self.alone)
+
+
+class Store:
+    """A store of the product with the facts of several people."""
+
+    def __init__(self) -> None:
+        self._facts = invented.store(reference=REFERENCE)
+        self._offset = 0
+
+    def add(self, heard: Heard) -> None:
+        value = orjson.dumps(heard.value)
+        headers = staff.corrected(heard.topic, heard.value, at=staff.instant(AT_MS))
+        self._offset += 1
+        record = Record(heard.topic, 0, self._offset, round(heard.arrived.timestamp() * 1000), None, value)
+        fault = self._facts.apply(replace(record, headers=headers))
+        assert fault is None, (heard, fault)
+
+    def decide(self, one: Someone) -> Decision:
         send = Send.model_validate_json(orjson.dumps(one.case.send))
-        view = invented.view(store, send, at=AT_MS, zone="Asia/Tokyo")
-        yield invented.decide(send, view, store.reference, PACKS[one.policy], AT_MS)
+        view = invented.view(self._facts, send, at=AT_MS, zone="Asia/Tokyo")
+        return invented.decide(send, view, self._facts.reference, _packs(one.policy), AT_MS)
 
 
-def differences(
-    people: int, seed: int, size: int = GROUP, first: int = 0
-) -> Iterator[tuple[int, Someone, Any, tuple[str, set[str]]]]:
-    """Yields every person with what the product and what the law says."""
-    for start in range(first, first + people, size):
-        group = [someone(seed, number) for number in range(start, min(start + size, first + people))]
-        for number, (one, _), decision in zip(range(start, start + size), group, _judged(group), strict=False):
-            yield number, one, decision, Law(one.case).verdict()
+def differences(people: int, seed: int, first: int = 0) -> Iterator[Judged]:
+    """Yields every person with what product and law say, and again after a reviewer released what was for review."""
+    for start in range(first, first + people, GROUP):
+        numbers = range(start, min(start + GROUP, first + people))
+        group = {number: someone(seed, number) for number in numbers}
+        store = Store()
+        for _, events in group.values():
+            for heard in events:
+                store.add(heard)
+        for number, (one, _) in group.items():
+            law = Law(one.case)
+            judged = Judged(number, one, store.decide(one), law.verdict())
+            yield judged
+            if judged.same and judged.decision.verdict == "review":
+                yield _released(Random(seed * 10_000_019 + number), store, judged, law)
+
+
+def _released(draw: Random, store: Store, judged: Judged, law: Law) -> Judged:
+    """Returns what is said after reviewers released, rightly or not, and perhaps a stop came since."""
+    case, had = judged.someone.case, judged.law[1]
+    named = frozenset(draw.sample(sorted(had), k=draw.randint(1, len(had)))) if draw.random() < 0.5 else had & REVIEWED
+    if draw.random() < 0.1:
+        named |= {"NAME_NEAR_STOP"}
+    evidence, ago = draw.random() < 0.8, draw.choice((1, 1, 1, 1, 71, 73))
+    releases = []
+    for by in draw.choice((("hanako",), ("hanako",), ("hanako", "taro"))):
+        seen = {code: frozenset().union(*law.pointed.get(code, {}).values()) for code in named}
+        one = Release(frozenset(named), frozenset(had), seen, evidence, by, AT - timedelta(hours=ago))
+        releases.append(one)
+        act = {
+            "recipient_id": case.send["recipient_id"],
+            "campaign_id": case.send["campaign_id"],
+            "channel": case.send["channel"],
+            "decision_id": f"D-{judged.number}",
+            "by": by,
+            "at": one.at.isoformat(),
+            "reasons": sorted(one.named),
+            "had": sorted(one.had),
+            "seen": {code: [*judged.decision.seen.get(code, ())] for code in sorted(named)},
+            "evidence_ref": "memo-1" if evidence else None,
+        }
+        store.add(Heard("acts", invented.act(**act)[1], one.at))
+    events = [*case.events]
+    if draw.random() < 0.6:
+        stop = _since(draw, judged.number, case)
+        store.add(stop)
+        if all(stop.value != one.value for one in events):  # a copy is the same word
+            events.append(stop)
+    someone = judged.someone._replace(case=case._replace(events=events))
+    return Judged(judged.number, someone, store.decide(someone), Law(someone.case).verdict(releases), released=True)
+
+
+def _since(draw: Random, number: int, case: Case) -> Heard:
+    """Returns a stop that came after the release: near, sure, or one of before once more, perhaps with a newer date."""
+    arrived = AT - timedelta(minutes=5)
+    stops = [one for one in case.events if one.topic == "suppressions"]
+    if stops and draw.random() < 0.4:
+        known = draw.choice(stops)
+        ends = known.value.get("effective_until", LATELY) < LATELY
+        later = {"received_at": LATELY} if draw.random() < 0.5 and not ends else {}
+        return Heard("suppressions", {**known.value, **later}, arrived)
+    home = case.printed[0]
+    name = draw.choice((*NEAR[1:3], NAME)) if home.name else None
+    place = home._replace(name=name)
+    found = dict(_known_by(place, stop=True, whole=False))
+    case.places.setdefault(found["token"], place)  # type: ignore[attr-defined]
+    value = {
+        "v": 1,
+        "kind": "objection",
+        "suppression_id": f"LATER-{number}",
+        "received_at": "2026-12-10T09:50:00+09:00",
+    }
+    return Heard("suppressions", {**value, **found}, arrived)
 
 
 def main() -> None:
@@ -641,16 +836,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     args = parser.parse_args()
-    verdicts, groups = Counter[tuple[str, str]](), defaultdict[tuple[str, ...], list[int]](list)
-    for number, _, decision, (verdict, codes) in differences(args.people, args.seed, first=args.first):
-        verdicts[decision.verdict, verdict] += 1
-        if decision.verdict != verdict:
-            alone = " ".join(sorted({*decision.codes} - codes)), " ".join(sorted(codes.difference(decision.codes)))
-            groups[decision.verdict, verdict, *alone].append(number)
-    for (product, law), count in sorted(verdicts.items()):
-        print(count, "product", product, "law", law)
-    for (product, law, ours, theirs), people in sorted(groups.items()):
-        print(len(people), f"product {product} ({ours}), law {law} ({theirs}), people", *people[:5])
+    verdicts, groups = Counter[tuple[str, ...]](), defaultdict[tuple[str, ...], list[int]](list)
+    for judged in differences(args.people, args.seed, first=args.first):
+        named = judged.decision.verdict, judged.law[0], "released" if judged.released else "as found"
+        verdicts[named] += 1
+        if not judged.same:
+            ours, theirs = (" ".join(sorted(codes)) for codes in judged.alone)
+            groups[*named, f"product ({ours}), law ({theirs})"].append(judged.number)
+    for (product, law, when), count in sorted(verdicts.items()):
+        print(f"{count} product {product}, law {law}, {when}")
+    for (product, law, when, reasons), people in sorted(groups.items(), key=lambda each: -len(each[1])):
+        print(f"{len(people)} product {product}, law {law}, {when}: {reasons}, people", *people[:5])
 
 
 if __name__ == "__main__":

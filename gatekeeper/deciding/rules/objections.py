@@ -84,16 +84,17 @@ def taken_back(case: Case, standing: ConsentState, consents: Consents) -> list[F
     return reasons
 
 
-def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
+def elsewhere(case: Case, told: Collection[str], parties: tuple[str, ...]) -> list[Found]:
     """The refusals of other purposes of marketing, which bar a send that asks, whatever purpose it names (rule 6.6).
 
     A person who refused an advertisement is not asked for it under another name. `told`: the codes already found.
+    `parties`: those to whom a refusal bears on the data in question.
     """
     reasons: dict[str, Found] = {}
     for other in under_refused(case):
         consents = Consents(other)
         stops, _ = stopped(other, consents)
-        standing = consents.standing((case.send.controller_id,))
+        standing = consents.standing(parties)
         for reason in (*stops, *taken_back(other, standing, consents), *dated_back(other, standing.dated_back)):
             reasons.setdefault(reason.code, reason)
     return [reason for code, reason in reasons.items() if code not in told]

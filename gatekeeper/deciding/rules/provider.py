@@ -37,7 +37,7 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
 def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     """The newest check that counts; empty without one."""
     shared, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
-    if shared is None or case.span(shared).first > now:  # no check is in time for data that are still to come
+    if shared is None or (source.shared_at and case.span(shared).first > now):  # no check is in time for these yet
         return []
     by = min(case.span(shared).last + case.policy.check_within_days * DAY_MS * 1000, now)
     dated = [(case.span(str(check.checked_at)).last, check) for check in _whole(case, source)]
