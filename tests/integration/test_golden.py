@@ -13,10 +13,11 @@ import pytest
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.unreadable import understood
 from gatekeeper.policy.packs import load
-from schemas.codec import decode
 from schemas.topics import subject_key
 from tests.support import invented as invented
+from tests.support.facts import fact
 from tests.support.golden_cases import CASES, events
 from tests.support.invented import decide
 from tests.support.world import World, eventually
@@ -73,7 +74,8 @@ def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka
     world = World(kafka.bootstrap, prefix).create()
     for topic in ("reference", "sources", "consents", "suppressions"):
         told_on = [value for to, value in (*invented.REFERENCE, *chain(*facts.values())) if to == topic]
-        world.put(topic, [(subject_key(topic, decode(topic, None, orjson.dumps(value))), value) for value in told_on])
+        read = [understood(fact(topic, 0, 0, None, orjson.dumps(value)))[0].model for value in told_on]
+        world.put(topic, [(subject_key(topic, model), value) for model, value in zip(read, told_on, strict=True)])
     world.put("sends", [(send["recipient_id"], send) for send in sends.values()])
 
     async def judge() -> None:
