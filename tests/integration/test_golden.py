@@ -15,6 +15,7 @@ from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.unreadable import understood
 from gatekeeper.policy.packs import load
+from schemas.codec import decode
 from schemas.topics import subject_key
 from tests.support import invented as invented
 from tests.support.facts import fact
