@@ -22,7 +22,7 @@ from schemas.events import Send
 from schemas.record import Record
 from schemas.values import Channel
 from tests.support import invented, policies, staff
-from tests.support.law.case import REVIEWED, SURE, Case, Heard, Place, Release, nameless, span
+from tests.support.law.case import REVIEWED, SURE, Case, Heard, HeardRelease, Place, nameless, span
 from tests.support.law.verdicts import Law
 
 AT = datetime.fromisoformat("2026-12-10T10:00:00+09:00")
@@ -781,7 +781,7 @@ def _released(draw: Random, store: Store, judged: Judged, law: Law) -> Judged:
     releases = []
     for by in draw.choice((("hanako",), ("hanako",), ("hanako", "taro"))):
         seen = {code: frozenset().union(*law.pointed.get(code, {}).values()) for code in named}
-        one = Release(frozenset(named), frozenset(had), seen, evidence, by, AT - timedelta(hours=ago))
+        one = HeardRelease(frozenset(named), frozenset(had), seen, evidence, by, AT - timedelta(hours=ago))
         releases.append(one)
         act = {
             "recipient_id": case.send["recipient_id"],

@@ -101,7 +101,7 @@ class Case(NamedTuple):
     score: Callable[[Place, Place], int]
 
 
-class Release(NamedTuple):
+class HeardRelease(NamedTuple):
     """A reviewer's release: the reasons that it names, those that the decision had, and the facts that were shown."""
 
     named: frozenset[str]

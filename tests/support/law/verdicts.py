@@ -22,7 +22,7 @@ from tests.support.law.case import (
     SURE,
     WRITTEN,
     Heard,
-    Release,
+    HeardRelease,
     class_of,
     counted,
     is_at,
@@ -110,7 +110,7 @@ class Law(Lanes):
             return set()
         return {self.points("NAME_NEAR_STOP", value) if score < FLOOR else "CONTACT_UNDELIVERABLE"}
 
-    def verdict(self, releases: Sequence[Release] = ()) -> tuple[str, set[str]]:
+    def verdict(self, releases: Sequence[HeardRelease] = ()) -> tuple[str, set[str]]:
         """Returns the verdict of the send, and its reasons, after releases."""
         found = {"marketing": self.marketing, "confirmation": self.question}.get(
             self.send["message_class"], self.service
@@ -124,7 +124,7 @@ class Law(Lanes):
 
     asking: tuple[Mapping[str, Any] | None, Sequence[Any]] | None = None
 
-    def released(self, found: set[str], releases: Sequence[Release]) -> set[str]:
+    def released(self, found: set[str], releases: Sequence[HeardRelease]) -> set[str]:
         """Returns the reasons that releases leave (rules 6.8, 8.1.39)."""
         alive = [one for one in releases if self.at < one.at + RELEASED_FOR]
         left = {code for code in found if not self.takes_out(alive, code)}
@@ -134,7 +134,7 @@ class Law(Lanes):
             left.add("RELEASE_EXPIRED")
         return left | {"RELEASE_SUPERSEDED"} if alive and hard else left
 
-    def takes_out(self, releases: Sequence[Release], code: str, *, part: bool = False) -> bool:
+    def takes_out(self, releases: Sequence[HeardRelease], code: str, *, part: bool = False) -> bool:
         """True if releases name a reason, and somebody was shown each no to which it points. `part`: or one of them."""
         naming = [one for one in releases if code in one.named]
         if len({one.by for one in naming}) < (2 if code == "SOURCE_CONFLICT" else 1):
@@ -329,7 +329,7 @@ class Law(Lanes):
         return any(guarded or not self.maybe_minor(one) for one in agreed)
 
 
-def heard(release: Release) -> bool:
+def heard(release: HeardRelease) -> bool:
     """True if a release is heard: it has evidence, and names releasable reasons of a decision without a HARD one."""
     named = bool(release.named) and release.named <= release.had & REVIEWED
     return named and release.evidence and worst(release.had) < 3
