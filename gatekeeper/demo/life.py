@@ -14,8 +14,7 @@ from pydantic import BaseModel
 
 from gatekeeper.demo.business import GROUP, MANAGERS, PURPOSE, RETAILER
 from gatekeeper.demo.origins import Origin
-from gatekeeper.identity import Identified
-from gatekeeper.lists import Stated, stops_of
+from gatekeeper.identity import Identified, Stated, stops_of
 from schemas.decision import Verdict
 from schemas.events import Consent, Match, PersonEvent, Scope, Source, SourceContactPoint, Suppression
 

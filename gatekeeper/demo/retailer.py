@@ -13,8 +13,7 @@ from gatekeeper.demo.addresses import Address
 from gatekeeper.demo.business import CAMPAIGN_NAMES, OTHER_MAIL, PURPOSE, REFERENCE, REPLY, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
-from gatekeeper.identity import Identified, Tokens
-from gatekeeper.lists import stated
+from gatekeeper.identity import Identified, Tokens, stated
 from schemas.decision import Verdict
 from schemas.events import Campaign, Controller, Delivery, Notice, PersonEvent, Purpose, Send, SendContactPoint, Source
 from schemas.values import Channel

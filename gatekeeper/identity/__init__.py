@@ -12,6 +12,7 @@ from gatekeeper.identity.match import NUMBER_MISSING, match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
 from gatekeeper.identity.send_address import Printed, printed
+from gatekeeper.identity.stop_events import Stated, given_mark, rejected_stop, stated, stops_of
 from gatekeeper.identity.stop_row import UNBOUND, StopRow, Unbound, stop_row
 from gatekeeper.identity.token import (
     SURE,
@@ -33,10 +34,12 @@ __all__ = [
     "Identified",
     "Postal",
     "Printed",
+    "Stated",
     "StopRow",
     "Tokens",
     "Unbound",
     "accounted",
+    "given_mark",
     "identify",
     "key_of",
     "match",
@@ -50,7 +53,10 @@ __all__ = [
     "postal",
     "printed",
     "readings",
+    "rejected_stop",
+    "stated",
     "stop_row",
+    "stops_of",
     "token",
     "too_much",
 ]

@@ -10,7 +10,6 @@ from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events
 from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.recordings import OF_NOS, Recorded, Recordings
 from gatekeeper.lists.rows import Encoding, Form, survey
-from gatekeeper.lists.stop_events import Stated, given_mark, rejected_stop, stated, stops_of
 from gatekeeper.lists.stop_tally import MANY, StopTally
 
 __all__ = [
@@ -25,15 +24,10 @@ __all__ = [
     "Recordings",
     "Rejected",
     "SkippedRow",
-    "Stated",
     "StopTally",
     "dates",
     "events",
-    "given_mark",
     "json_events",
     "read_map",
-    "rejected_stop",
-    "stated",
-    "stops_of",
     "survey",
 ]

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.identity import SURE, Identified, Tokens
+from gatekeeper.identity.stop_events import Stated, rejected_stop, stated, stops_of
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
-from gatekeeper.lists.stop_events import Stated, rejected_stop, stated, stops_of
 from schemas.codec import canonical
 from schemas.events import GIVEN_STATES, Delivery
 from schemas.values import Channel, Line

@@ -10,12 +10,12 @@ import orjson
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Tokens
+from gatekeeper.identity.stop_events import given_mark
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ColumnMap
 from gatekeeper.lists.event_maker import EventMaker
 from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
-from gatekeeper.lists.stop_events import given_mark
 from schemas.codec import Unreadable, decode
 from schemas.events import suppressions as stops
 from schemas.topics import subject_key

@@ -12,10 +12,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import near, text, wrong
+from gatekeeper.identity.stop_events import MARKS
 from gatekeeper.lists import dates
 from gatekeeper.lists.cells import Hint, alternatives, inside, reader
 from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike, leaves
-from gatekeeper.lists.stop_events import MARKS
 from schemas.events import OnConsents, Reference, Source, Suppression
 from schemas.values import Channel, Model
 

@@ -18,9 +18,8 @@ from gatekeeper.deciding.rules.message_class import grounds
 from gatekeeper.engine.sends import INVALID
 from gatekeeper.ground import times
 from gatekeeper.ground.texts import Language, text
-from gatekeeper.identity import Identified, key_of, printed
+from gatekeeper.identity import Identified, given_mark, key_of, printed
 from gatekeeper.knowledge.token_keys import uncompared
-from gatekeeper.lists import given_mark
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Unreadable, decode

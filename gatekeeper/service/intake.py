@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from gatekeeper.engine.outputs import traced
 from gatekeeper.ground.metrics import STOPS_BEYOND
 from gatekeeper.ground.texts import text
+from gatekeeper.identity import given_mark
 from gatekeeper.knowledge.token_keys import named_by
-from gatekeeper.lists import given_mark
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes

@@ -8,8 +8,7 @@ import jiter
 import orjson
 from pydantic import ValidationError
 
-from gatekeeper.identity import Tokens
-from gatekeeper.lists import rejected_stop, stated, stops_of
+from gatekeeper.identity import Tokens, rejected_stop, stated, stops_of
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
 

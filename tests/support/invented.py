@@ -26,9 +26,8 @@ from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.deciding.versions import Version
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import Tokens, printed, stated, stops_of
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.lists import stated, stops_of
 from gatekeeper.policy.packs import Packs
 from gatekeeper.staff.endorsements import Referred
 from schemas.codec import Unreadable, decode

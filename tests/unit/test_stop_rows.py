@@ -13,13 +13,13 @@ import orjson
 import pytest
 
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.identity import Identified, Tokens, places, stop_row
+from gatekeeper.identity import Identified, Tokens, given_mark, places, stop_row
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.name import person_of
 from gatekeeper.identity.name_forms import same_names
 from gatekeeper.identity.stop_row import Bound, StopRow
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, given_mark, json_events, read_map
+from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, json_events, read_map
 from gatekeeper.lists.rows_by_token import RowsByToken
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.report.nos import Nos

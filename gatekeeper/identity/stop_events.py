@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import jiter
 
-from gatekeeper.identity import SURE, Tokens, Unbound, stop_row
-from gatekeeper.identity.stop_row import Bound
+from gatekeeper.identity.stop_row import Bound, Unbound, stop_row
+from gatekeeper.identity.token import SURE, Tokens
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
 from schemas.events.suppressions import Lack
