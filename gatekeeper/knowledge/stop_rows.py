@@ -26,6 +26,10 @@ _ZONE = "Asia/Tokyo"
 """Of days without a time."""
 _BY_TOKEN = ""
 """In place of a person's id: a row by name and address."""
+_PEOPLE = 64
+"""People that the versions of one row name, at most; each stop of that id looks at all of them."""
+_MORE = "*"
+"""In place of further people. Managers alone close such a duty."""
 
 
 class Rejection(NamedTuple):
@@ -170,18 +174,24 @@ def _rejected(row: Row, stop: Suppression, at: int) -> Row:
     new = Rejection(stop.recipient_id or _BY_TOKEN, stop.lacks, received, at, at)
     of = {(each.person, each.lacks): each for each in row.rejected}
     key = new.person, new.lacks
+    if key not in of and len(of) >= _PEOPLE:
+        key, new = (_MORE, None), new._replace(person=_MORE, lacks=None)
     of[key] = of[key] | new if key in of else new
     return row._replace(rejected=tuple(sorted(of.values(), key=lambda each: (each.person, each.lacks or ""))))
 
 
 def _bound(row: Row, stop: Suppression, at: int) -> Row:
-    """The row with a version that binds somebody. One that had ended when it arrived mends nothing."""
+    """The row with a version that binds somebody. One that had ended when it arrived mends nothing.
+
+    A row that the door read again mends what named nobody, whether it binds by name and address or by an id now.
+    """
     is_row = stop.row or (stop.token and not stop.suppression_id.startswith(_ERASURE))
     row = row._replace(best=max(row.best, (stop.row or BEFORE) if is_row else "", key=("", *ROWS).index))
     if stop.effective_until and span(stop.effective_until, _ZONE).last < at * 1000:
         return row
-    person = stop.recipient_id or _BY_TOKEN
-    return row._replace(right={**row.right, person: max(row.right.get(person, 0), at)})
+    people = {stop.recipient_id or _BY_TOKEN, *((_BY_TOKEN,) if stop.row else ())}
+    known = [person for person in people if person in row.right or person == _BY_TOKEN or len(row.right) < _PEOPLE]
+    return row._replace(right={**row.right, **{person: max(row.right.get(person, 0), at) for person in known}})
 
 
 def name_of(stop: Suppression) -> str:

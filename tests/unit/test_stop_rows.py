@@ -458,7 +458,9 @@ OF_ONE = {**REJECTED, "recipient_id": "P-1"}
         ((REJECTED, BY_TOKEN), None),
         ((BY_TOKEN, REJECTED), (1, "place_unknown")),
         ((REJECTED, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
+        ((REJECTED, stop_of("X1", recipient_id="P-1", row="wide", lacks="place_unknown")), None),
         ((OF_ONE, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
+        ((OF_ONE, stop_of("X1", recipient_id="P-999", row="wide", lacks="place_unknown")), (0, "place_unknown")),
         ((OF_ONE, stop_of("X1", recipient_id="P-1")), None),
         ((REJECTED, {**BY_TOKEN, "effective_until": "2026-04-02"}), (0, "place_unknown")),
         ((REJECTED, {**BY_TOKEN, "kind": "undeliverable"}), (0, "place_unknown")),
@@ -475,6 +477,17 @@ def test_rejected_row_then_only_a_later_right_one_of_the_same_closes_it_in_any_o
 ) -> None:
     for order in (slice(None), slice(None, None, -1)):
         assert duties_of(*said, order=order) == ([duty] if duty else [])
+
+
+def test_rows_of_one_id_that_name_very_many_then_it_stays_small_and_its_duties_open() -> None:
+    store = FactStore()
+    for number in range(300):
+        for more in ({"row": "rejected", "lacks": "place_unknown"}, {}):
+            value = stop_of("X1", recipient_id=f"P-{number}", **more)
+            place = "suppressions", 0, 2 * number + bool(more), invented.T, f"P-{number}".encode()
+            assert store.apply(Record(*place, orjson.dumps(value))) is None
+    assert max(len(row) for _, row in store.stop_rows._table.items()) < 8_000
+    assert [duty.id for duty in store.stop_rows.duties(store.log)] == ["X1"]
 
 
 def test_rejected_row_with_a_person_s_id_then_it_binds_that_person() -> None:
