@@ -183,7 +183,7 @@ def _rejected(row: Row, stop: Suppression, at: int) -> Row:
 def _bound(row: Row, stop: Suppression, at: int) -> Row:
     """The row with a version that binds somebody. One that had ended when it arrived mends nothing.
 
-    A row that the door read again mends what named nobody, whether it binds by name and address or by an id now.
+    A row that the door read again mends what named nobody. It may bind by an id now.
     """
     is_row = stop.row or (stop.token and not stop.suppression_id.startswith(_ERASURE))
     row = row._replace(best=max(row.best, (stop.row or BEFORE) if is_row else "", key=("", *ROWS).index))

@@ -20,7 +20,7 @@ from gatekeeper.identity.name_forms import same_names
 from gatekeeper.identity.stop_row import Bound, StopRow
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, json_events, read_map
-from gatekeeper.lists.rows_by_token import RowsByToken
+from gatekeeper.lists.stop_tally import RowsByToken
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.report.nos import Nos
 from gatekeeper.service.named_stops import named_stop
