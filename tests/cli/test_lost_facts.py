@@ -109,8 +109,10 @@ def test_a_stop_deleted_by_hand_made_settings_then_a_new_worker_decides_nobody(
     world.put("suppressions", [stop_of("4")])
     for number in range(2):
         both_say_that_it_is_back(run, number)
+    refused = world.heads()
     with world.process(tmp_path / "again.log", data=""):
         until(lambda: len(world.verdicts()) == 2, "the send to anna")
+        until(lambda: all(world.head(number) != head for number, head in refused.items()), "ben's partition, too")
     assert world.verdicts()["e-1"] == ("block", "SUBJECT_OBJECTED")
     assert run("topics", "verify", "--read").code == 0
 
