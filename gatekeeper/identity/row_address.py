@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Literal, NamedTuple, cast
 
 from gatekeeper.identity import places
@@ -23,15 +24,19 @@ _NO_HOUSE = re.compile(rf"[0-9]+\s*丁目(?:\s*[0-9a-z]+\s*{_ROOM}|(?!\s*[0-9]))
 """A chome or a room in place of a house number. Blocks of flats, and towns in Hokkaido, have no other."""
 _SIGN = r"[./:~〜・_,、]"
 _YEAR = r"(?:19|20)([0-9]{2})"
+_SERIAL = "(?<![0-9])(?:3[6-9]|4[0-9])[0-9]{3}(?![-0-9])"
+"""The number of a day since 1899-12-30, as a spreadsheet keeps the dates of 1998 to 2036."""
 _UNCLEAR = re.compile(
     rf"[0-9]+(?:-[0-9]+)?\s*{_SIGN}\s*[0-9]|(?:[0-9]+\s*年\s*)?[0-9]+\s*月\s*[0-9]|[0-9]+号(?![0-9])"
-    rf"|{_YEAR}-(?:0?[1-9]|1[0-2])-(?:0?[1-9]|[12][0-9]|3[01])(?![0-9])|[-0]+(?![-0-9])"
+    rf"|{_YEAR}-(?:0?[1-9]|1[0-2])-(?:0?[1-9]|[12][0-9]|3[01])(?![0-9])|[-0]+(?![-0-9])|{_SERIAL}"
 )
 """A number that a spreadsheet may have made of another one, as a date. Or one that may be a room."""
 _BEFORE = re.compile(rf"(?:[a-z]|明治|大正|昭和|平成|令和|{APARTMENTS})$")
 """The end of a place behind which a number is that of a room, or of a year."""
 _AS_NUMBER = re.compile(rf"(?<=[0-9])\s*(?:{_SIGN}|[年月])\s*(?=[0-9])")
 _DAY = re.compile(r"(?<=[0-9])日")
+_DAY_0 = date(1899, 12, 30)
+_SERIALS = re.compile(_SERIAL)
 _SHORT_YEAR = re.compile(rf"(?<![0-9]){_YEAR}(?=-)")
 
 
@@ -89,6 +94,15 @@ def _as_numbers(spelled: Spelled) -> Iterator[Delivery]:
     """Yields the address with its number as it was before a spreadsheet made a date of it."""
     text = _DAY.sub("", _AS_NUMBER.sub("-", "\n".join(spelled.lines)))
     short = _SHORT_YEAR.sub(lambda year: str(int(year[1])), text)
-    for line in {text: None, short: None}:
+    for line in dict.fromkeys((text, short, *(_SERIALS.sub(form, text) for form in (_day_of_year, _day_of_month)))):
         if line != "\n".join(spelled.lines):
             yield cast("Delivery", PlainDelivery(alike(spelled.name), spelled.postcode or None, (line,), None, None))
+
+
+def _day_of_year(serial: re.Match[str]) -> str:
+    day = _DAY_0 + timedelta(days=int(serial[0]))
+    return f"{day.year % 100}-{day.month}-{day.day}"
+
+
+def _day_of_month(serial: re.Match[str]) -> str:
+    return _day_of_year(serial).partition("-")[2]

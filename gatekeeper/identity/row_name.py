@@ -16,6 +16,8 @@ from schemas.events.suppressions import Lack
 _KANA = re.compile(r"[ぁ-ゖァ-ヺーゝゞヽヾ]+")
 _ODD = re.compile(r"^[・/~_]|[0-9_#=×…△▲▽▼☆★]")  # marks in place of a letter of a name
 _MORE = re.compile(r"家族|夫妻|夫婦|令夫人|\s奥")  # people without a name
+_ANYBODY = re.compile("[ご御現]*(?:世帯主|戸主|居住者|入居者|住人|住民|担当者?|家主|お?住まいの方)(?:[ご御]?一同)?")
+"""In place of a name: whoever lives there, or does the work."""
 _FAMILY = re.compile(r".*(?:家|一同)")
 _WHOLE = 3  # letters of one word that may be family and given name
 _WORDS = 2
@@ -61,6 +63,8 @@ def row_name(written: str, person: str) -> RowName:
     """The people named. `written`: the name in one form (`letters.alike`). `person`: the same, normalised."""
     if not person:
         return RowName((), None)
+    if _ANYBODY.fullmatch(person):
+        return RowName((RowPerson.of([person], written, [EVERYBODY]),), "names_unclear")
     plain = without_reading(written)
     alive = without_death_mark(plain)
     names = people(alive)

@@ -38,7 +38,7 @@ HOME = "渋谷区神宮前1-2-3"
 NO_HOUSE = ("1丁目", "一丁目", "1丁目 みどりハイツ101", "1丁目101号室", "101号室", "3階", "2棟")
 UNCLEAR = (
     *("1.2.3", "2026/11/03", "1/2", "1・2・3", "2001-2-3", "2001-2-3-101", "11月3日", "2026年11月3日", "S50.1.2"),
-    *("S50-1-2", "令和8-11-3", " みどりハイツ101", "101号", "0"),
+    *("S50-1-2", "令和8-11-3", " みどりハイツ101", "101号", "0", "36925"),
 )
 NO_ROOM_BUT_REAL = (
     *("東京都北区桐ケ丘1丁目3号棟201", "札幌市中央区北1条西2丁目", "札幌市中央区大通西10丁目 南大通ビル4階"),
@@ -46,6 +46,7 @@ NO_ROOM_BUT_REAL = (
     "横浜市西区みなとみらい2丁目 ランドマークタワー30階",
 )
 DEAD = ("故 高橋 一郎", "故高橋 一郎", "(亡)高橋 一郎", "高橋 一郎（故人）", "高橋 一郎(故)花子", "故・高橋 一郎・花子")
+ANYBODY = ("世帯主様", "ご居住者 様", "現居住者御一同様", "ご担当者様")
 SHORT = ("Smith", "J. Smith", "Smith J", "J.S.", "高橋 I", "高橋A", "故 高橋")
 COLUMNS = 'kind = "objection"\nreceived_at = "2026-04-01"\nsuppression_id = { column = "番号" }\n'
 NAMED = COLUMNS + 'token = { channel = "postal", name = "氏名", lines = ["住所"] }\n'
@@ -121,7 +122,7 @@ def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
         ("高橋 一郎", "府中市宮西町1-2-3", "prefecture_missing"),
         ("高橋 一郎", "渋谷区神宮1-2-3", "town_unknown"),
         *(("高橋 一郎", f"渋谷区神宮前{number}", "number_unclear") for number in (*UNCLEAR, *NO_HOUSE)),
-        *((name, HOME, "names_unclear") for name in DEAD),
+        *((name, HOME, "names_unclear") for name in (*DEAD, *ANYBODY)),
         *((name, HOME, "name_short") for name in SHORT),
     ],
 )
@@ -188,6 +189,19 @@ def test_number_that_became_a_date_then_it_binds_at_800_where_it_may_be_meant() 
         assert dict(bound.readings)[home] == 800, number
     (bound,) = row("高橋 一郎", "渋谷区神宮前11月3日").bound
     assert dict(bound.readings)[printed("高橋 一郎", "渋谷区神宮前11-3").token] == 800
+
+
+def test_number_that_became_a_days_serial_then_it_binds_at_800_where_it_may_be_meant() -> None:
+    for serial, number in (("36925", "1-2-3"), ("46328", "11-2")):  # 2001-02-03, 2026-11-02
+        (bound,) = row("高橋 一郎", f"渋谷区神宮前{serial}").bound
+        assert dict(bound.readings)[printed("高橋 一郎", f"渋谷区神宮前{number}").token] == 800, serial
+    assert row("高橋 一郎", "渋谷区神宮前36925-1").lacks is None
+
+
+@pytest.mark.parametrize("name", ANYBODY)
+def test_row_of_whoever_lives_there_then_everybody_printed_there_is_near(name: str) -> None:
+    (bound,) = row(name, HOME).bound
+    assert {token for token, _ in bound.readings} & {token for token, _ in printed("高橋 健", HOME).places}
 
 
 def scores(rows: Iterable[Bound]) -> dict[str, int]:
