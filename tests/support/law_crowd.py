@@ -76,8 +76,9 @@ OPPOSED = ("mkt", "mkt.dm", "mkt.dm.own", "mkt.dm.food", "mkt.dm.late", "service
 """The notices that a yes names, and the purposes that a no names."""
 AUDIENCES = (
     "health.diabetes", "near.Hospital-visitors", "糖尿病患者向け", "race", "car.checkup", "medical-checkup", "golf",
-    "健康食品の購入者", "健康食品と糖尿病", "health_food", "動物病院",
+    "健康食品の購入者", "健康食品と糖尿病", "health_food", "動物病院", "健康靴下", "健康靴下と糖尿病", "健康茶",
 )  # fmt: skip
+_SERVICE = {"transactional": ["postal", "email"]}
 _CHECK = {**invented.CHECK, "checked_at": "2025-03-03", "basis": "consent", "filing_no": None}
 REFERENCE: tuple[invented.Event, ...] = (
     *invented.REFERENCE,
@@ -104,6 +105,17 @@ REFERENCE: tuple[invented.Event, ...] = (
     invented.template(id="T-MENDED", recorded_at="2026-02-01T10:00:00+09:00"),
     invented.template(id="T-CHANGED", recorded_at="2018-01-01", persons=[{"release": "MR-1"}]),
     invented.template(id="T-CHANGED", recorded_at=MENDED, persons=[{}]),
+    # each with a second version by which it is an advertisement, or is none (rule 8.3.49)
+    *(
+        invented.template(
+            id=id_, recorded_at=came, display_ok={**({"marketing": ["email"]} if is_ad else {}), **_SERVICE}
+        )
+        for id_, ads in (("T-WAS-AD", (True, False)), ("T-IS-AD", (False, True)))
+        for came, is_ad in zip(("2018-01-01", MENDED), ads, strict=True)
+    ),
+    invented.audience_phrase(id="P-TWO", phrase="健康靴下"),
+    invented.audience_phrase(id="P-ONE", phrase="健康茶", by=["hanako", "Hanako"]),
+    invented.audience_phrase(id="P-WORD", phrase="糖尿病"),
     invented.template(id="T-SMS", display_ok={"marketing": ["sms"], "confirmation": ["sms"]}),
     *(
         invented.terms(terms_id=id_, version=version, published_at=published, recorded_at=came, parties=parties)
@@ -669,6 +681,8 @@ class Maker:
                     self.varied_yes(channel, purpose=named, method=pick(("paper", "phone", "qr", "chat")))
             if self.chance(0.01):
                 fields["flags"] = ["unfair_effect"]
+        if fields["message_class"] == "transactional" and self.chance(0.5):
+            fields["template_id"] = pick(("T-WAS-AD", "T-WAS-AD", "T-IS-AD"))
         if fields["message_class"] == "confirmation":
             ids = [
                 e.value["source_id"]

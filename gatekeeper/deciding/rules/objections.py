@@ -8,6 +8,7 @@ from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import GUARDIAN
 from gatekeeper.deciding.refusals import No
+from gatekeeper.deciding.scope import read, read_stop
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
 from schemas.events import NO_STATES
@@ -103,10 +104,10 @@ def elsewhere(case: Case, told: Collection[str], parties: tuple[str, ...]) -> li
 def under_refused(case: Case) -> Iterator[Case]:
     """The case for each purpose of marketing, other than the send's, that refusals of the person name.
 
-    A refusal of everything, or of a purpose that nobody registered, names each of them.
+    A refusal of everything, or of a purpose that is read as every one (rule 7.1.5), names each of them.
     """
-    purposes = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
-    purposes |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
+    purposes = {read(case, event).purpose for event in case.facts.consents if event.state in NO_STATES}
+    purposes |= {read_stop(case, hit.stop).scope.purpose for hit in case.facts.suppressions}
     registered = case.reference.purposes.registered
     marketing = {name for name, entry in registered.items() if entry.purpose.marketing}
     if any(code is None or not any(below(name, code) for name in registered) for code in purposes):

@@ -140,10 +140,13 @@ def nameless(place: Place) -> bool:
     return "@" in place.where or place.where.isdigit()
 
 
-def is_sensitive(code: str) -> bool:
-    """True if an attribute of an audience tells what J.8.3 protects (rules 7.5.28, 8.3.53)."""
+def is_sensitive(code: str, registered: Iterable[str] = ()) -> bool:
+    """True if an attribute of an audience tells what J.8.3 protects (rules 7.5.28, 8.3.53).
+
+    `registered`: phrases of the company, which take out nothing if they are no longer than the word in them.
+    """
     text = code.lower()
-    for phrase in PHRASES:
+    for phrase in (*PHRASES, *(one for one in registered if one not in WORDS_JA)):
         text = text.replace(phrase, " ")
     parts = {*text.replace(".", " ").replace("_", " ").replace("-", " ").split()}
     alone = parts & {"race", "checkup"}

@@ -56,7 +56,7 @@ class Nos(Facts):
         return [*self._suppressions(), *self._withdrawals()]
 
     def _ended(self, stop: Heard, sure: bool) -> bool:
-        """True if an act of enough staff ended the stop as it stood (rule 8.1.40)."""
+        """True if an act of enough staff ended the stop as it stood: nothing newer, nothing wider (rule 8.1.40)."""
         value = stop.value
         sure = sure or "recipient_id" in value
         for one in self.heard:
@@ -66,11 +66,16 @@ class Nos(Facts):
                 and said["suppression_id"] == value["suppression_id"]
                 and said.get("state") in ("corrected", "rejected")
                 and proven(said, 2 if sure or value["kind"] == "erasure" else 1)
-                and word(said) == word(value)
+                and word({**said, "received_at": value["received_at"]}) == word(value)
+                and self._not_before(span(said["received_at"]), span(value["received_at"]))
                 and stop.arrived <= one.arrived
             ):
                 return True
         return False
+
+    @staticmethod
+    def _not_before(act: Span, said: Span) -> bool:
+        return act == said or act.first >= said.last
 
     def _resolved(self, id_: str, sure: bool, no: Heard) -> bool:
         """True if enough staff said that a no is of somebody else, as it stood then (rule 8.1.40).

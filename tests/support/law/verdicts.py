@@ -156,6 +156,9 @@ class Law(Lanes):
         return {"SENDING_SUSPENDED"} if stopped and self.send["message_class"] in classes else set()
 
     def service(self) -> set[str]:
+        template = self.versions.at("template", self.send["template_id"], self.at)
+        if template and template["display_ok"].get("marketing"):
+            return {"EVENT_INVALID"}  # an advertisement under another class (rule 8.3.49)
         found = self.suspended()
         if self.send["message_class"] != "transactional":
             return self.status() & {"CONTACT_UNDELIVERABLE"}
@@ -305,7 +308,9 @@ class Law(Lanes):
             found.add("CREATIVE_PERSON_UNRELEASED")
         if "unfair_effect" in self.send.get("flags", ()):
             found.add("IMPROPER_USE_TARGETING")
-        if not all(map(self.agreed_to, filter(is_sensitive, self.send.get("audience", ())))):
+        phrases = [p["phrase"] for p in self.ref["audience_phrase"].values() if len({*map(str.lower, p["by"])}) > 1]
+        sensitive = [code for code in self.send.get("audience", ()) if is_sensitive(code, phrases)]
+        if not all(map(self.agreed_to, sensitive)):
             found.add("SENSITIVE_AUDIENCE")
         return found
 

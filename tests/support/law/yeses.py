@@ -12,6 +12,7 @@ from tests.support.law.case import (
     ADULT_NOW,
     ENDS,
     FIRST,
+    FLOOR,
     JAPAN,
     METHODS,
     MONTH,
@@ -438,16 +439,21 @@ class Yeses(Nos):
 
     @cached_property
     def any_no(self) -> bool:
-        """True if a no meets the person, whatever its scope."""
+        """True if a no meets the person, whatever its scope. One that was corrected is not read (rules 6.1, 8.1.40)."""
         refused = any(is_no(one.value) for one in self.consents)
-        return refused or any(
-            stop.topic == "suppressions" and stop.value["kind"] in WILL and stop.value.get("state") not in ENDS
-            and not (stop.value.get("effective_until") and span(stop.value["effective_until"]).last < self.at)
-            and self._meets(stop.value)[0]
-            for stop in self.heard
-        ) or any(
+        return refused or any(map(self._is_a_stop, self.heard)) or any(
             one.topic == "consents" and is_no(one.value) and self._meets(one.value)[0] for one in self.heard
         )  # fmt: skip
+
+    def _is_a_stop(self, one: Heard) -> bool:
+        stop = one.value
+        if one.topic != "suppressions" or stop["kind"] not in WILL or stop.get("state") in ENDS:
+            return False
+        if stop.get("effective_until") and span(stop["effective_until"]).last < self.at:
+            return False
+        score = self._meets(stop)[0]
+        sure = score >= FLOOR
+        return bool(score) and not self._ended(one, sure) and not self._resolved(stop["suppression_id"], sure, one)
 
     @cached_property
     def warned(self) -> bool:
