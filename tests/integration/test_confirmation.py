@@ -8,8 +8,8 @@ import pytest
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
-from gatekeeper.ledger.entries import asked
 from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
@@ -107,7 +107,7 @@ def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good
 
 
 def test_a_person_asked_under_one_id_then_under_no_other_by_whichever_worker(world):
-    """The ids stand on both partitions. Another worker starts anew before the third; `asked` has an open transaction."""
+    """The ids stand on both partitions. Another worker starts before the third, beside an open transaction."""
     one, other, late = (
         next(f"{letter}{n}" for n in range(99) if partition_of(f"{letter}{n}".encode(), 2) == at)
         for letter, at in (("p", 0), ("q", 1), ("r", 1))
