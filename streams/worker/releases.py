@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
 """Seconds after which a record is judged without it: a release then needs a second person, and a question waits."""
+IMPATIENCE = 0.1
+"""The same for questions that could not be read before, so that what is judged with them does not wait each time."""
 MOST = 50_000
 """Releases that are kept, at most; beyond, they are read anew from where they are needed."""
 
@@ -48,10 +50,10 @@ class _OnAllPartitions:
         if self._running:
             await self._probe.stop()
 
-    async def _answered(self) -> bool:
-        """True once all is taken that is committed by now, False if it cannot be read in time."""
+    async def _answered(self, patience: float = PATIENCE) -> bool:
+        """True once all is taken that is committed by now, False if it cannot be read in time (seconds)."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 await self._round.answer()
         except (KafkaError, TimeoutError) as error:
             log.warning("partitions_unread", topic=self._topic, error=type(error).__name__)
@@ -120,7 +122,7 @@ class Asked(_OnAllPartitions):
 
     async def know(self) -> None:
         """Takes all questions that are committed by now; `questions` says whether they are known."""
-        self.questions.known = await self._answered()
+        self.questions.known = await self._answered(PATIENCE if self.questions.known else IMPATIENCE)
 
     async def _begin(self) -> None:
         if not self._positions:
