@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -11,10 +13,12 @@ import pytest
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.questions import MOST, Questions
 from schemas.events import Send
+from streams.worker.releases import IMPATIENCE, PATIENCE, Asked
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
 
@@ -106,6 +110,28 @@ def test_a_question_that_outlived_its_transaction_then_it_bars_not_itself(desk: 
     again.state.everywhere.put(entry)
     asked(again)
     assert again.asks()[0].request_id == desk.asks()[0].request_id
+
+
+def test_questions_that_cannot_be_read_then_one_batch_waits_for_them_and_the_next_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+
+    async def read(patience: float) -> bool:
+        waited.append(patience)
+        return len(waited) > 2
+
+    async def run() -> list[bool]:
+        asked = Asked(Settings(), Mock(), Mock())
+        monkeypatch.setattr(asked, "_answered", read)
+        known = []
+        for _ in range(4):
+            await asked.know()
+            known.append(asked.questions.known)
+        return known
+
+    assert asyncio.run(run()) == [False, False, True, True]
+    assert waited == [PATIENCE, IMPATIENCE, IMPATIENCE, PATIENCE]
 
 
 def test_hostile_questions_then_a_token_keeps_few_and_a_damaged_one_counts_not() -> None:
