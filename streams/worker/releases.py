@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 PATIENCE = 10.0
 """Seconds after which a record is judged without it: a release then needs a second person, and a question waits."""
 IMPATIENCE = 0.1
-"""The same for questions that could not be read before, so that what is judged with them does not wait each time."""
+"""The same for questions, where the last try failed. So a batch that may ask waits once, and not each time."""
 MOST = 50_000
 """Releases that are kept, at most; beyond, they are read anew from where they are needed."""
 

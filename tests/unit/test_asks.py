@@ -112,7 +112,7 @@ def test_a_question_that_outlived_its_transaction_then_it_bars_not_itself(desk: 
     assert again.asks()[0].request_id == desk.asks()[0].request_id
 
 
-def test_questions_that_cannot_be_read_then_one_batch_waits_for_them_and_the_next_not(
+def test_questions_that_cannot_be_read_then_one_batch_waits_and_the_next_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
