@@ -19,11 +19,12 @@ _LONGEST = 60  # letters of all lines and buildings together
 _NAME = 16  # letters of a name that is looked up, at most
 _LONG = {"株": "株式会社", "有": "有限会社", "合": "合同会社", "医": "医療法人", "学": "学校法人"}
 _SHORT = re.compile(rf"\(({'|'.join(_LONG)})\)")
-_CARE = re.compile(r"\bc\s*/\s*o\b")
+_CARE = re.compile(r"\bc\s*/\s*o(?![a-z])")
 _SIGN = (
     "株式会社|有限会社|合同会社|合資会社|合名会社|相互会社|(?:一般|公益)?(?:社団|財団)法人|社会福祉法人|独立行政法人"
-    "|(?:医療|学校|宗教|npo|特定非営利活動|弁護士|税理士|監査|国立大学)法人|co(?:rp|ltd)?|inc|llc|ltd"
+    "|(?:医療|学校|宗教|npo|特定非営利活動|弁護士|税理士|監査|国立大学)法人"
 )
+_LATIN_SIGN = re.compile(r"\b(?:co|corp|corporation|company|inc|llc|ltd|limited)\b")
 _NAMED = (
     "商事|商店|商会|工業|工務店|製作所|建設|物産|産業|銀行|信用金庫|信用組合|協同組合|組合|協会|病院|医院|クリニック|大学"
     "|高等学校|中学校|小学校|学校|学園|幼稚園|保育園|事務所|新聞社|出版社|役場|支店|支社|営業所|事業所|出張所|工場|研究所"
@@ -46,13 +47,17 @@ _CLOSED = rf"(?:(?:{_WORD})+(?:{_UNIT})長?付?(?:代理|補佐)?|(?:{_TITLE})(?
 _FREE = "[ぁ-ゖァ-ヺー一-鿿々a-z]{1,30}"
 _KINDS = {
     "o": re.compile("c/o"),
+    "l": re.compile("＊"),
     "s": re.compile(_SIGN),
     "c": re.compile(_CLOSED),
     "n": re.compile(rf"(?:{_SIGN}){_FREE}|{_FREE}?(?:{_NAMED}|{_SIGN})(?:{_CLOSED})?"),
     "f": re.compile(_FREE),
 }
-_LINE = re.compile(r"(?:off?|sf|fs|[scn])+")
-"""The kinds of a line's words: a free one stands beside the sign of a company, or behind c/o."""
+_LINE = re.compile(r"(?:off?|sf|fs|fl+|[scn])+")
+"""The kinds of a line's words: a free one stands beside the sign of a company, or behind c/o.
+
+In Latin letters all free words are one, before the sign.
+"""
 _NUMERAL = "〇零一二三四五六七八九十百千万壱弐参拾廿卅"
 _NEVER = re.compile(
     rf"[0-9]|[{_NUMERAL}][{_NUMERAL}丁番号条線地目階之のノー]|{PREFECTURE.pattern}|[市郡][^\W\d_]{{1,6}}?[区町村]"
@@ -113,7 +118,7 @@ def _is_known(line: str) -> bool:
         return False
     if _KINDS["c"].fullmatch(text):
         return True
-    parts = [_BETWEEN_LATIN.sub("", " ".join(_NOT_LETTERS.split(part)).strip()) for part in _CARE.split(line)]
-    words = " c/o ".join(parts).split()
+    spaced = [" ".join(_NOT_LETTERS.split(part)).strip() for part in _CARE.split(line)]
+    words = " c/o ".join(_BETWEEN_LATIN.sub("", _LATIN_SIGN.sub(" ＊ ", part)) for part in spaced).split()
     kinds = [next((kind for kind, form in _KINDS.items() if form.fullmatch(word)), "?") for word in words]
     return _LINE.fullmatch("".join(kinds)) is not None

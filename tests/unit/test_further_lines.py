@@ -48,6 +48,7 @@ def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKEN
         "第一見本銀行",
         "株式会社服部",
         "Midori Shoji Co., Ltd.",
+        "Midori Company Limited",
         "見本大学 文学部 教授",
         "若葉郵便局留",
         "c/o 佐藤",
@@ -101,6 +102,8 @@ def test_a_company_department_or_host_then_a_source_may_account_for_it(line: str
         "株式会社 見本 佐藤恵",
         "c/o 佐藤 恵 鈴木",
         "Midori Shoji Co., Ltd. Taro Yamada",
+        "Cohen Taro",
+        "Taro Marco",
         "部長佐藤恵",
         "株式会社Ѕаtо",  # Cyrillic letters
         "重要なお知らせ",
