@@ -146,6 +146,7 @@ class Moment(msgspec.Struct, frozen=True):
             if counts_no_more is not None:
                 gone = canonical(counts_no_more)
                 releases = b"\n".join(line for line in releases.split(b"\n") if line != gone)
+            asks = asking or (clearance is None and send.message_class == "confirmation")
             plan = self.evaluator.plans(self.store, self.at).of(send, "intake" if clearance is None else "handoff")
             facts = self.store.view(
                 send,
@@ -155,7 +156,7 @@ class Moment(msgspec.Struct, frozen=True):
                 asks=remembered.asks,
                 releases=releases,
                 erased=remembered.erased,
-                asked=self._asked(send, at_point, asking) if asking or send.message_class == "confirmation" else b"",
+                asked=self._asked(send, at_point, asking) if asks else b"",
             )
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:

@@ -95,6 +95,15 @@ def test_questions_that_cannot_be_read_then_nobody_is_asked_and_the_gate_asks_ag
     assert desk.records[-1].facts.unreadable == ("unread/asked",)
 
 
+def test_a_cleared_question_then_later_ones_and_unread_ones_call_nothing_back(desk: Desk) -> None:
+    desk.learn(invented.source(**TWIN))
+    assert question(desk) == ()
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("asked", None)
+    desk.state.everywhere.known = False
+    assert desk.campaign("handoff", subject="campaign/K-9")[0][0] == "handed"
+
+
 def test_the_person_who_was_asked_then_the_question_counts_once(of_two_ids: Desk) -> None:
     assert question(of_two_ids, recipient_id="P-1", source_id="S-1") == ("CONFIRMATION_CAP_REACHED",)
     facts = of_two_ids.records[-1].facts
