@@ -165,10 +165,10 @@ class Moment(msgspec.Struct, frozen=True):
 
     def _asked(self, send: Send, printed: Printed | None, request: str | None) -> bytes | None:
         """The questions under other ids, one per line, under ids of this pair; None if nobody can tell them."""
-        if not self.ledger.everywhere.known:
-            return None
         if send.channel != POSTAL:
             return b""
+        if not self.ledger.everywhere.known:
+            return None
         tokens = {send.contact_point.token or "", *(printed.exact if isinstance(printed, Identified) else ())}
         ours = {request, *(request.decode() for request in self.ledger.requests(send.recipient_id))}
         name = partial(pair_id, self.store.pair_key, send.recipient_id, "")

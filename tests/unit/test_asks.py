@@ -93,6 +93,7 @@ def test_questions_that_cannot_be_read_then_nobody_is_asked_and_the_gate_asks_ag
     assert question(desk)[0] == "FACTS_UNAVAILABLE"
     assert desk.records[-1].facts
     assert desk.records[-1].facts.unreadable == ("unread/asked",)
+    assert "FACTS_UNAVAILABLE" not in question(desk, channel="email", delivery=None), "no such question has a token"
 
 
 def test_a_cleared_question_then_later_ones_and_unread_ones_call_nothing_back(desk: Desk) -> None:
