@@ -165,11 +165,6 @@ def is_no(value: Mapping[str, Any]) -> bool:
     return not (value["state"] == "Refused" and value.get("event_type") == "implied" and not value.get("answers"))
 
 
-def is_read(value: Mapping[str, Any]) -> bool:
-    """True for a consent that says yes or no (rule 6.1)."""
-    return is_no(value) or is_yes(value)
-
-
 def is_yes(value: Mapping[str, Any]) -> bool:
     return value.get("state") in ("Given", "RenewedGiven") and value.get("event_type") != "implied"
 

@@ -54,7 +54,8 @@ class Facts:
         self.consents = [o for o in self.mine if o.topic == "consents" and o.value["kind"] == "consent"]
         self.person_events = [o.value for o in self.mine if o.topic == "consents" and o.value["kind"] != "consent"]
         self.asks = sorted(
-            (o.value for o in self.mine if o.topic == "confirmations"), key=lambda ask: span(ask["at"]).first
+            (o.value for o in self.mine if o.topic == "confirmations"),
+            key=lambda ask: (span(ask["at"]).first, ask["request_id"]),  # not by arrival (P2)
         )
         self.kept = [s for s in self.sources if s.get("state") != "deleted"]
 
@@ -150,9 +151,14 @@ class Facts:
     def said(self, no: Heard, sources: Sequence[dict[str, Any]], *, other: bool) -> str | None:
         """Returns the company that a no names if the no covers the send but for the company, else None."""
         scope = self.scope_of(no, sources, other=other)
-        barred = self.send["message_class"] == "confirmation" and (
-            scope.purpose == "*"
-            or any(p["marketing"] and is_at(i, scope.purpose) for i, p in self.ref["purpose"].items())
+        ends = no.value.get("state") in ("Expired", "Invalidated", "Revoked")  # no word against questions
+        barred = (
+            self.send["message_class"] == "confirmation"
+            and not ends
+            and (
+                scope.purpose == "*"
+                or any(p["marketing"] and is_at(i, scope.purpose) for i, p in self.ref["purpose"].items())
+            )
         )
         if not (scope.purpose == "*" or is_at(self.purpose, scope.purpose) or barred):
             return None

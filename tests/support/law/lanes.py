@@ -20,7 +20,7 @@ from tests.support.law.case import (
     Heard,
     Span,
     class_of,
-    is_read,
+    is_no,
     is_yes,
     no_time,
     seen,
@@ -158,7 +158,7 @@ class Lanes(Yeses):
             and (codes := self.differing(one, companies))
             and not self.too_late(one)
             and not self.covered_by_no(one)
-            and not self.faults(one, (), companies)
+            and not self.faults(one, (), frozenset({one.value["controller_id"]}))
         ]
         return {*max(missed)[2]} if missed else {"CONSENT_MISSING"}
 
@@ -330,7 +330,12 @@ class Lanes(Yeses):
         if not self.other_asks:
             return set()
         ask = self.other_asks[-1]
-        answers = [o for o in self.consents if o.value.get("answers") == ask["request_id"] and is_read(o.value)]
+        answers = [
+            o
+            for o in self.consents
+            if o.value.get("answers") == ask["request_id"]
+            and (is_no(o.value) or (is_yes(o.value) and not self.too_late(o)))
+        ]
         if self.said_yes(ask):
             return {"CONFIRMATION_CAP_REACHED"} if self.sound(ask) else {"CONFIRMATION_DEFECTIVE"}
         if answers:
@@ -343,13 +348,12 @@ class Lanes(Yeses):
     def said_yes(self, ask: Mapping[str, Any]) -> bool:
         return any(
             o.value.get("answers") == ask["request_id"]
-            and is_yes(o.value)
             and (
                 o.value["expressed_by"] == "subject"
                 or (o.value["expressed_by"] in ("guardian", "agent") and o.value.get("evidence_ref"))
             )
             and all(spoken(o) > no.last for no in self.spans(frozenset({self.sender})))
-            for o in self.consents
+            for o in self.yeses
         )
 
     def sound(self, ask: Mapping[str, Any]) -> bool:

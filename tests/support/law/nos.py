@@ -105,7 +105,7 @@ class Nos(Facts):
             if not score or self._ended(stop, sure) or self._resolved(value["suppression_id"], sure, stop):
                 continue
             company = self.said(stop, sources, other=other)
-            if company is None or self._said_before(stop):
+            if company is None or self._said_before(stop, score):
                 continue
             entered = span(value["recorded_at"]).last if value.get("recorded_at") else stop.arrived
             code = WILL[value["kind"]]
@@ -113,14 +113,15 @@ class Nos(Facts):
                 value, code, when, entered, company, value.get("expressed_by"), score >= FLOOR, other, stop.arrived
             )
 
-    def _said_before(self, stop: Heard) -> bool:
-        """True for a stop of a register that an older file said already (rule 8.3.52)."""
+    def _said_before(self, stop: Heard, score: int) -> bool:
+        """True for a stop of a register that an older file said already, of this person as surely (rule 8.3.52)."""
         return stop.value["kind"] == "external" and any(
             one.topic == "suppressions"
             and one.value["kind"] == "external"
             and one.value["suppression_id"] == stop.value["suppression_id"]
             and one.value.get("state") not in ENDS
             and one.arrived < stop.arrived
+            and self._meets(one.value)[0] >= score
             for one in self.heard
         )
 
@@ -138,9 +139,12 @@ class Nos(Facts):
         given += [self.case.places[one["token"]] for one in self.send.get("match", ()) if one["score"] >= FLOOR]
         score = max(self.case.score(stop, place) for place in self.case.printed)
         score = max(score, *(self.case.score(stop, place) for place in given if stop.name == place.name), 0)
-        if value.get("whole_address") and len(listed(value.get("by"))) >= 2 and score:
-            score = SURE
-        return score, False, self.sources
+        return self.of_whole(value, score), False, self.sources
+
+    @staticmethod
+    def of_whole(stop: Mapping[str, Any], score: int) -> int:
+        """Returns how surely a stop meets the send. One of two managers binds each room, too (rule 8.1.38)."""
+        return SURE if stop.get("whole_address") and len(listed(stop.get("by"))) >= 2 and score else score
 
     def _crossing(
         self, theirs: Sequence[dict[str, Any]], point: str, value: Mapping[str, Any], *, homes: bool = False

@@ -25,7 +25,6 @@ from tests.support.law.case import (
     HeardRelease,
     class_of,
     counted,
-    is_at,
     is_sensitive,
     span,
     spoken,
@@ -43,9 +42,7 @@ class Law(Lanes):
         for no in self.nos:
             if no.company not in self.bound({self.sender, *self.companies_before(no)}):
                 continue
-            purpose = self.purpose_of(no)
-            here = purpose == "*" or is_at(self.purpose, purpose)
-            if self.lifted(no, of_all=not here) and self.dated_back(no):
+            if self.lifted(no, of_all=not self.is_of_send(no)) and self.dated_back(no):
                 found.add(self.points("NO_DATED_BACK", no.value))
             if self.lifted(no):
                 continue
@@ -84,6 +81,7 @@ class Law(Lanes):
             score = SURE
         else:
             score = max(self.case.score(self.case.places[value["token"]], one) for one in self.case.printed)
+            score = self.of_whole(value, score)
             point = scope.get("contact_point", "*")
             if not self.is_here(point):
                 return set()
@@ -202,6 +200,7 @@ class Law(Lanes):
             found.add("CONTACT_POINT_NOT_COVERED")
         if source and class_of(source) == 2 and not all(map(self.lifted, self.refusals)):
             found.add("CONSENT_REFUSED")
+        found |= self.answered_back(source) if source else set()
         guarded = self.guarded(frozenset(asked))
         if self.child and not guarded:
             found.add("MINOR_NO_GUARDIAN")
@@ -226,9 +225,7 @@ class Law(Lanes):
             reasons.add("CONTACT_POINT_NOT_COVERED")
         if basis:
             reasons |= self.conflict(basis, consent, reasons, counting)
-            if class_of(basis) == 2:
-                back = [no for no in self.refusals if self.lifted(no) and self.dated_back(no)]
-                reasons |= {self.points("NO_DATED_BACK", no.value) for no in back}
+            reasons |= self.answered_back(basis)
         companies = self.parties_of(basis) if basis else frozenset({self.sender})
         bound = self.bound(companies)
         for no in self.nos:
@@ -244,6 +241,12 @@ class Law(Lanes):
             found -= ABSENCES
         self.asking = basis, counting
         return found
+
+    def answered_back(self, source: Mapping[str, Any]) -> set[str]:
+        """Returns NO_DATED_BACK for lifted refusals in answer to a question (rules 7.1.11, 8.1.41)."""
+        nos = self.refusals if class_of(source) == 2 else []
+        back = [no for no in nos if self.lifted(no, of_all=False) and self.dated_back(no)]
+        return {self.points("NO_DATED_BACK", no.value) for no in back}
 
     def cannot_ask(self, basis: Mapping[str, Any] | None, counting: Sequence[Any]) -> set[str]:
         found = set()

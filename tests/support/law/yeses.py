@@ -269,9 +269,7 @@ class Yeses(Nos):
         """True if a guardian's yes to the send stands."""
         nos, bound = self.spans(companies), self.bound(companies)
         for no in self.nos:
-            purpose = self.purpose_of(no)
-            here = purpose == "*" or is_at(self.purpose, purpose)
-            if self.direct(no) and no.company in bound and here and not self.lifted(no, of_all=False):
+            if self.direct(no) and no.company in bound and self.is_of_send(no) and not self.lifted(no, of_all=False):
                 return False  # beside an unlifted no nothing stands
         return any(
             one.value["expressed_by"] == "guardian"
@@ -328,8 +326,15 @@ class Yeses(Nos):
         )
 
     def purpose_of(self, no: No) -> str:
+        """Returns the purpose that a no names; a piece that came back refused is for every one (rule 6.1)."""
         scope = no.value.get("scope", {}) if "suppression_id" in no.value else no.value
-        return self.purposes_of_no(scope.get("purpose"), no.arrived)
+        named = None if no.value["kind"] == "refusal_returned" else scope.get("purpose")
+        return self.purposes_of_no(named, no.arrived)
+
+    def is_of_send(self, no: No) -> bool:
+        """True if a no is about the purpose of the send. Others only bar a question, and end no yes (rule 7.1.1)."""
+        purpose = self.purpose_of(no)
+        return purpose == "*" or is_at(self.purpose, purpose)
 
     def covers_all(self, agreed: str, no: No) -> bool:
         """True if a yes covers every advertisement that a no is about, as a question needs (rule 58)."""
@@ -340,8 +345,13 @@ class Yeses(Nos):
         return all(self.covers(agreed, purpose, None) for purpose in marketing)
 
     def spans_with(self, no: No) -> list[Span]:
-        """Returns the times of the sure nos in scope, and of this one, which a yes that lifts it must outlive."""
+        """Returns the times of this no, and of those that a yes which lifts it must outlive.
+
+        A stop that no yes lifts ends nothing but what lifts stops (rule 7.1.1).
+        """
         bound = self.bound([self.sender])
+        if "suppression_id" not in no.value and not no.other:
+            return [no.time, *self.spans(frozenset({self.sender}))]
         return [no.time, *(each.time for each in self.nos if each.sure and each.company in bound)]
 
     def too_late(self, one: Heard) -> bool:
@@ -366,7 +376,14 @@ class Yeses(Nos):
     def spans(self, companies: frozenset[str]) -> list[Span]:
         """Returns the times of all nos that end a yes to these companies (rule 7.1.1)."""
         bound = self.bound(companies)
-        return [no.time for no in self.nos if no.sure and no.company in bound and (self.direct(no) or self.lifted(no))]
+        return [
+            no.time
+            for no in self.nos
+            if no.sure
+            and no.company in bound
+            and self.is_of_send(no)
+            and (self.direct(no) or self.lifted(no, of_all=False))
+        ]
 
     def stands(self, one: Heard, nos: Sequence[Span], companies: frozenset[str]) -> bool:
         return (
@@ -432,6 +449,8 @@ class Yeses(Nos):
     def stands_by_law(self, source: Mapping[str, Any]) -> bool:
         if not self.active(source) or not self.gives(source):
             return False
+        if source.get("acquired_at") and span(source["acquired_at"]).first > self.at + SKEW:
+            return False  # what is still to come clears nothing yet (rule 8.3.52)
         if source["method"].startswith("direct.") and source["collected_by"] == self.sender:
             written = source["method"] not in ("direct.support_call", "direct.observed")
             return written or source.get("relationship") == "customer"
