@@ -104,10 +104,12 @@ def elsewhere(case: Case, told: Collection[str], parties: tuple[str, ...]) -> li
 def under_refused(case: Case) -> Iterator[Case]:
     """The case for each purpose of marketing, other than the send's, that refusals of the person name.
 
-    A refusal of everything, or of a purpose that is read as every one (rule 7.1.5), names each of them.
+    A refusal of everything, or of a purpose that is read as every one (rule 7.1.5), names each of them. So does a piece
+    that came back refused, whatever purpose its record names (rule 6.1).
     """
     purposes = {read(case, event).purpose for event in case.facts.consents if event.state in NO_STATES}
-    purposes |= {read_stop(case, hit.stop).scope.purpose for hit in case.facts.suppressions}
+    for stop in (hit.stop for hit in case.facts.suppressions):
+        purposes.add(None if stop.kind == "refusal_returned" else read_stop(case, stop).scope.purpose)
     registered = case.reference.purposes.registered
     marketing = {name for name, entry in registered.items() if entry.purpose.marketing}
     if any(code is None or not any(below(name, code) for name in registered) for code in purposes):
