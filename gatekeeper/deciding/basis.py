@@ -52,8 +52,9 @@ def choose(case: Case, consents: Consents) -> Basis:
     judged = [of(case, versions, consents) for versions in _versions(sources, counting or nearly or sources)]
     if not judged:
         standing = consents.standing((case.send.controller_id,))
+        unrecorded = [channel_rules.record(case, yes, standing.after, consents) for yes in standing.stands]
         reasons = (*source_rules.unknown(case, None), *objections.taken_back(case, standing, consents), *standing.lacks)
-        return Basis(None, reasons, standing, covers=False)
+        return Basis(None, (*reasons, *min(unrecorded, key=len, default=())), standing, covers=False)
     best = _best(judged)
     extra: list[Found] = []
     if not counting:

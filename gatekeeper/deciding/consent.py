@@ -156,7 +156,9 @@ class Consents:
                 if latest and proof.when(latest).first > _end(left):
                     lacks = self._found(faults, latest)
             elif latest:
-                lacks = self._found(faults or (AS_CHILD if proof.as_child(latest) else EXPIRED,), latest)
+                if AS_CHILD not in faults and proof.as_child(latest):  # no guardian's consent stands beside it
+                    faults = (*faults, AS_CHILD)
+                lacks = self._found(faults or (EXPIRED,), latest)
             else:
                 lacks = self._near_miss(parties, after) or (_missing(case),)
         if proof.reads_wide(parties):

@@ -149,10 +149,7 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     if versions:
         basis = bases.of(case, versions, consents)
     else:
-        standing = consents.standing((send.controller_id,))
-        basis = Basis(
-            None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing, consents)), standing
-        )
+        basis = Basis(None, source_rules.unknown(case, None), consents.standing((send.controller_id,)))
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents).left):
         reasons.append(confirmation.refused(case, nos))
@@ -160,6 +157,7 @@ def _confirmation(plan: Plan, case: Case, reasons: list[Found]) -> Decision:
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             reasons.append(reason)
+    reasons += objections.taken_back(case, basis.standing, consents)  # whatever the lane of the source looks at
     reasons += _status(case, basis, consents)
     reasons += person.near_elsewhere(case, reasons)
     reasons += audience.selected(case, consents)
