@@ -41,7 +41,7 @@ def readings(whole: Postal) -> dict[str, int]:
     combinations are made. The highest scores come first, at most 32, without `whole` itself.
     """
     postcodes = [(whole.postcode, 1000), *([("", POSTCODE_DIFFERS)] if whole.postcode else [])]
-    numbers = [(shorter, _numbers(whole.numbers, shorter)) for shorter in shorter_numbers(whole.numbers)]
+    numbers = [(shorter, _numbers(whole.numbers, shorter)) for shorter in _shorter(whole.numbers)]
     hosts = [(whole.care, 1000), *([("", CARE_MISSING)] if whole.care else [])]
     names = [(name, _name(whole.name, name)) for name in islice(_names(whole.name), 8)]
     scores = {
@@ -110,7 +110,7 @@ def _names(name: str) -> Iterator[str]:
             yield name[:at] + other + name[at + 1 :]
 
 
-def shorter_numbers(numbers: str) -> tuple[str, ...]:
+def _shorter(numbers: str) -> tuple[str, ...]:
     """The numbers, then also without the last one if the rest still identifies a house."""
     house, _, _ = numbers.removesuffix("-f").rpartition("-")  # a floor is a number and the letter
     return (numbers, house) if "-" in house else (numbers,)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Container, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Container, Mapping, Sequence
+from functools import lru_cache
 from hmac import digest
-from itertools import chain, product
+from itertools import chain
 from typing import NamedTuple, cast
 
 from gatekeeper.ground.cache import MEGABYTE, Cache
@@ -16,9 +16,9 @@ from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
-from gatekeeper.identity.further_lines import further_lines, names_within
-from gatekeeper.identity.match import readings, shorter_numbers
-from gatekeeper.identity.name_forms import NEAR, name_forms
+from gatekeeper.identity.further_lines import further_lines
+from gatekeeper.identity.match import readings
+from gatekeeper.identity.name_forms import name_forms
 from gatekeeper.identity.normalised import Spelled
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
 from gatekeeper.identity.printed_names import PrintedName, printed_names
@@ -190,8 +190,6 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     complete = accounted(pieces) and fits
     less = dict(list(others.items())[:OTHERS])
     forms = _forms(whole, spelled.name, names, nth)
-    if lines:
-        _add_parts(whole, names_within(pieces), forms, nth)
     identified = _identified(
         keys, value, readings(whole), less, more, place=whole.nameless, names=forms, nth=nth, whole=complete
     )
@@ -245,20 +243,14 @@ def _identified(
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
 
-    @cache
-    def of(text: str) -> tuple[str, ...]:
-        return tuple(token(keys[number], text, number) for number in (newest, *former))
-
     def tokens(scores: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-        return tuple((made, score) for text, score in scores.items() for made in of(text))
+        return tuple((token(keys[n], text, n), score) for text, score in scores.items() for n in (newest, *former))
 
-    newest_token, *same = of(value)
-    beside = tuple(map(of, more[:MOST]))
+    same = tuple(token(keys[n], value, n) for n in former)
+    beside = tuple(tuple(token(keys[n], text, n) for n in (newest, *former)) for text in more[:MOST])
     places = tokens({str(place): SURE, **readings(place)}) if place is not None else ()
-    further, named = tokens(names or {}), tokens(nth or {})
-    return Identified(
-        newest_token, tokens(less), tokens(others), whole, tuple(same), places, further, beside, named=named
-    )
+    newest_token, further, named = token(keys[newest], value, newest), tokens(names or {}), tokens(nth or {})
+    return Identified(newest_token, tokens(less), tokens(others), whole, same, places, further, beside, named=named)
 
 
 def _others(
@@ -305,19 +297,6 @@ def _forms(whole: Postal, written: str, names: Sequence[PrintedName], nth: dict[
                 nth.setdefault(f"{form}{at}", name.nth)
     forms.pop(str(whole), None)
     return forms
-
-
-def _add_parts(whole: Postal, parts: Iterable[str], forms: dict[str, int], nth: dict[str, int]) -> None:
-    """Adds the names that may stand in further lines, each at the address, and at the house without the room.
-
-    `nth`: takes them as parts of a text.
-    """
-    houses = [str(whole._replace(numbers=numbers)) for numbers in shorter_numbers(whole.numbers)]
-    for part, house in product(parts, houses):
-        if part != whole.name:
-            value = f"{part}{house.removeprefix(whole.name)}"
-            forms.setdefault(value, NEAR)
-            nth.setdefault(value, 0)
 
 
 def open_tokens(keys: Mapping[int, bytes]) -> Tokens | None:

@@ -61,7 +61,7 @@ class SourceContactPoint(Model):
     `beside`: the tokens of further text that
     may be printed: a building's name, a host, a former name, a reading.
 
-    `further`: keyed hashes of each line beyond name and address: a company, a department, a title, a host.
+    `further`: keyed hashes of each line beyond name and address: a department, a title.
     """
 
     id: PointId
