@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import asdict, replace
-from itertools import chain
 from time import time
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import language, text
 from gatekeeper.ground.times import instant
-from gatekeeper.identity import Identified, open_tokens, printed
+from gatekeeper.identity import Identified, open_tokens, printed, too_much
 from gatekeeper.index import items
 from gatekeeper.index.current import current
 from gatekeeper.index.item_search import ItemSearch
@@ -143,7 +142,7 @@ def show(id_: str, as_json: bool) -> None:
 @yes_option
 @json_option
 def accept_print(id_: str, evidence: str, by: str | None, yes: bool, as_json: bool) -> None:
-    """Accepts the further text of an item for its contact point, under the person's signature (rule 8.3.54)."""
+    """Accepts the text beside name and address of an item, under the person's signature (rule 8.3.54)."""
     settings = load()
     who, proof, at = person(settings, by), named(evidence, "--evidence"), fact_with_act.now()
     with Reader(settings) as reader:
@@ -156,14 +155,15 @@ def accept_print(id_: str, evidence: str, by: str | None, yes: bool, as_json: bo
     lines = at_point.lines if isinstance(at_point, Identified) else ()
     if not lines:
         raise UsageError("error.print_never_accepted")
-    confirmed(text("cli.review_accept_print_sure"), 1, yes=yes)
+    seen = " / ".join(too_much(send.delivery)) if send.delivery else ""
+    confirmed(text("cli.review_accept_print_sure", text=seen), 1, yes=yes)
     event = PersonEvent(
         v=1,
         kind="print_accepted",
         recipient_id=send.recipient_id,
         record_id=f"print-{uuid4().hex}",
         contact_point_id=send.contact_point.id,
-        further=tuple(chain(*lines)),
+        further=lines[0],
         at=at,
         by=who,
         evidence_ref=proof,

@@ -148,7 +148,8 @@ class Facts(msgspec.Struct, frozen=True):
     `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
-    `further`: for each line of further text its keyed hashes; () if some of it never counts (rule 8.3.54).
+    `further`: keyed hashes of all text beside name and address; then of each line if a source may account for them.
+    () if the text may be another address (rule 8.3.54).
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.

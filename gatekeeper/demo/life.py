@@ -146,7 +146,7 @@ class Life:
                 token=contact.token,
                 readings=_readings(contact),
                 beside=tuple(chain(*contact.beside)),
-                further=tuple(chain(*contact.lines)),
+                further=contact.given,
             )
             for mark, contact in (("A", self.contacts.home), ("E", self.contacts.mail))
             if contact

@@ -41,13 +41,15 @@ APARTMENTS = (
     "|団地|住宅|社宅|宿舎|タワー|ヒルズ|プラザ|カーサ|ヴィラ|ビラ|シャトー|ドミール"
 )
 """The ends of names of houses. No part of a town ends so, but for a few."""
-_WORD = f"{APARTMENTS}|館|棟|センター|店|院|校|園|所|会館|苑"
+BUILDING_WORD = f"{APARTMENTS}|館|棟|センター|店|院|校|園|所|会館|苑"
 _LETTER = "[^\\W\\d_a-z号室階棟館]"
 _BEHIND_ROOM = re.compile(
-    rf"(?:[0-9]{{3,}}|[0-9]号?室)(?:\s+{_LETTER}|(?!{_WORD}){_LETTER}{{2,}})|[0-9]\s+{_LETTER}{{2,}}$"
+    rf"(?:[0-9]{{3,}}|[0-9]号?室)(?:\s+{_LETTER}|(?!{BUILDING_WORD}){_LETTER}{{2,}})|[0-9]\s+{_LETTER}{{2,}}$"
 )
-_NAMED = re.compile(rf"(?:{_WORD})[^\W\d_]{{0,6}}[0-9a-z]{{0,3}}|[^\W_]{{0,30}}(?:{_WORD})[0-9a-z]{{0,3}}")
-_BEFORE = re.compile(rf"(?<!\S)[一-鿿]{{1,6}}\s+[^\W\d_]{{2,}}(?:{_WORD})")  # 佐藤恵 みどりハイツ
+_NAMED = re.compile(
+    rf"(?:{BUILDING_WORD})[^\W\d_]{{0,6}}[0-9a-z]{{0,3}}|[^\W_]{{0,30}}(?:{BUILDING_WORD})[0-9a-z]{{0,3}}"
+)
+_BEFORE = re.compile(rf"(?<!\S)[一-鿿]{{1,6}}\s+[^\W\d_]{{2,}}(?:{BUILDING_WORD})")  # 佐藤恵 みどりハイツ
 _BUILDINGS = re.compile(r"\s*\n\s*(?![0-9]|[a-z]-?[0-9]|[a-z]棟)")  # lines, the room with its building
 _STREET = re.compile(r"京都市.{1,3}?区(.*)(?:[上下][ルるが]|[東西南北]入)")
 _OLD_NAME = re.compile(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import cast
 
-from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of, pieces
+from gatekeeper.identity.address_segments import BUILDING_WORD, PREFECTURE, Piece, host_of, pieces
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.printed_names import printed_names
 from schemas.events import Delivery
@@ -18,6 +18,12 @@ _STARTS = re.compile(rf"\s+|転送先?[:\s]*|[旧前新元]住所[:\s]*|(?=〒|{
 _PLACED = ("place", "house", "building")
 _NUMBERED = re.compile(r"[0-9〇一二三四五六七八九十]")
 _LIKE_A_NAME = re.compile(r"(?<![^\W\d_])[一-鿿]{2,6}(?![^\W\d_])(?<![館荘寮棟室階号店院校園所苑])")
+_FIRM = re.compile(
+    "(?<![^\\W\\d_])([一-鿿々]{2,6}?)(?:(?:商|工務|本|写真|酒|米|花|書|理容|美容)店|商会|(?:内科|外科|歯科)?医院|クリニック"
+    "|(?:法律|会計|税務|特許|設計|建築|測量|弁護士|会計士|税理士|司法書士|行政書士|社会保険労務士)*事務所"
+    f"|{BUILDING_WORD})"
+)
+"""A firm, or a house, which may bear the name of its owner."""
 _CUTS, _NAMES = 12, 8  # places in the lines where another address may begin, and names beside it, at most
 
 
@@ -70,14 +76,17 @@ def _cuts(text: str) -> list[int]:
 
 
 def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
-    """The hosts (様方, 気付), and buildings that may be a name, as people at the address. The stop may be theirs.
+    """The hosts (様方, 気付) as people at the address. The stop may be theirs.
 
-    `found`: the pieces of `delivery`.
+    Also those after whom a building or a firm may be named, there and at the house. `found`: the pieces of `delivery`.
     """
     names = [host_of(piece.text) for piece in found if piece.kind == "host"]
     names += [name.name for written in names for name in printed_names(written) or ()]
     names += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
-    return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in names)
+    houses = dict.fromkeys(_lines(found, kinds) for kinds in (_PLACED, _PLACED[:2]))
+    owners = [name for piece in found if piece.kind in ("building", "further") for name in _FIRM.findall(piece.text)]
+    at = [*product(names, [*houses][:1]), *product(owners, houses)]
+    return tuple(_at(name, _postcode(found), (house,)) for name, house in dict.fromkeys(at))
 
 
 def _further(found: Sequence[Piece]) -> list[str]:

@@ -1,7 +1,7 @@
-"""The lines beside name and address for which a source may account: department and title (domain rule 8.3.54).
+"""The lines beside name and address (domain rule 8.3.54).
 
-A line is made of the words of closed lists alone. A company, a host or a post office is free text, in which a person or
-another address may hide. So it waits for a reviewer.
+A source may account for a department or a title, as these are words of closed lists. A company, a host or a post office
+is free text, in which a person may hide. So one of the staff must have looked at it. Another address never counts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gatekeeper.identity.address_segments import Piece
+from gatekeeper.identity.address_segments import PREFECTURE, Piece
 from gatekeeper.identity.postal import Postal
 
 MOST = 8
@@ -32,28 +32,33 @@ _BUILDING = re.compile(
     r"(?:ビル|ビルディング|ビルヂング|タワー|会館|プラザ|マンション|ハイツ|センター)(?:[0-9]+(?:階|f))?$"
 )
 """The end of a building's name that may stand beside such lines; other names may be those of people."""
+_NUMERAL = "[〇零一二三四五六七八九十百千万壱弐参肆伍陸漆捌玖拾廿卅]"
+_ELSEWHERE = re.compile(
+    rf"[0-9]{{3}}|[0-9]\s*[-ー番丁の]|{_NUMERAL}(?:\s*[-ー・のノ番丁条]\s*){_NUMERAL}|{_NUMERAL}{{3}}|{PREFECTURE.pattern}|[市郡][^\W\d_]{{1,6}}?[区町村]"
+    "|[^\\W\\d_]区(?!役所|画)|京都市|[〒@]|転送|回送|転居|移転|引越|てんそう|住所|丁目|番地|私書箱|郵便番号|電話|[上下]る|[東西]入"
+    r"|ちょうめ|チョウメ|ばんち|バンチ|chome|forward|-(?:ku|shi|cho|machi|ken|fu|to|gun)(?![a-z])|\btel\b|\bfax\b"
+)
+"""Words of another address."""
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
-def further_lines(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """The lines of further text among the pieces of a print, normalised, with person and address.
+def further_lines(whole: Postal, pieces: Sequence[Piece], besides: Sequence[str] = ()) -> tuple[str, ...]:
+    """All text beside name and address, then each line of it if all are of closed lists; normalised, with both.
 
-    None at all if one of them is not of the closed lists. Nor if a building has another name than a building's.
-    `pieces`: the name last. `whole`: person and address of the same print, without that text.
+    None at all if it may hold another address. No lines if a building has another name than a building's.
+    `pieces`: the name last. `whole`: person and address of the same print, without that text. `besides`: as that says.
     """
-    kinds = {piece.kind for piece in pieces}
-    if pieces[-1].kind == "further" or not {"place", "house", "further"} <= kinds:
+    if pieces[-1].kind == "further" or not {"place", "house", "further"} <= {piece.kind for piece in pieces}:
         return ()
-    texts = dict[str, None]()
-    for line in _lines(pieces):
-        text = _NOT_LETTERS.sub("", line)
-        if len(text) > _LONGEST or not _LINE.fullmatch(text):
-            return ()
-        texts[text] = None
+    lines = [*_lines(pieces)]
+    texts = [*dict.fromkeys(_NOT_LETTERS.sub("", line) for line in lines)]
+    if not lines or len(texts) > MOST or any(map(_ELSEWHERE.search, (*lines, *texts))):
+        return ()
     buildings = (_NOT_LETTERS.sub("", piece.text) for piece in pieces if piece.kind == "building")
-    if len(texts) > MOST or not all(_BUILDING.search(name) for name in buildings if name):
-        return ()
-    return tuple(f"further||{whole}|{text}" for text in texts)
+    closed = all(len(text) <= _LONGEST and _LINE.fullmatch(text) for text in texts)
+    closed = closed and all(_BUILDING.search(name) for name in buildings if name)
+    everything = "|".join((*texts, *(text.removeprefix(f"beside||{whole}|") for text in besides)))
+    return tuple(f"further||{whole}|{text}" for text in (f"|{everything}", *(texts if closed else ())))
 
 
 def _lines(pieces: Sequence[Piece]) -> Iterator[str]:

@@ -122,7 +122,15 @@ class Identified(NamedTuple):
     named: tuple[tuple[str, int], ...] = ()
     """Of tokens of another name than the first, the place of that name as of `PrintedName.nth` (domain rule 8.2.44)."""
     lines: tuple[tuple[str, ...], ...] = ()
-    """Of each line of further text its keyed hashes, if a source may account for all lines (domain rule 8.3.54)."""
+    """Keyed hashes of all text beside name and address, then those of each line that a source may account for.
+
+    One of the staff may accept the first (domain rule 8.3.54). () if it may hold another address.
+    """
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The hashes of lines that a source of this address writes."""
+        return tuple(chain(*self.lines[1:]))
 
     @property
     def remembered(self) -> Identified:
@@ -144,7 +152,7 @@ class Identified(NamedTuple):
     def by(self, sources: Container[str]) -> Identified:
         """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
         given = all(any(token in sources for token in tokens) for tokens in self.beside)
-        return self if given else self._replace(accounted=False, lines=())
+        return self if given else self._replace(accounted=False, lines=self.lines[:1])
 
     @property
     def unaccounted(self) -> str | None:
@@ -183,7 +191,7 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return None
     value, more = str(whole), besides(whole, pieces)
     read = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
-    lines = further_lines(whole, pieces)
+    lines = further_lines(whole, pieces, more)
     names = read or ()
     others, nth = _others(delivery, pieces, whole, names)
     fits = read is not None and len(more) <= MOST and not (names and len(others) >= OTHERS)

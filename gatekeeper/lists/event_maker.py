@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hmac import digest
 from itertools import chain
@@ -197,8 +197,9 @@ class EventMaker:
         readings = [{"token": token, "score": score} for token, score in (*same, *tokens.readings)]
         if named := self._identified(self._id_tokens, contact.channel, delivery):
             self._under_id_key[tokens.token] = named.token
-        texts = {"beside": tokens.beside, "further": tokens.lines} if self._map.topic == "sources" else {}
-        more = {"readings": readings, **{name: [*chain(*hashes)] for name, hashes in texts.items()}}
+        more: dict[str, Sequence[Any]] = {"readings": readings}
+        if self._map.topic == "sources":
+            more |= {"beside": [*chain(*tokens.beside)], "further": tokens.given}
         return {"token": tokens.token, **{name: values for name, values in more.items() if values}}
 
     def _stop(self, tokens: Tokens, contact: Contact, delivery: Delivery) -> dict[str, Any]:

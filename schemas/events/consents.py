@@ -133,7 +133,7 @@ class PersonEvent(Model):
     right that the person asked for; without it, the request counts for nothing. `source_id`: the source, of
     `notice_given`.
     `contact_point_id`: of `undeliverable_resolved` and `print_accepted`. `by`: who says so. `evidence_ref`: where the
-    proof is kept. `of`: stops by their ids. `further`: keyed hashes of lines, as of a source's contact point.
+    proof is kept. `of`: stops by their ids. `further`: keyed hashes of the text that was accepted.
     """
 
     model_config = ConfigDict(

@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import orjson
@@ -95,9 +95,15 @@ def known_by(
     found = TOKENS.whole_address(delivery) if whole else TOKENS.of(channel, delivery)
     assert found, written
     readings = [{"token": one, "score": score} for one, score in found.readings]
-    texts = {"beside": found.beside, "further": found.lines} if not stop else {}
-    more = {name: [hash_ for each in hashes for hash_ in each] for name, hashes in texts.items() if hashes}
-    return {"token": found.token, "readings": readings, **more}
+    texts = {"beside": [*chain(*found.beside)], "further": [*found.given]} if not stop else {}
+    return {"token": found.token, "readings": readings, **{name: hashes for name, hashes in texts.items() if hashes}}
+
+
+def accepted(written: dict[str, Any]) -> list[str]:
+    """Returns the hashes by which one of the staff accepts the text beside name and address."""
+    found = TOKENS.of("postal", Delivery.model_validate_json(orjson.dumps({"name": "-", **written})))
+    assert found, written
+    return [*found.lines[0]] if found.lines else []
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -311,7 +317,7 @@ def ask(**fields: Any) -> Event:
 
 def event(**fields: Any) -> Event:
     if text := fields.pop("text", None):
-        fields["further"] = known_by(text).get("further", [])
+        fields["further"] = accepted(text)
     stated = {
         "print_accepted": {"by": "kenji", "evidence_ref": "memo-1", "contact_point_id": "cp-1", "record_id": "LOOK-1"},
         "identity_resolved": {"by": "kenji", "evidence_ref": "memo-1", "of": ["X-0"]},

@@ -221,7 +221,7 @@ def test_a_department_behind_the_address_then_its_line_is_carried() -> None:
     assert home is not None
     assert work is not None
     (point,) = orjson.loads(found.value)["contact_points"]
-    assert (point["token"], point["further"]) == (home.token, [*work.lines[0]])
+    assert (point["token"], point["further"]) == (home.token, [*work.lines[1]])
     assert len(point["further"]) == 2, "one for each key"
 
 

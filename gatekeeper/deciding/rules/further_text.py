@@ -1,8 +1,8 @@
-"""The further lines of a print, and the facts that account for all of them (domain rule 8.3.54)."""
+"""The text beside name and address, and the facts that account for all of it (domain rule 8.3.54)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldEvent
@@ -12,7 +12,7 @@ from schemas.events import Source, SourceContactPoint
 
 
 def accounted(case: Case) -> bool:
-    """True if one fact accounts for all further lines: a source, or what one of the staff accepted."""
+    """True if one fact accounts for all further text: a source, or what one of the staff accepted."""
     if not case.facts.further:
         return False
     ids = {source.source_id for source in case.facts.sources}
@@ -31,31 +31,33 @@ def _gave(case: Case, source: Source) -> bool:
     return (
         case.covers(source)
         and not any(point.derived_from for point in here)
-        and any(_holds(case, point.further) for point in here)
+        and any(_has_lines(case, point) for point in here)
         and not state(case, source)
         and (trust.entruster == case.send.controller_id if trust else source.method != "indirect.entrusted")
     )
 
 
 def _accepts(case: Case, event: HeldEvent) -> bool:
-    """True if one of the staff accepted the lines at the contact point, which still has this address."""
+    """True if one of the staff accepted the text at the contact point, which still has this address."""
     point = case.send.contact_point.id
     return (
         event.kind == "print_accepted"
         and bool(event.staff)
         and event.contact_point_id == point
-        and _holds(case, event.further)
+        and any(hash_ in event.further for hash_ in case.facts.further[0])
         and case.span(str(event.said)).first <= case.at + case.policy.skew_ms * 1000
         and (point not in case.facts.points or case.was_here(point, Span(case.at, case.at)))
-        and all(_holds(case, here.further) for here in _given(case, point))
+        and all(_has_lines(case, here) for here in _given(case, point))
     )
 
 
 def _given(case: Case, point: str) -> Iterator[SourceContactPoint]:
-    """The contact points of this id for which a source gave further lines. Another text ends what was accepted."""
+    """The contact points of this id for which a source gave lines. Another line ends what was accepted."""
     for source in case.facts.sources:
         yield from (here for here in source.contact_points if here.id == point and here.further)
 
 
-def _holds(case: Case, given: Collection[str]) -> bool:
-    return all(any(hash_ in given for hash_ in line) for line in case.facts.further)
+def _has_lines(case: Case, point: SourceContactPoint) -> bool:
+    """True if a source gave each line there, and all are of closed lists."""
+    _, *lines = case.facts.further
+    return bool(lines) and all(any(hash_ in point.further for hash_ in line) for line in lines)
