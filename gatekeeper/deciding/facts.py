@@ -148,7 +148,7 @@ class Facts(msgspec.Struct, frozen=True):
     `confirmed`: the nos whose date two managers stand for, as `deciding.recording.name` calls them.
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
-    `further`: keyed hashes of all text beside name and address; then of each line if a source may account for them.
+    `further`: keyed hashes of all text beside name and address. Behind them those of each line that a source may give.
     () if the text may be another address (rule 8.3.54).
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
