@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
 from schemas.events.resolutions import NoName
 from schemas.events.staff import TablePlace, TreePlace
-from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, PrintedText, Version
+from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, Period, PerMille, PrintedText, Version
 
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
@@ -83,6 +83,19 @@ class Address(Model):
     unknown: bool = False
 
 
+class FeedState(Model):
+    """A feed that speaks of the send's people, as it stood at the decision (domain rule 8.3.59).
+
+    `id`: its code. `limit`: its longest silence. `closed`: up to when its last delivery told everything, None without
+    one. `due`: past that it is silent. Both are milliseconds since the epoch.
+    """
+
+    id: Id
+    limit: Period
+    closed: Count | None = None
+    due: Count
+
+
 class Snapshot(Model):
     """The facts about a person that decide() saw, without ids of the person, contact values or tokens.
 
@@ -118,6 +131,7 @@ class Snapshot(Model):
     printed: Printing | None = None
     printed_text: PrintedText | None = None
     further: Many[Many[PrintedText]] = ()
+    feeds: Many[FeedState] = ()
     erased: Count | None = None
     age: Age | None = None
     age_from: Many[Id] = ()

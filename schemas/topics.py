@@ -207,8 +207,8 @@ def subject_key(topic: str, value: Any) -> str:
         return str(value.did if topic == "audit" else value.writer)
     if topic == "results":
         return str(value.event_id or value.decision_id)
-    if topic == "consents" and value.kind == "gap":
-        return str(value.gap_id)
+    if topic == "consents" and value.kind in ("gap", "delivery"):
+        return str(value.gap_id if value.kind == "gap" else value.feed)
     if topic == "suppressions":
         return str(value.recipient_id or value.token or value.suppression_id)
     if topic == "acts":

@@ -26,6 +26,7 @@ _KATAKANA = (
 """The scripts by their characters: `\\p{Han}` is read by few programs, and by each in its own version of Unicode."""
 _LETTERS = f"A-Za-z0-9{_HAN}{_HIRAGANA}{_KATAKANA}"
 AUDIENCE_PATTERN = rf"^[{_LETTERS}][{_LETTERS}ー々・._\-]{{0,63}}$"
+PERIOD_PATTERN = r"^P([1-9][0-9]{0,2}D|T[1-9][0-9]{0,2}[HM])$"
 TOKEN_PATTERN = r"^t[1-9][0-9]?(k([2-9]|[1-9][0-9]{1,3}))?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape, no token)
 """A token: `t`, the normaliser's version, `k` and the key's number unless it is 1, and 32 bytes in base64url."""
 
@@ -175,6 +176,11 @@ PrintedText = Annotated[
 ]
 PrintedLines = Annotated[Many[PrintedText], Field(max_length=256)]
 """The hashes of lines under all keys."""
+Period = Annotated[
+    str,
+    StringConstraints(pattern=PERIOD_PATTERN),
+    form("period", "A number of days, hours or minutes, as ISO 8601 spells it: P1D, PT6H, PT15M."),
+]
 Line = Annotated[
     str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"), form("line", "A line of text.")
 ]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from pydantic import Field
 
-from schemas.audit import Address, Printing
+from schemas.audit import Address, FeedState, Printing
 from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Seen, Source, Suppression
 from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version
 
@@ -150,6 +150,7 @@ class Facts(msgspec.Struct, frozen=True):
     `printed_text`: the keyed hash of what is printed, if it is unaccounted for.
     `further`: keyed hashes of all text beside name and address. Behind them those of each line that a source may give.
     () if the text may be another address (rule 8.3.54).
+    `feeds`: the feeds that speak of the send's people (rule 8.3.59).
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
@@ -177,6 +178,7 @@ class Facts(msgspec.Struct, frozen=True):
     printed: Printing | None = None
     printed_text: str | None = None
     further: tuple[tuple[str, ...], ...] = ()
+    feeds: tuple[FeedState, ...] = ()
     erased: int | None = None
     ages: Ages = NO_AGES
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatekeeper.deciding import redacted
 from gatekeeper.deciding.facts import NO_AGES, Ages, Facts
-from schemas.audit import Address, Printing, Snapshot
+from schemas.audit import Address, FeedState, Printing, Snapshot
 from schemas.codec import canonical
 
 
@@ -33,6 +33,7 @@ def snapshot(
     printed: Printing | None = None,
     printed_text: str | None = None,
     further: Sequence[Sequence[str]] = (),
+    feeds: Iterable[FeedState] = (),
     erased: int | None = None,
     ages: Ages = NO_AGES,
 ) -> bytes:
@@ -67,6 +68,8 @@ def snapshot(
         parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if feeds:
+        parts.append(b'"feeds":%b,' % canonical([feed.model_dump(exclude_defaults=True) for feed in feeds]))
     if further:
         parts.append(b'"further":%b,' % canonical(further))
     if late:
@@ -107,6 +110,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         printed=parsed.printed,
         printed_text=parsed.printed_text,
         further=parsed.further,
+        feeds=parsed.feeds,
         unreadable=parsed.unreadable,
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),

@@ -22,10 +22,15 @@ def acted_on_until(send: Send, decision: Decision) -> int:
 
 
 def rejudged_until(send: Send, decision: Decision) -> int | None:
-    """The instant (milliseconds) until which the gate judges a withheld send again by itself, None if it does not."""
+    """The instant (milliseconds) until which the gate judges a withheld send again by itself, None if it does not.
+
+    A send that waits for a silent feed has until its mail date (domain rule 8.3.59).
+    """
     if not {STALE, UNAVAILABLE} & {*decision.codes}:
         return None
-    until = min(acted_on_until(send, decision), decision.at + decision.policy.rejudge_ms)
+    until = acted_on_until(send, decision)
+    if not any(reason.code == STALE and "feed" in reason.says for reason in decision.reasons):
+        until = min(until, decision.at + decision.policy.rejudge_ms)
     return until if until > decision.at else None
 
 

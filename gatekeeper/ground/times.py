@@ -57,6 +57,12 @@ def instant(milliseconds: int) -> str:
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
 
 
+@lru_cache(maxsize=1024)
+def period_ms(text: str) -> int:
+    """The milliseconds of an ISO 8601 period of days, hours or minutes (`schemas.values.Period`)."""
+    return int(text.strip("PTDHM")) * {"D": 86_400_000, "H": 3_600_000, "M": 60_000}[text[-1]]
+
+
 def local(micros: int, zone: str) -> str:
     """An instant as the clocks of `zone` show it, in ISO 8601 with its offset, to the second."""
     return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")

@@ -28,6 +28,7 @@ from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.corrections import Corrections
+from gatekeeper.knowledge.feeds import Feeds
 from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.meeting import Meeting, pair_id
 from gatekeeper.knowledge.person_facts import (
@@ -72,6 +73,8 @@ class KnownFacts:
         self.unresolved = Unresolved()
         self.gaps = Gaps(self.unresolved)
         """The feeds that owe withdrawals since a loss."""
+        self.feeds = Feeds()
+        """The registered feeds, and up to when each told everything."""
         self.confirmed_nos = ConfirmedNos()
         """The nos for whose dates two managers stand."""
         self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
@@ -160,8 +163,9 @@ class KnownFacts:
                 for line, score, name in crossing:
                     stops[line] = max(score, stops.get(line, 0))
                     named |= {line: name} if name is not None else {}
+        senders = send.controller_id, *predecessors(person.sources)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
-        unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
+        unread += self.gaps.binding(senders)
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self._uncompared(self.token_keys.lacking(address), send, person)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
@@ -169,10 +173,11 @@ class KnownFacts:
         stopped = hits(stops, elsewhere, named) if stops else ()
         companies = named_companies(self.reference, person.consents, stopped)
         registered_late = late(self.reference, companies)
-        groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
+        groups_left = left(self.reference, stopped, senders)
         confirmed = self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stopped)), zone)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
+        feeds = self.feeds.covering(senders, {source.batch_id for source in person.sources}) if self.feeds else ()
         given = identified and identified.by(accounted_for(person, self.reference) if identified.beside else ())
         how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
         recorded = snapshot(
@@ -188,6 +193,7 @@ class KnownFacts:
             printed=how,
             printed_text=given.unaccounted if given else None,
             further=given.lines if given else (),
+            feeds=feeds,
             unreadable=unreadable,
             refs=self.log.digests(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
@@ -215,6 +221,7 @@ class KnownFacts:
             printed=how,
             printed_text=given.unaccounted if given else None,
             further=given.lines if given else (),
+            feeds=feeds,
             unreadable=unreadable,
             snapshot=recorded,
             events=events,

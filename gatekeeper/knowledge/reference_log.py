@@ -18,24 +18,26 @@ from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
 from gatekeeper.staff.roster import Roster
 from schemas.codec import canonical
-from schemas.events import Campaign, Copy, NosResolution, PolicyVersion, Resolution, Send, Signature, Staff
+from schemas.events import Campaign, Copy, Feed, NosResolution, PolicyVersion, Resolution, Send, Signature, Staff
 from schemas.record import Record
 
 DIGESTS = 4096
 """Combinations of reference data whose digests are kept: a campaign and the companies of its people make few."""
-OtherRecord = Resolution | NosResolution | Staff | Copy | Campaign
+OtherRecord = Resolution | NosResolution | Staff | Copy | Campaign | Feed
 """Records of the topic that are no reference data of a decision."""
 
 
 class Counted(NamedTuple):
     """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on.
 
-    `signed`: False for one from before the first person, which counts without a signature.
+    `arrived`: since when it counts, in milliseconds. `signed`: False for one from before the first person, which counts
+    without a signature.
     """
 
     model: Referred | OtherRecord
     value: bytes
     named: bytes
+    arrived: int
     signed: bool
 
 
@@ -91,11 +93,13 @@ class ReferenceLog:
             return None
         counted, bytes_ = standing.record.payload
         if isinstance(counted, OtherRecord):
-            return Counted(counted, bytes_, bytes_, standing.signed)
+            return Counted(counted, bytes_, bytes_, standing.arrived, standing.signed)
         if isinstance(counted, PolicyVersion):
             self.activations.put(standing.order, counted, standing.arrived)
             self.policies[standing.order] = counted
-        return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.signed)
+        return Counted(
+            counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.arrived, standing.signed
+        )
 
     def unread(self, record: Record, names: frozenset[str]) -> bool:
         """Takes an unreadable record with the names in it. True if it bars by these, as nobody could sign it."""

@@ -10,6 +10,7 @@ from typing import Any
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import BESIDE, Token, redacted
 from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
+from gatekeeper.ground.times import span
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import UNNAMED, Given
 from gatekeeper.knowledge.copies import Copies
@@ -26,11 +27,13 @@ from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import needs_signature, takes_away
 from schemas.codec import Parsed, Unreadable
-from schemas.events import Copy, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
+from schemas.events import Copy, Feed, FeedDelivery, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
 _POLICY = "policy/"
+DELIVERY = "delivery"
+"""The kind of name by which a delivery of a silent feed is told."""
 WHOLE_ADDRESS = "whole_address/*"
 """The name that a stop of a whole address concerns: whoever lives there, and no index knows these people."""
 
@@ -74,7 +77,7 @@ class FactStore(KnownFacts):
         store = FactStore(ours=self.token_keys.ours, pair_key=self.pair_key)
         store.log, store.unresolved = self.log, self.unresolved.copy()
         store.confirmed_nos = self.confirmed_nos
-        store.gaps = self.gaps.over(store.unresolved)
+        store.gaps, store.feeds = self.gaps.over(store.unresolved), self.feeds
         store.token_keys.passed = self.token_keys.passed
         return store
 
@@ -100,6 +103,7 @@ class FactStore(KnownFacts):
                 self.unresolved.add(unread.place, unread.fault, unread.names, unread.arrived)
         for gap in self._journals.gaps():
             self.gaps.add(gap)
+        self.feeds.closed.update(self._journals.deliveries())
         for name in self._journals.refusals():
             self.named_by_refusals.take(name)
         for record in self._journals.corrections():
@@ -183,6 +187,8 @@ class FactStore(KnownFacts):
             return self._refer(record, model)
         if isinstance(model, FeedGap):
             return self._gap(record, model)
+        if isinstance(model, FeedDelivery):
+            return self._delivered(record, model)
         if isinstance(model, Suppression):
             self.stop_rows.take(model, record.timestamp)
             if model.row == "rejected" and takes_away(model):
@@ -266,6 +272,14 @@ class FactStore(KnownFacts):
                 self._withhold_everybody(record, "too_many_gaps", record.offset)
         return ()
 
+    def _delivered(self, record: Record, model: FeedDelivery) -> Collection[str]:
+        """Closes a delivery; the result names it if its feed was silent, so that who waits for it is judged again."""
+        was_silent = model.feed in self.feeds.silent(record.timestamp)
+        told = min(span(model.at, "UTC").first // 1000, record.timestamp)
+        if self.feeds.close(model.feed, told):
+            self._journals.closed(model.feed, told)
+        return (f"{DELIVERY}/{model.feed}",) if was_silent else ()
+
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:
         """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""
         id_, change = model.suppression_id, Counter[str]()
@@ -287,6 +301,8 @@ class FactStore(KnownFacts):
             self._resolve(counted.model, person(counted.model.by) if counted.signed else UNSIGNED)
         if isinstance(counted.model, NosResolution):
             self.confirmed_nos.take(counted.model)
+        if isinstance(counted.model, Feed):
+            self.feeds.register(counted.model, counted.arrived)
         return (subject_key("reference", counted.model),)
 
     def _withhold_everybody(self, record: Record, fault: str, offset: int) -> bool:

@@ -37,7 +37,7 @@ def scope(record: Mapping[str, Any]) -> frozenset[str] | None:
         return frozenset((record["controller_id"], *(record.get("names") or ())))
     if kind == "joint_use_terms":
         return frozenset(record["parties"])
-    if kind in ("purpose", "staff"):
+    if kind in ("purpose", "staff", "feed"):
         return frozenset(record["controllers"]) if record.get("controllers") else None
     return None
 

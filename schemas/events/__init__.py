@@ -16,7 +16,16 @@ from schemas.events.acts import (
     TopicAct,
 )
 from schemas.events.asks import Ask
-from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, FeedGap, OnConsents, PersonEvent
+from schemas.events.consents import (
+    GIVEN_STATES,
+    NO_STATES,
+    Consent,
+    ConsentState,
+    FeedDelivery,
+    FeedGap,
+    OnConsents,
+    PersonEvent,
+)
 from schemas.events.recalls import Recall
 from schemas.events.reference import (
     AudiencePhrase,
@@ -24,6 +33,7 @@ from schemas.events.reference import (
     Campaign,
     Controller,
     Copy,
+    Feed,
     Ground,
     JointUseTerms,
     Notice,
@@ -44,7 +54,7 @@ from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, S
 from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole
 from schemas.events.suppressions import Scope, Suppression, SuppressionKind
 
-Fact = Source | Consent | PersonEvent | FeedGap | Suppression
+Fact = Source | Consent | PersonEvent | FeedGap | FeedDelivery | Suppression
 
 __all__ = [
     "GIVEN_STATES",
@@ -64,6 +74,8 @@ __all__ = [
     "Entrustment",
     "Fact",
     "Fate",
+    "Feed",
+    "FeedDelivery",
     "FeedGap",
     "Ground",
     "ItemAct",

@@ -1,6 +1,6 @@
 """Events of `consents`: a person's consents and refusals, and later events about them (domain rules 6.1, 6.3).
 
-A gap says that such events may be missing.
+A gap says that such events may be missing, and a delivery that none is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.events.staff import Sha256
 from schemas.values import (
     CHANNELS,
     Any_,
@@ -214,5 +215,24 @@ class FeedGap(Model):
     evidence_ref: Surrogate | None = None
 
 
-OnConsents = Annotated[Consent | PersonEvent | FeedGap, Field(discriminator="kind")]
+class FeedDelivery(Model):
+    """The word of a feed's sender that a delivery is whole, or that there was nothing to tell (APPI 22; rule 8.3.59).
+
+    `delivery_id`: of the delivery. `feed`: by its id. `at`: up to when the sender has told everything. `count`,
+    `sha256`: the sender's own number of rows, and hash of the file. `position`: of a stream, up to where its source was
+    read. `recorded_at`: when it was entered.
+    """
+
+    v: Version
+    kind: Literal["delivery"]
+    delivery_id: Id
+    feed: Id
+    at: ZonedTime
+    count: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    sha256: Sha256 | None = None
+    position: Surrogate | None = None
+    recorded_at: Time | None = None
+
+
+OnConsents = Annotated[Consent | PersonEvent | FeedGap | FeedDelivery, Field(discriminator="kind")]
 """One record of `consents`, distinguished by its `kind`."""

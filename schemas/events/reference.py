@@ -19,6 +19,7 @@ from schemas.values import (
     Many,
     MessageClass,
     Model,
+    Period,
     PrintedLine,
     Stoppable,
     Surrogate,
@@ -306,6 +307,41 @@ class Register(Model):
     file_date: Time
 
 
+class Feed(Model):
+    """A sender of facts, and how long it may be silent before the mail of its people waits (domain rule 8.3.59).
+
+    A wider record counts with two managers and their evidence: a longer rhythm or limit, fewer controllers or lists, or
+    an end. It frees nothing that is due already.
+
+    `id`: its code. `topic`: to which its facts go. `controllers`: whose people it speaks of. `lists`: those alone who
+    came with these lists; empty = all of them. `rhythm`: how often it delivers. `limit`: its longest silence. `owner`:
+    who answers for it. `counted`: its sender states count and hash of each delivery. `ended`: it delivers no more.
+    `replaced_by`: the feed in its place. `by`: the managers. `evidence_ref`: where the proof is kept. `recorded_at`:
+    when it was entered.
+    """
+
+    v: Version
+    kind: Literal["feed"]
+    id: Id
+    topic: Literal["sources", "consents", "suppressions"]
+    controllers: Annotated[Many[Id], Field(min_length=1, max_length=64)]
+    lists: Annotated[Many[Id], Field(max_length=64)] = ()
+    rhythm: Period
+    limit: Period
+    owner: Surrogate
+    counted: bool
+    ended: bool = False
+    replaced_by: Id | None = None
+    by: TwoManagers | None = None
+    evidence_ref: Surrogate | None = None
+    recorded_at: Time | None = None
+
+    @property
+    def proven(self) -> bool:
+        """True if two different managers stand for it, with evidence."""
+        return two_managers(self.by) and self.evidence_ref is not None
+
+
 class Copy(Model):
     """A manager's word that the beginning of a partition is a copy, with the first arrivals that its headers state.
 
@@ -377,6 +413,7 @@ Reference = Annotated[
     | Ground
     | Provider
     | AnyResolution
+    | Feed
     | Copy
     | Staff
     | Signature,

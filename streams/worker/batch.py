@@ -125,7 +125,7 @@ class PartitionJudge:
             if not TIMELY.isdisjoint(decision.codes):
                 for name in waiting(decision.entries):
                     self._touched.later(name)
-            if STALE in decision.codes:
+            if as_of is not None and STALE in decision.codes:
                 for name in waiting(decision.entries):
                     self._touched.stale(name)
         done, acts, left = self._acted(acts, now, asked=fresh is not None, counted=batch.counted)

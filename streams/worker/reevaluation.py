@@ -19,7 +19,7 @@ from itertools import islice
 
 from gatekeeper.engine.dependents import Dependents
 from gatekeeper.knowledge.reverse_index import NAMED_BY_PEOPLE
-from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.store import DELIVERY, FactStore
 from gatekeeper.knowledge.token_keys import Lacking
 from gatekeeper.ledger.state import LedgerState
 
@@ -179,9 +179,9 @@ class ReevaluationQueue:
         if lacked - self._unmatched:
             self._rejudge = True
         kind, slash, _ = name.partition("/")
-        if kind == RESOLUTION and slash:
+        if kind in (RESOLUTION, DELIVERY) and slash:
             self._rejudge = True
-        if slash and kind not in NAMED_BY_PEOPLE:
+        if slash and kind not in (*NAMED_BY_PEOPLE, DELIVERY):
             self._everybody = True
         elif not slash and self._ledger.concerns(name):
             self._names[name] = None

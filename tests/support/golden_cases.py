@@ -30,6 +30,7 @@ _ROWS = (
     ("asks", invented.ask, "request_id", "Q"),
     ("events", invented.event, "record_id", "E"),
     ("acts", invented.act, "decision_id", "D"),
+    ("deliveries", invented.delivery, "delivery_id", "F"),
 )
 
 
@@ -43,6 +44,7 @@ _REFERENCE = {
     "audience_phrase": invented.audience_phrase,
     "batch": invented.batch,
     "controller": invented.controller,
+    "feed": invented.feed,
     "ground": invented.ground,
     "joint_use_terms": invented.terms,
     "notice": invented.notice,

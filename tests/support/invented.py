@@ -403,6 +403,17 @@ def list_provider(**fields: Any) -> Event:
     return "reference", bare({**value, **fields})
 
 
+def feed(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "feed", "id": "crm", "topic": "consents", "controllers": ["C1"], "rhythm": "P1D"}
+    stated = {"limit": "P2D", "owner": "kenji", "counted": True, "recorded_at": "2026-11-01T09:00:00+09:00"}
+    return "reference", bare({**value, **stated, **fields})
+
+
+def delivery(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "delivery", "delivery_id": "F-0", "feed": "crm", "at": "2026-11-24T06:00:00+09:00"}
+    return "consents", bare({**value, "recorded_at": "2026-11-24T06:05:00+09:00", **fields})
+
+
 def ground(**fields: Any) -> Event:
     value = {"v": 1, "kind": "ground", "id": "recall", "by": "hanako", "evidence_ref": "minutes-1"}
     return "reference", bare({**value, "at": "2026-11-20T10:00:00+09:00", **fields})

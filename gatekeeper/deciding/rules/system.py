@@ -13,6 +13,7 @@ from gatekeeper.ground import times
 from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
+from schemas.audit import FeedState
 from schemas.events.sends import ADDRESSED
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
@@ -38,7 +39,7 @@ class Cleared(NamedTuple):
 def unready(case: Case, as_of: int | None) -> list[Found]:
     """FACTS_UNAVAILABLE: a record about the person cannot be read, or the key to compare printed values is missing.
 
-    FACTS_STALE: the facts are older than the promised lag.
+    FACTS_STALE: the facts are older than the promised lag, or a feed is silent.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
     reasons = []
@@ -48,7 +49,19 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
         reasons.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
         reasons.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
-    return reasons
+    return reasons + [_silent(case, feed) for feed in case.facts.feeds if feed.due * 1000 < case.at]
+
+
+def _silent(case: Case, feed: FeedState) -> Found:
+    """FACTS_STALE: a feed that speaks of the send's people has been silent past its limit (rule 8.3.59)."""
+    zone = case.policy.timezone
+    told = {} if feed.closed is None else {"told": times.clock(times.instant(feed.closed), zone)}
+    says = {
+        "case": "feed" if told else "feed_never",
+        "feed": feed.id,
+        "due": times.clock(times.instant(feed.due), zone),
+    }
+    return Found("FACTS_STALE", (f"feed/{feed.id}",), {**says, **told})
 
 
 def unread(places: Sequence[str]) -> list[dict[str, str]]:
