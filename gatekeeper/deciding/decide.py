@@ -82,7 +82,7 @@ def decide(
     ending: Sequence[Found] = system.unready(case, as_of)
     if plan.ungoverned and (not ending or send.message_class in OWED):
         ending = [*ending, plan.ungoverned]
-    reasons = [*plan.unplaced, *system.twice(clearance, plan.checkpoint)]
+    reasons = [*plan.unplaced, *system.silent(case), *system.twice(clearance, plan.checkpoint)]
     if send.message_class in OWED:
         invalid = plan.invalid or system.undelivered(case) or _unrequested(plan, case)
         return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *reasons], clearance)

@@ -93,9 +93,12 @@ def _of_everybody(place: str) -> bool:
 
 
 def nobody_can_tell(decision: Decision) -> bool:
-    """Tells whether an unreadable batch of facts, which may concern anybody, is the only reason against a piece."""
-    places = [place for reason in decision.reasons for place in reason.facts]
-    return decision.codes == ("FACTS_UNAVAILABLE",) and all(place.endswith(f"/{WHOLE_BATCH}") for place in places)
+    """Tells whether only silent feeds, or unreadable batches that may concern anybody, speak against a piece."""
+    return bool(decision.reasons) and all(
+        reason.code == "FACTS_STALE"
+        or (reason.code == "FACTS_UNAVAILABLE" and all(place.endswith(f"/{WHOLE_BATCH}") for place in reason.facts))
+        for reason in decision.reasons
+    )
 
 
 def _outlived(decision: Decision) -> bool:

@@ -40,7 +40,10 @@ def understood(record: Record) -> tuple[Parsed[Any], str | None]:
     except Unreadable as unreadable:
         if (topic, unreadable.place) != ("suppressions", "kind"):
             raise
-        said = orjson.loads(value or b"")
+        try:
+            said = orjson.loads(value or b"")
+        except ValueError:  # it has a number that only the other reader takes
+            raise unreadable from None
         kind = said.get("kind")
         if not isinstance(kind, str) or not re.fullmatch(CODE_PATTERN, kind) or said.get("effective_until"):
             raise

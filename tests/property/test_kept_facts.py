@@ -46,6 +46,12 @@ NINE = [
     )
 ]
 """A stop under a key that nobody holds, with two scopes, and the same stop under a known key."""
+DELIVERIES = [
+    invented.delivery(delivery_id=f"F-{day}", feed=feed, at=f"2026-11-{day}T06:00:00+09:00")
+    for feed in ("crm", "shop")
+    for day in (20, 23)
+]
+"""Deliveries of a registered feed and of one that is not."""
 RESOLVED = [(by, topic, n) for by in staff.MANAGERS for topic in ("consents", "suppressions") for n in (0, 1)]
 OURS = invented.gate(1).prints
 JUNK = (
@@ -69,8 +75,10 @@ def streams(draw: st.DrawFn) -> Streams:
     for one in COPIED if draw(st.booleans()) else ():
         put("consents", 0, one)
     events = [*draw(people.people()), *draw(people.people()), *draw(people.other_ids())]
-    reference = [(topic, 0, None, orjson.dumps(value), None) for topic, value in invented.REFERENCE]
+    feeds = [invented.feed()] if draw(st.booleans()) else []
+    reference = [(topic, 0, None, orjson.dumps(value), None) for topic, value in (*invented.REFERENCE, *feeds)]
     wide = draw(st.lists(people.unknown_nos(), max_size=2))
+    events += draw(st.lists(st.sampled_from(DELIVERIES), max_size=2))
     events += [*wide, *(ERASED if draw(st.booleans()) else ())]
     unsigned = draw(st.booleans())
     junk = draw(st.lists(st.sampled_from(JUNK), max_size=3))

@@ -63,6 +63,12 @@ def test_kind_that_no_rule_reads_with_a_last_day_then_it_is_unreadable_and_withh
     assert found.codes == ("FACTS_UNAVAILABLE",)
 
 
+def test_kind_that_no_rule_reads_beside_a_number_beyond_all_then_it_is_unreadable() -> None:
+    value = orjson.dumps(invented.suppression(kind="court_order", received_at=1)[1])
+    value = value.replace(b'"received_at":1', b'"received_at":1' + b"0" * 400)
+    assert invented.store().apply(Record("suppressions", 0, 0, invented.T, None, value)) == "field_invalid at kind"
+
+
 def test_first_entry_for_email_alone_then_a_newer_one_for_post_is_a_new_word_there() -> None:
     first = {"received_at": FIRST, "scope": {"channels": ["email"]}}
     assert decided(first, {"received_at": NEWER}).codes == BLOCKED

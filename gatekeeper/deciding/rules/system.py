@@ -39,7 +39,7 @@ class Cleared(NamedTuple):
 def unready(case: Case, as_of: int | None) -> list[Found]:
     """FACTS_UNAVAILABLE: a record about the person cannot be read, or the key to compare printed values is missing.
 
-    FACTS_STALE: the facts are older than the promised lag, or a feed is silent.
+    FACTS_STALE: the facts are older than the promised lag.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
     reasons = []
@@ -49,11 +49,18 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
         reasons.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
         reasons.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
-    return reasons + [_silent(case, feed) for feed in case.facts.feeds if feed.due * 1000 < case.at]
+    return reasons
+
+
+def silent(case: Case) -> list[Found]:
+    """FACTS_STALE: a feed that speaks of the send's people has been silent past its limit (rule 8.3.59).
+
+    All else is looked at, too, because what is known binds.
+    """
+    return [_silent(case, feed) for feed in case.facts.feeds if feed.due * 1000 < case.at]
 
 
 def _silent(case: Case, feed: FeedState) -> Found:
-    """FACTS_STALE: a feed that speaks of the send's people has been silent past its limit (rule 8.3.59)."""
     zone = case.policy.timezone
     told = {} if feed.closed is None else {"told": times.clock(times.instant(feed.closed), zone)}
     says = {

@@ -1,0 +1,113 @@
+"""A feed that is silent withholds whom it speaks of, until it delivers (domain rule 8.3.59)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.ground.times import instant
+from gatekeeper.knowledge import feeds
+from gatekeeper.knowledge.store import FactStore
+from schemas.events import Feed, Send
+from schemas.topics import DAY_MS
+from tests.support import invented
+from tests.support.desk import Desk
+from tests.support.facts import fact
+
+FEED = invented.feed()
+OLD = invented.delivery(at="2026-11-20T06:00:00+09:00")
+TODAY = invented.delivery(delivery_id="F-1")
+
+
+def viewed(store: FactStore) -> Any:
+    return invented.view(store, Send.model_validate_json(orjson.dumps(invented.send())))
+
+
+@pytest.mark.parametrize("order", [*permutations((FEED, OLD, TODAY))])
+def test_records_in_any_order_then_the_same_state_and_a_replay_reads_it(order: tuple[invented.Event, ...]) -> None:
+    facts = viewed(invented.store(*order))
+    assert facts.snapshot == viewed(invented.store(FEED, OLD, TODAY)).snapshot
+    (state,) = facts.feeds
+    assert (state.id, state.limit, instant(state.closed)) == ("crm", "P2D", "2026-11-23T21:00:00.000Z")
+    assert state.due - state.closed == 2 * DAY_MS
+    assert read_snapshot(facts.snapshot).feeds == facts.feeds
+
+
+def test_no_feed_then_a_snapshot_does_not_tell_of_any() -> None:
+    assert b"feeds" not in viewed(invented.store()).snapshot
+
+
+def test_more_feeds_than_are_kept_then_a_delivery_of_a_further_one_closes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeds, "CLOSED", 1)
+    known = feeds.Feeds()
+    assert known.close("crm", 1)
+    assert not known.close("shop", 2)
+    assert known.close("crm", 2)
+    assert not known.close("crm", 2), "it tells nothing newer"
+
+
+@pytest.mark.parametrize("end", ["P1D", "P30D", "PT6H", "PT15M"])
+def test_a_limit_then_the_feed_is_silent_a_moment_after_it(end: str) -> None:
+    known = feeds.Feeds({"crm": 1_000})
+    known.register(Feed.model_validate_json(orjson.dumps(invented.feed(limit=end)[1])), 0)
+    ((_, state),) = known.standing("crm")
+    assert known.silent(state.due) == []
+    assert known.silent(state.due + 1) == ["crm"]
+
+
+def waiting() -> Desk:
+    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
+    assert desk.send().codes == ("FACTS_STALE",)
+    return desk
+
+
+def test_a_silent_feed_delivers_then_the_gate_clears_what_waited() -> None:
+    desk = waiting()
+    before = len(desk.records)
+    assert desk.reconsider() == ["withheld"]
+    assert len(desk.records) == before, "nothing is written while it is silent"
+    desk.learn(TODAY)
+    assert desk.reconsider() == ["clear"]
+    desk.check_ledger()
+
+
+def test_a_silent_feed_for_weeks_then_its_sends_wait_until_their_mail_date() -> None:
+    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
+    assert desk.send(mail_date="2026-12-20").codes == ("FACTS_STALE",)
+    desk.at = invented.T + 25 * DAY_MS
+    value = orjson.dumps(invented.delivery(at=instant(desk.at - 1))[1])
+    assert desk.store.apply(replace(fact("consents", 1, 9, None, value), timestamp=desk.at)) is None
+    assert desk.reconsider() == ["clear"]
+
+
+def cleared() -> Desk:
+    """Returns a desk that cleared a piece four days ago, before the feed was silent."""
+    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
+    desk.at = invented.T - 4 * DAY_MS
+    assert desk.send().verdict == "clear"
+    desk.at = invented.T
+    return desk
+
+
+def test_a_withdrawal_while_the_feed_is_silent_then_a_cleared_piece_is_recalled() -> None:
+    desk = cleared()
+    assert desk.weigh() == [], "silence says nothing against a piece"
+    desk.learn(invented.suppression())
+    (recalled,) = desk.weigh()
+    assert [output.topic for output in recalled.outputs] == ["recalls"]
+    desk.check_ledger()
+
+
+def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_one() -> None:
+    desk = cleared()
+    assert [outcome for outcome, _ in desk.campaign("handoff")] == ["done"]
+    desk.learn(TODAY)
+    assert [outcome for outcome, _ in desk.campaign("handoff", act_id="handoff-2")] == ["handed", "done"]
+    desk.check_ledger()
