@@ -84,13 +84,15 @@ def command(
         memory.add(written, run=act.act_id, at=int(time() * 1000))  # before the file is there
     result = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": len(written),
               "again": sum(run.handed.values()), "handed_before": len(before), "recalled": len(run.recalled),
-              "recalled_since": fallen, "called_off": run.called_off}  # fmt: skip
+              "recalled_since": fallen, "called_off": run.called_off, "pieces_wait": run.pieces_wait}  # fmt: skip
     if as_json:
         show_json(result)
     else:
         click.echo(text("cli.handoff_done", **result))
     if run.called_off:
         note("cli.handoff_called_off", campaign=campaign)
+    elif run.pieces_wait:
+        note("cli.handoff_pieces_wait")
     elif not run.handed:
         note("cli.handoff_nothing", campaign=campaign)
     if before:

@@ -59,6 +59,7 @@ def command(as_json: bool) -> None:
         "facts_reading": answer.get("facts_reading"),
         "facts_unreadable": unreadable,
         "withheld_widely": status_text.wide(withholding),
+        "feed_late": [feed for feed in answer.get("feeds", ()) if feed["state"] != "delivered" or feed["ignored"]],
         "misplaced": totals["misplaced"],
         "purposes_unread": purposes.unread,
         "policy_unknown": answer.get("policy_unknown"),
@@ -93,6 +94,7 @@ def command(as_json: bool) -> None:
         **totals,
         "unreadable_facts": sorted(unreadable),
         "withholding": withholding,
+        "feeds": answer.get("feeds", []),
         "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
         "suspended": [
             {"controller": company.id, "since": company.suspended_since, "until": company.suspended_until}

@@ -137,6 +137,14 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for row in wide(state["withholding"])[:MAX_ROWS]:
         kind = "gap" if row["fault"].startswith(GAP) else row["withholds"]
         yield text(f"cli.status_withholds_{kind}", **_withheld(row, seen.at))
+    for row in state["feeds"]:
+        if row["ignored"]:
+            yield text("cli.status_feed_ignored", feed=row["feed"])
+        if row["state"] != "delivered":
+            closed = row["closed"] or text("cli.status_feed_never")
+            whom = ", ".join(row["lists"] or row["companies"])
+            values = {"feed": row["feed"], "owner": row["owner"], "closed": closed, "whom": whom, "due": row["due"]}
+            yield text(f"cli.status_feed_{row['state']}", **values)
     withholds = {row["record"]: row["withholds"] for row in state["withholding"]}
     if facts := [name for name in state["unreadable_facts"] if withholds.get(name) == "nobody"]:
         yield text("cli.status_unsigned_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))

@@ -24,6 +24,9 @@ MAX_PIECES = 1_000
 CALLED_OFF = "called_off"
 """Code of a hand-off that a later cancellation of its campaign ended: nothing more is handed on."""
 
+PIECES_WAIT = "pieces_wait"
+"""Code of a hand-off that left pieces for the next one, as nobody can tell whether they may go out."""
+
 
 def decides(act: Act | None, behind: Iterable[Act | None] = ()) -> bool:
     """Tells whether facts bear on the result of an act; None = an act that cannot be read.
@@ -51,6 +54,7 @@ class CampaignActRun:
         self.done = False
         self._asked, self._act = asked, asked.act
         self._left: list[bytes] | None = None
+        self._waits = False
 
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = MAX_PIECES) -> list[Judged]:
         """The results for the next `most` clearances at most, and at the end the act's own answer.
@@ -74,7 +78,7 @@ class CampaignActRun:
             if judged is not None:
                 outcomes.append(judged)
         if not self._left:
-            outcomes.append(self._ended(now))
+            outcomes.append(self._ended(now, PIECES_WAIT if self._waits else None))
         return outcomes
 
     def _of(self, now: Moment, clearance: Clearance) -> Judged | None:
@@ -87,6 +91,7 @@ class CampaignActRun:
         try:
             evaluation = now.weigh(clearance)
             if nobody_can_tell(evaluation.decision):
+                self._waits = True
                 return None  # neither handed off nor recalled; the next hand-off takes it
             return self._handed(now, clearance, evaluation)
         except Exception as error:  # a defect of ours: nobody can tell whether the piece may go out, so it is recalled

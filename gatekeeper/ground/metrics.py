@@ -92,6 +92,12 @@ FACTS_WITHHOLDING = Metric(
     ("withholds",),
     ("worker", "serve"),
 )
+FEEDS = Metric(
+    "gauge",
+    "gatekeeper_feeds",
+    "Registered feeds. `state`: it `delivered` in its rhythm, is `late`, or is `silent` past its limit.",
+    ("state",),
+)
 PEOPLE = Metric("gauge", "gatekeeper_people", "People of whom facts are known.")
 PEOPLE_OF_ANOTHER = Metric(
     "gauge", "gatekeeper_people_of_another_id", "People to whom a no of another id with a token in common came over."

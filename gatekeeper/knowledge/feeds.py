@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
-from gatekeeper.ground.times import period_ms
+from gatekeeper.ground.times import instant, period_ms
 from schemas.audit import FeedState
 from schemas.events import Feed
 
@@ -20,15 +20,39 @@ class _Terms(NamedTuple):
     arrived: int
 
 
+Punctuality = Literal["delivered", "late", "silent"]
+"""`late`: its rhythm is over. `silent`: its limit is over, so the mail of its people waits."""
+
+
+class FeedTold(NamedTuple):
+    """How a feed stands. `closed`, `due`: as of `FeedState`. `ignored`: its last record is wider, and not proven."""
+
+    feed: str
+    owner: str
+    companies: tuple[str, ...]
+    lists: tuple[str, ...]
+    closed: int | None
+    due: int
+    state: Punctuality
+    ignored: bool
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The same for health pages and `status`."""
+        lists = {"companies": [*self.companies], "lists": [*self.lists]}
+        return {**self._asdict(), **lists, "closed": self.closed and instant(self.closed), "due": instant(self.due)}
+
+
 class Feeds:
     """Registered feeds by id, and up to when each told everything. The order of records does not matter.
 
-    `closed`: by feed, the instant (milliseconds) up to which its last closed delivery told everything.
+    `closed`: by feed and caller ("" = nobody), the instant (milliseconds) up to which a delivery told everything.
     """
 
-    def __init__(self, closed: Mapping[str, int] | None = None) -> None:
+    def __init__(self, closed: Mapping[tuple[str, str], int] | None = None) -> None:
         self.closed = dict(closed or {})
         self._terms: dict[str, list[_Terms]] = {}
+        self._ignored: set[str] = set()
         self._standing: dict[str, tuple[tuple[Feed, FeedState], ...]] = {}
 
     def __bool__(self) -> bool:
@@ -41,17 +65,23 @@ class Feeds:
         `arrived`: milliseconds since the epoch.
         """
         terms = self._terms.setdefault(feed.id, [])
+        self._ignored.discard(feed.id)
         if terms and _is_wider(feed, terms[-1].feed) and not feed.proven:
+            self._ignored.add(feed.id)
             return False
         terms.append(_Terms(feed, arrived))
-        self._standing.pop(feed.id, None)
+        self._standing.clear()
         return True
 
-    def close(self, feed: str, at: int) -> bool:
-        """Takes a delivery that told everything up to `at` (milliseconds); False if it closes nothing new."""
-        if at <= self.closed.get(feed, -1) or (feed not in self.closed and len(self.closed) >= CLOSED):
+    def close(self, feed: str, caller: str, at: int) -> bool:
+        """Takes a delivery that told everything up to `at` (milliseconds); False if it closes nothing new.
+
+        `caller`: of the service, by whom it came; "" = straight to Kafka. It counts only if the feed says the same.
+        """
+        by = feed, caller
+        if at <= self.closed.get(by, -1) or (by not in self.closed and len(self.closed) >= CLOSED):
             return False
-        self.closed[feed] = at
+        self.closed[by] = at
         self._standing.clear()
         return True
 
@@ -76,22 +106,33 @@ class Feeds:
 
     def _bound(self, id_: str) -> Iterator[tuple[Feed, FeedState]]:
         terms = self._terms[id_]
-        newest = terms[-1].feed
-        by = (id_, newest.replaced_by) if newest.ended else (id_,)
-        closed = max((self.closed[name] for name in by if name in self.closed), default=None)
+        newest = [terms[-1].feed]
+        if newest[0].ended and newest[0].replaced_by in self._terms:
+            newest.append(self._terms[newest[0].replaced_by][-1].feed)
+        told = (self.closed.get((feed.id, feed.caller or "")) for feed in newest)
+        closed = max((at for at in told if at is not None), default=None)
         since = terms[0].arrived if closed is None else closed
         for (feed, _), replaced in zip(terms, (*terms[1:], None), strict=True):
             due = since + period_ms(feed.limit)
             if (replaced is None and not feed.ended) or (replaced is not None and due < replaced.arrived):
                 yield feed, FeedState(id=id_, limit=feed.limit, closed=closed, due=due)
 
-    def __iter__(self) -> Iterator[Feed]:
-        """Yields the newest record of each feed that has not ended."""
-        return (terms[-1].feed for terms in self._terms.values() if not terms[-1].feed.ended)
-
-    def silent(self, at: int) -> Iterable[str]:
+    def silent(self, at: int) -> list[str]:
         """The ids of the feeds that are silent at an instant (milliseconds)."""
-        return [id_ for id_ in self._terms if any(state.due < at for _, state in self.standing(id_))]
+        return [state.feed for state in self.states(at) if state.state == "silent"]
+
+    def states(self, at: int) -> Iterator[FeedTold]:
+        """Yields how each feed stands at an instant (milliseconds), in the order of their ids."""
+        for id_ in sorted(self._terms):
+            newest, standing = self._terms[id_][-1].feed, self.standing(id_)
+            if not standing:
+                continue
+            due = min(state.due for _, state in standing)
+            closed = standing[0][1].closed
+            late = (self._terms[id_][0].arrived if closed is None else closed) + period_ms(newest.rhythm) < at
+            state: Punctuality = "silent" if due < at else "late" if late else "delivered"
+            ignored = id_ in self._ignored
+            yield FeedTold(id_, newest.owner, newest.controllers, newest.lists, closed, due, state, ignored)
 
 
 def _covers(feed: Feed, companies: Collection[str], lists: Collection[str | None]) -> bool:
@@ -101,7 +142,7 @@ def _covers(feed: Feed, companies: Collection[str], lists: Collection[str | None
 
 
 def _is_wider(feed: Feed, before: Feed) -> bool:
-    """True if a record lets a feed be silent for longer, or for more people."""
+    """True if a record lets a feed be silent for longer or for more people, or lets somebody else speak for it."""
     fewer_lists = bool(feed.lists) and not (before.lists and set(feed.lists) >= set(before.lists))
     return (
         (feed.ended and not before.ended)
@@ -111,4 +152,5 @@ def _is_wider(feed: Feed, before: Feed) -> bool:
         or fewer_lists
         or feed.topic != before.topic
         or (before.counted and not feed.counted)
+        or feed.caller != before.caller
     )

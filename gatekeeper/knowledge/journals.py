@@ -71,9 +71,9 @@ class Journals:
         """Writes a gap."""
         self._gaps["/".join(map(str, gap.place))] = _PACK.encode(gap)
 
-    def closed(self, feed: str, at: int) -> None:
-        """Writes up to when a feed told everything, in milliseconds."""
-        self._closed[feed] = _PACK.encode(at)
+    def closed(self, feed: str, caller: str, at: int) -> None:
+        """Writes up to when a feed told everything by a caller, in milliseconds."""
+        self._closed[f"{feed} {caller}"] = _PACK.encode(at)
 
     def refused(self, name: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
@@ -112,9 +112,10 @@ class Journals:
         """Yields the gaps."""
         return (msgspec.msgpack.decode(row, type=StatedGap) for _, row in self._gaps.items())
 
-    def deliveries(self) -> dict[str, int]:
-        """Up to when each feed told everything."""
-        return {feed: msgspec.msgpack.decode(row, type=int) for feed, row in self._closed.items()}
+    def deliveries(self) -> dict[tuple[str, str], int]:
+        """Up to when each feed told everything, by caller."""
+        rows = ((name.partition(" "), row) for name, row in self._closed.items())
+        return {(feed, caller): msgspec.msgpack.decode(row, type=int) for (feed, _, caller), row in rows}
 
     def refusals(self) -> Iterator[NamedInRefusal]:
         """Yields the names in refusals."""

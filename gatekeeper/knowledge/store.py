@@ -276,8 +276,9 @@ class FactStore(KnownFacts):
         """Closes a delivery; the result names it if its feed was silent, so that who waits for it is judged again."""
         was_silent = model.feed in self.feeds.silent(record.timestamp)
         told = min(span(model.at, "UTC").first // 1000, record.timestamp)
-        if self.feeds.close(model.feed, told):
-            self._journals.closed(model.feed, told)
+        caller = dict(record.headers).get("gate-caller", b"").decode("utf-8", "replace")
+        if self.feeds.close(model.feed, caller, told):
+            self._journals.closed(model.feed, caller, told)
         return (f"{DELIVERY}/{model.feed}",) if was_silent else ()
 
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:

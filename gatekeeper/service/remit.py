@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Literal, NamedTuple
 
-from schemas.events import NO_STATES, Consent, Fact, Send, Source, Suppression
+from schemas.events import NO_STATES, Consent, Fact, FeedDelivery, Send, Source, Suppression
 
 Companies = Callable[[str, str], Collection[str]]
 """Gives the companies of the sources and consents of a person (the first argument) with an id (the second)."""
@@ -44,6 +44,8 @@ def beyond(value: Send | Fact, ours: Collection[str], companies: Companies) -> B
         if value.state in NO_STATES:
             return excess and Beyond(None, excess.field)
         return excess or _named(companies(value.recipient_id, value.record_id), ours, "record_id")
+    if isinstance(value, FeedDelivery):
+        return None  # it counts only for a feed that names this caller
     return Beyond("all_companies_needed", "kind")
 
 

@@ -315,8 +315,9 @@ class Feed(Model):
 
     `id`: its code. `topic`: to which its facts go. `controllers`: whose people it speaks of. `lists`: those alone who
     came with these lists; empty = all of them. `rhythm`: how often it delivers. `limit`: its longest silence. `owner`:
-    who answers for it. `counted`: its sender states count and hash of each delivery. `ended`: it delivers no more.
-    `replaced_by`: the feed in its place. `by`: the managers. `evidence_ref`: where the proof is kept. `recorded_at`:
+    who answers for it. `counted`: its sender states count and hash of each delivery. `caller`: of the service, by whom
+    alone it delivers; absent: straight to Kafka. `ended`: it delivers no more. `replaced_by`: the feed in its place.
+    `by`: the managers. `evidence_ref`: where the proof is kept. `recorded_at`:
     when it was entered.
     """
 
@@ -330,6 +331,7 @@ class Feed(Model):
     limit: Period
     owner: Surrogate
     counted: bool
+    caller: Id | None = None
     ended: bool = False
     replaced_by: Id | None = None
     by: TwoManagers | None = None

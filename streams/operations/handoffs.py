@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.records import record as audit
-from gatekeeper.engine.handoffs import CALLED_OFF
+from gatekeeper.engine.handoffs import CALLED_OFF, PIECES_WAIT
 from gatekeeper.ground.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
@@ -33,8 +33,8 @@ class Run:
 
     `waiting`: the places of the act (partition and offset) on partitions that are not reported as done. `handed`: the
     clearances handed off, True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the
-    code of a refusal. `called_off`: a later act cancelled the campaign. `resumed`: the act was written by an earlier
-    call.
+    code of a refusal. `called_off`: a later act cancelled the campaign. `pieces_wait`: some are left for the next
+    hand-off. `resumed`: the act was written by an earlier call.
     """
 
     act: CampaignAct
@@ -44,6 +44,7 @@ class Run:
     recalled: set[str] = field(default_factory=set)
     refused: str | None = None
     called_off: bool = False
+    pieces_wait: bool = False
     resumed: bool = False
 
     def take(self, value: bytes | None) -> None:
@@ -57,6 +58,7 @@ class Run:
         if place in self.waiting:
             self.waiting.remove(place)
             self.called_off |= act["code"] == CALLED_OFF
+            self.pieces_wait |= act["code"] == PIECES_WAIT
             if act["outcome"] == "refused":
                 self.refused = str(act["code"])
         elif act["kind"] == self.act.kind and act["outcome"] == "handed":
@@ -70,6 +72,7 @@ class Run:
         self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
         self.recalled |= anew.recalled
         self.called_off |= anew.called_off
+        self.pieces_wait |= anew.pieces_wait
 
 
 def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -242,6 +243,7 @@ class Gate:
             "people": followers.store.people,
             "facts_spoilt": followers.kept.spoilt if followers.kept else [],
             "withholding": [withholding.told for withholding in followers.store.withholding(UNREADABLE)],
+            "feeds": [feed.told for feed in followers.store.feeds.states(now)],
             "nos_without_token": followers.store.nos_without_token,
             "people_of_another": followers.store.people_of_another,
             "stop_rows": dict(followers.store.row_counts),
@@ -284,6 +286,7 @@ class Gate:
         own.set(metrics.READY, self.readiness()["ready"])
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
         own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
+        own.replace(metrics.FEEDS, Counter((feed.state,) for feed in followers.store.feeds.states(now)))
         own.set(metrics.PEOPLE, followers.store.people)
         own.set(metrics.PEOPLE_OF_ANOTHER, followers.store.people_of_another)
         own.set(metrics.CORRECTIONS, followers.store.taken_back)

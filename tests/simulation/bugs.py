@@ -18,8 +18,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from gatekeeper.deciding.rules import system
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignActRun
+from gatekeeper.knowledge.feeds import Feeds
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
@@ -446,6 +448,19 @@ def offsets_only_with_traffic(patch: pytest.MonkeyPatch) -> None:
     """The group's offsets are not written once more when traffic ends."""
     patch.setattr(GroupOffsets, "seconds", None)
     patch.setattr(Commits, "show", lambda self: asyncio.sleep(0))
+
+
+@planted
+def silent_feed(patch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a silent feed."""
+    patch.setattr(system, "silent", lambda case: [])
+
+
+@planted
+def delivery_of_the_future(patch: pytest.MonkeyPatch) -> None:
+    """A delivery tells everything up to when it says, and not up to its arrival."""
+    right = Feeds.close
+    patch.setattr(Feeds, "close", lambda self, feed, caller, at: right(self, feed, caller, at + 2_000))
 
 
 @planted

@@ -37,7 +37,9 @@ Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
 LIST = "B-LIST"
 LISTED = ("P-0", "P-1")
-"""People who came with a list that can be quarantined."""
+"""People who came with a list that can be quarantined, and of whom a feed speaks."""
+LIMIT = 4
+"""The longest silence of the feed, in seconds here, and in minutes in its record."""
 PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
 SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
 """The weight of each kind of people among the sends."""
@@ -86,6 +88,8 @@ class Company:
         """Facts that were acknowledged and are gone from their log, until they are written again."""
         self.unsettled: set[str] = set()
         """People with facts on a log that was put back: what a manifest knew of them cannot be told any more."""
+        self.delivered: list[float] = []
+        """When each delivery of the feed was begun to be written."""
         self._returning = False
         self._tell, self._number, self._names = tell, 0, 0
         kinds = ["plain"] * PLAIN + ["young"] * YOUNG + ["bought"] * BOUGHT + ["stranger"] * STRANGERS
@@ -326,7 +330,7 @@ class Company:
     def lose(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
         """Takes note of facts that are gone from their log, and of whom they are about."""
         self.lost += [(tp, one) for one in records]
-        self.unsettled |= {orjson.loads(one.value or b"")["recipient_id"] for one in records}
+        self.unsettled |= {orjson.loads(one.value or b"").get("recipient_id", "") for one in records}
 
     async def _brought_back(self) -> None:
         """Writes the facts that are gone once more, in their order, each until it is acknowledged."""
@@ -360,6 +364,17 @@ class Company:
             self.people[name].words.append(word)
         _, value = invented.batch(id=LIST, **({} if end else {"state": "quarantined"}))
         self.write("reference", self._endorsed(f"batch/{LIST}", value), word)
+
+    def deliver(self) -> None:
+        """Says that the feed has told everything up to now."""
+        self.delivered.append(asyncio.get_running_loop().time())
+        _, value = invented.delivery(delivery_id=f"F-{self.number()}", at=self.now(), recorded_at=None)
+        self.write("consents", [(b"crm", orjson.dumps(value), ())])
+
+    def register(self, **fields: Any) -> None:
+        """Registers the feed of the company's CRM, whatever the network does."""
+        _, value = invented.feed(rhythm="PT1M", limit=f"PT{LIMIT}M", **fields)
+        self.network.kafka.produce(None, None, self._where("reference", "feed/crm"), self._endorsed("feed/crm", value))
 
     def resolve(self, topic: str, partition: int, offset: int) -> None:
         """Says that an unreadable record has been dealt with."""

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ledger.head import Head
 from schemas.topics import FACT_TOPICS, logical_name
-from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
+from tests.simulation.company import CAMPAIGNS, LIST, SPOILT, Person, Word
 from tests.simulation.log import Log, Row
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
@@ -31,6 +31,7 @@ class Driver:
     def __init__(self, simulation: Simulation, random: Random) -> None:
         self.it, self.random = simulation, random
         self.company, self.network = simulation.company, simulation.network
+        self.company.register(lists=[LIST])
         self.pause = 0.0
         self.steps: list[tuple[Callable[[], str], int]] = [
             (self.send, 30),
@@ -45,6 +46,7 @@ class Driver:
             (self.resolve, 1),
             (self.quarantine, 1),
             (self.erase, 1),
+            (self.deliver, 4),
             (self.crash, 3),
             (self.stop, 1),
             (self.halt, 3),
@@ -183,6 +185,10 @@ class Driver:
         self.company.resolve(topic, tp.partition, offset)
         return f"{topic}/{tp.partition}/{offset} is dealt with"
 
+    def deliver(self) -> str:
+        self.company.deliver()
+        return "the feed delivers"
+
     def quarantine(self) -> str:
         end = self.random.random() < 0.6
         self.company.quarantine(end=end)
@@ -266,6 +272,8 @@ class Driver:
         if fact.value in SPOILT:
             return None
         value = orjson.loads(fact.value or b"")
+        if value["kind"] == "delivery":
+            return None
         no, person = (
             "suppression_id" in value or value.get("state") == "Withdrawn",
             self.company.people[value["recipient_id"]],

@@ -16,10 +16,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ground.settings import Settings
 from gatekeeper.policy.packs import Packs
+from gatekeeper.staff.message import milliseconds
 from gatekeeper.staff.signatures import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
-from tests.simulation.company import SPOILT, Company, Person
+from tests.simulation.company import LIMIT, LISTED, SPOILT, Company, Person
 from tests.simulation.kafka import Kafka
 from tests.simulation.log import Log, Place
 from tests.simulation.loop import EPOCH_MS
@@ -154,6 +155,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         told = Told(kafka, settings, number)
         one_decision_and_one_output(told)
         none_cleared_after_a_no(told, company.people)
+        none_cleared_while_the_feed_is_silent(told, company.delivered)
         manifests_are_contiguous(told)
         facts_are_those_of_asof(kafka, told, company.unsettled)
         one_recall_a_clearance(told, company.people)
@@ -223,6 +225,17 @@ def none_cleared_after_a_no(told: Told, people: dict[str, Person]) -> None:
         demand(person.kind != "stranger", "cleared by an absence", person.id)
         no = standing_no(person, published, cleared)
         demand(not no, "cleared after an acknowledged no", person.id, f"send {audit.src}", f"at {cleared:.3f} s")
+
+
+def none_cleared_while_the_feed_is_silent(told: Told, delivered: Iterable[float]) -> None:
+    """Nobody of whom a feed speaks is cleared by facts that are older than its limit."""
+    by_did = {audit.did: audit for audit in told.audits}
+    for one in told.outputs["cleared"]:
+        person, cleared = orjson.loads(one.value or b"")["recipient_id"], (one.timestamp - EPOCH_MS) / 1000
+        if person in LISTED:
+            at = (milliseconds(by_did[did(one.headers)].at) - EPOCH_MS) / 1000
+            last = max((begun for begun in delivered if begun <= cleared), default=0.0)
+            demand(at <= last + LIMIT, "cleared while its feed was silent", person, f"{at:.3f} s, last {last:.3f} s")
 
 
 def standing_no(person: Person, acknowledged: float, until: float) -> bool:
@@ -407,8 +420,7 @@ def facts_are_those_of_asof(kafka: Kafka, told: Told, unsettled: set[str]) -> No
     for name in ("consents", "suppressions"):
         for tp, log in kafka.logs.items():
             for one in log.committed() if tp.topic == told.settings.topic(name) else ():
-                if one.value not in SPOILT:
-                    value = orjson.loads(one.value or b"")
+                if one.value not in SPOILT and (value := orjson.loads(one.value or b""))["kind"] != "delivery":
                     no = name == "suppressions" or value.get("state") == "Withdrawn"
                     when = value.get("event_time") or value.get("received_at")
                     said.setdefault(value["recipient_id"], []).append((name, tp.partition, one.offset, no, when))

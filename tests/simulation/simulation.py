@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
+from gatekeeper.knowledge import feeds
 from gatekeeper.ledger import expiry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.topic_ids import INPUTS
@@ -52,6 +53,7 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
     (reevaluation, "STEP", 4),
     (expiry, "SWEPT", 3),
     (disk_table, "STEP", 2),
+    (feeds, "period_ms", lambda text: int(text[2:-1]) * 1_000),
     (kept_ledger, "COMMIT_SECONDS", 0.3),
     (kept_ledger, "COMMIT_BYTES", 3_000),
 )

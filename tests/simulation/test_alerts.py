@@ -179,6 +179,14 @@ def test_a_withdrawal_that_does_not_reach_the_worker_then_its_facts_are_old(rais
     raises(cause, 'FactsOld{instance="worker"}')
 
 
+def test_a_feed_that_stops_then_it_is_late_and_then_silent_and_ends_with_a_delivery(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.it.company.register()
+        await it.minutes(14, it.sends)
+
+    raises(cause, 'FeedLate{state="silent"}')
+
+
 def test_a_fact_that_nobody_can_read_then_it_waits_for_a_person(raises: Raises) -> None:
     async def cause(it: Scraped) -> None:
         it.fact("consents", b"{", b"P-1")

@@ -199,7 +199,9 @@ class Implied:
         until = at + ACTED_ON_DAYS * DAY_MS
         if a.send and (day := a.send.get("mail_date")):
             until = min(until, span(day, self._policy(a).timezone).last // 1000 + 1)
-        rejudge = min(until, at + self._policy(a).rejudge_hours * 3_600_000) if unknown else at
+        silent = any(fact.startswith("feed/") for reason in a.reasons for fact in reason.facts)
+        hours = self._policy(a).rejudge_hours
+        rejudge = until if silent else min(until, at + hours * 3_600_000) if unknown else at
         if a.verdict != "confirm" and not asked:
             until = rejudge
         if until <= at:

@@ -47,19 +47,33 @@ def test_more_feeds_than_are_kept_then_a_delivery_of_a_further_one_closes_nothin
 ) -> None:
     monkeypatch.setattr(feeds, "CLOSED", 1)
     known = feeds.Feeds()
-    assert known.close("crm", 1)
-    assert not known.close("shop", 2)
-    assert known.close("crm", 2)
-    assert not known.close("crm", 2), "it tells nothing newer"
+    assert known.close("crm", "", 1)
+    assert not known.close("shop", "", 2)
+    assert known.close("crm", "", 2)
+    assert not known.close("crm", "", 2), "it tells nothing newer"
 
 
 @pytest.mark.parametrize("end", ["P1D", "P30D", "PT6H", "PT15M"])
 def test_a_limit_then_the_feed_is_silent_a_moment_after_it(end: str) -> None:
-    known = feeds.Feeds({"crm": 1_000})
+    known = feeds.Feeds({("crm", ""): 1_000})
     known.register(Feed.model_validate_json(orjson.dumps(invented.feed(limit=end)[1])), 0)
     ((_, state),) = known.standing("crm")
     assert known.silent(state.due) == []
     assert known.silent(state.due + 1) == ["crm"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "sent_by", "closed"),
+    [(None, None, True), (None, "crm", False), ("crm", "crm", True), ("crm", "shop", False), ("crm", None, False)],
+)
+def test_a_delivery_then_it_closes_the_feed_only_by_the_caller_whom_it_names(
+    caller: str | None, sent_by: str | None, closed: bool
+) -> None:
+    store = invented.store(invented.feed(caller=caller))
+    headers = (("gate-caller", sent_by.encode()),) if sent_by else ()
+    store.apply(replace(fact("consents", 0, 0, None, orjson.dumps(TODAY[1])), headers=headers))
+    ((_, state),) = store.feeds.standing("crm")
+    assert (state.closed is not None) is closed
 
 
 def waiting() -> Desk:
@@ -108,6 +122,7 @@ def test_a_withdrawal_while_the_feed_is_silent_then_a_cleared_piece_is_recalled(
 def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_one() -> None:
     desk = cleared()
     assert [outcome for outcome, _ in desk.campaign("handoff")] == ["done"]
+    assert [act.code for record in desk.records if (act := record.act)] == ["pieces_wait"]
     desk.learn(TODAY)
     assert [outcome for outcome, _ in desk.campaign("handoff", act_id="handoff-2")] == ["handed", "done"]
     desk.check_ledger()
