@@ -206,7 +206,7 @@ class Acted(Model):
     """An act on an item: actor, kind, item and outcome. `code`: why the act was refused.
 
     `code` is `again` for a piece that was handed off before. It is `called_off` for a hand-off that ended at
-    a cancellation, and `pieces_wait` for one that left pieces for the next. `item`: a decision id, of a record of
+    a cancellation. It is `pieces_wait` for one that left pieces for the next. `item`: a decision id, of a record of
     `review`, or of the clearance that was handed off or recalled.
     The reason in words stays on `acts`; the signature covers it. `why`: only in records of rules before 7; SHA-256 of
     `gate/why/1`, the act's id and the words. `bulk`: the number of items that a release is one of; None if not stated.

@@ -94,7 +94,6 @@ def command(as_json: bool) -> None:
         **totals,
         "unreadable_facts": sorted(unreadable),
         "withholding": withholding,
-        "feeds": answer.get("feeds", []),
         "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
         "suspended": [
             {"controller": company.id, "since": company.suspended_since, "until": company.suspended_until}

@@ -137,14 +137,6 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for row in wide(state["withholding"])[:MAX_ROWS]:
         kind = "gap" if row["fault"].startswith(GAP) else row["withholds"]
         yield text(f"cli.status_withholds_{kind}", **_withheld(row, seen.at))
-    for row in state["feeds"]:
-        if row["ignored"]:
-            yield text("cli.status_feed_ignored", feed=row["feed"])
-        if row["state"] != "delivered":
-            closed = row["closed"] or text("cli.status_feed_never")
-            whom = ", ".join(row["lists"] or row["companies"])
-            values = {"feed": row["feed"], "owner": row["owner"], "closed": closed, "whom": whom, "due": row["due"]}
-            yield text(f"cli.status_feed_{row['state']}", **values)
     withholds = {row["record"]: row["withholds"] for row in state["withholding"]}
     if facts := [name for name in state["unreadable_facts"] if withholds.get(name) == "nobody"]:
         yield text("cli.status_unsigned_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
@@ -155,6 +147,13 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     if state["misplaced"]:
         yield text("cli.status_misplaced", count=f"{state['misplaced']:,}")
     answer = state["worker"]["answer"] or {}
+    for row in answer.get("feeds", ()):
+        if row["ignored"]:
+            yield text("cli.status_feed_ignored", feed=row["feed"])
+        if row["state"] != "delivered":
+            whom = ", ".join(row["lists"] or row["companies"])
+            values = {"closed": row["closed"] or text("cli.status_feed_never"), "whom": whom, "due": row["due"]}
+            yield text(f"cli.status_feed_{row['state']}", feed=row["feed"], owner=row["owner"], **values)
     if reading := answer.get("facts_reading"):
         counts = {name: f"{reading[name]:,}" for name in ("people", "done", "of")}
         yield text("cli.status_facts_reading", until=reading["until"] or "-", **counts)

@@ -25,7 +25,7 @@ Punctuality = Literal["delivered", "late", "silent"]
 
 
 class FeedTold(NamedTuple):
-    """How a feed stands. `closed`, `due`: as of `FeedState`. `ignored`: its last record is wider, and not proven."""
+    """The state of a feed. `closed`, `due`: as of `FeedState`. `ignored`: its last record is wider, and not proven."""
 
     feed: str
     owner: str
@@ -60,7 +60,7 @@ class Feeds:
         return bool(self._terms)
 
     def register(self, feed: Feed, arrived: int) -> bool:
-        """Takes a record of a feed; False for one that is wider than the last and not proven, which counts for nothing.
+        """Takes a record of a feed. False for a wider one that is not proven: it does not count.
 
         `arrived`: milliseconds since the epoch.
         """
@@ -99,7 +99,7 @@ class Feeds:
                 yield first
 
     def standing(self, id_: str) -> tuple[tuple[Feed, FeedState], ...]:
-        """The records of a feed that bind: the newest, unless it ends, and those before that were due when replaced."""
+        """The records of a feed that bind: the newest one, unless it ends, and those that were due when replaced."""
         if (known := self._standing.get(id_)) is None:
             known = self._standing[id_] = tuple(self._bound(id_))
         return known
@@ -142,7 +142,7 @@ def _covers(feed: Feed, companies: Collection[str], lists: Collection[str | None
 
 
 def _is_wider(feed: Feed, before: Feed) -> bool:
-    """True if a record lets a feed be silent for longer or for more people, or lets somebody else speak for it."""
+    """True if a record allows a longer silence, covers fewer people, or lets somebody else speak for the feed."""
     fewer_lists = bool(feed.lists) and not (before.lists and set(feed.lists) >= set(before.lists))
     return (
         (feed.ended and not before.ended)

@@ -273,7 +273,7 @@ class FactStore(KnownFacts):
         return ()
 
     def _delivered(self, record: Record, model: FeedDelivery) -> Collection[str]:
-        """Closes a delivery; the result names it if its feed was silent, so that who waits for it is judged again."""
+        """Closes a delivery. The result names it if its feed was silent, as people wait for it then."""
         was_silent = model.feed in self.feeds.silent(record.timestamp)
         told = min(span(model.at, "UTC").first // 1000, record.timestamp)
         caller = dict(record.headers).get("gate-caller", b"").decode("utf-8", "replace")

@@ -216,7 +216,7 @@ class FeedGap(Model):
 
 
 class FeedDelivery(Model):
-    """The word of a feed's sender that a delivery is whole, or that there was nothing to tell (APPI 22; rule 8.3.59).
+    """The word of a feed's sender that it told everything up to an instant (APPI 22; domain rule 8.3.59).
 
     `delivery_id`: of the delivery. `feed`: by its id. `at`: up to when the sender has told everything. `count`,
     `sha256`: the sender's own number of rows, and hash of the file. `position`: of a stream, up to where its source was

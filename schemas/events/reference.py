@@ -308,10 +308,10 @@ class Register(Model):
 
 
 class Feed(Model):
-    """A sender of facts, and how long it may be silent before the mail of its people waits (domain rule 8.3.59).
+    """A sender of facts, and how long it may be silent (domain rule 8.3.59).
 
-    A wider record counts with two managers and their evidence: a longer rhythm or limit, fewer controllers or lists, or
-    an end. It frees nothing that is due already.
+    Past that the mail of its people waits. A wider record counts with two managers and their evidence. It allows a
+    longer silence, covers fewer companies or lists, or ends the feed. It frees nothing that is due already.
 
     `id`: its code. `topic`: to which its facts go. `controllers`: whose people it speaks of. `lists`: those alone who
     came with these lists; empty = all of them. `rhythm`: how often it delivers. `limit`: its longest silence. `owner`:

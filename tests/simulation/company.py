@@ -89,7 +89,7 @@ class Company:
         self.unsettled: set[str] = set()
         """People with facts on a log that was put back: what a manifest knew of them cannot be told any more."""
         self.delivered: list[float] = []
-        """When each delivery of the feed was begun to be written."""
+        """The instants at which the feed's deliveries were begun to be written."""
         self._returning = False
         self._tell, self._number, self._names = tell, 0, 0
         kinds = ["plain"] * PLAIN + ["young"] * YOUNG + ["bought"] * BOUGHT + ["stranger"] * STRANGERS
