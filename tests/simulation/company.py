@@ -88,8 +88,8 @@ class Company:
         """Facts that were acknowledged and are gone from their log, until they are written again."""
         self.unsettled: set[str] = set()
         """People with facts on a log that was put back: what a manifest knew of them cannot be told any more."""
-        self.delivered: list[float] = []
-        """The instants at which the feed's deliveries were begun to be written."""
+        self.delivered: list[float] | None = None
+        """The instants at which the feed's deliveries were begun to be written; None without a feed."""
         self._returning = False
         self._tell, self._number, self._names = tell, 0, 0
         kinds = ["plain"] * PLAIN + ["young"] * YOUNG + ["bought"] * BOUGHT + ["stranger"] * STRANGERS
@@ -367,12 +367,14 @@ class Company:
 
     def deliver(self) -> None:
         """Says that the feed has told everything up to now."""
+        assert self.delivered is not None
         self.delivered.append(asyncio.get_running_loop().time())
         _, value = invented.delivery(delivery_id=f"F-{self.number()}", at=self.now(), recorded_at=None)
         self.write("consents", [(b"crm", orjson.dumps(value), ())])
 
     def register(self, **fields: Any) -> None:
         """Registers the feed of the company's CRM, whatever the network does."""
+        self.delivered = []
         _, value = invented.feed(rhythm="PT1M", limit=f"PT{LIMIT}M", **fields)
         self.network.kafka.produce(None, None, self._where("reference", "feed/crm"), self._endorsed("feed/crm", value))
 
