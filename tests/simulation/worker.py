@@ -189,7 +189,7 @@ class Worker:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
             measured = Metrics()
-            store = None if self._facts else FactStore(settings.group)
+            store = None if self._facts else FactStore(settings.group, ours=invented.TOKENS.prints)
             self.followers = Followers(settings, store, clients, clock, self._kept_facts(), measured)
             judge = Judge(
                 self._packs,
