@@ -13,6 +13,14 @@ CLOSED = 4_096
 """Feeds of which deliveries are kept, registered or not, at most. A delivery of a further one closes nothing."""
 
 
+class Sender(NamedTuple):
+    """By whom a delivery of a feed came: a caller of the service, "" = straight to Kafka. `counted`: with its count."""
+
+    feed: str
+    caller: str = ""
+    counted: bool = True
+
+
 class _Terms(NamedTuple):
     """A record of a feed, with its arrival in milliseconds."""
 
@@ -46,10 +54,10 @@ class FeedTold(NamedTuple):
 class Feeds:
     """Registered feeds by id, and up to when each told everything. The order of records does not matter.
 
-    `closed`: by feed and caller ("" = nobody), the instant (milliseconds) up to which a delivery told everything.
+    `closed`: the instants (milliseconds) up to which deliveries told everything.
     """
 
-    def __init__(self, closed: Mapping[tuple[str, str], int] | None = None) -> None:
+    def __init__(self, closed: Mapping[Sender, int] | None = None) -> None:
         self.closed = dict(closed or {})
         self._terms: dict[str, list[_Terms]] = {}
         self._ignored: set[str] = set()
@@ -73,12 +81,11 @@ class Feeds:
         self._standing.clear()
         return True
 
-    def close(self, feed: str, caller: str, at: int) -> bool:
+    def close(self, by: Sender, at: int) -> bool:
         """Takes a delivery that told everything up to `at` (milliseconds); False if it closes nothing new.
 
-        `caller`: of the service, by whom it came; "" = straight to Kafka. It counts only if the feed says the same.
+        It counts only if the feed names this caller, and asks for no count that it lacks.
         """
-        by = feed, caller
         if at <= self.closed.get(by, -1) or (by not in self.closed and len(self.closed) >= CLOSED):
             return False
         self.closed[by] = at
@@ -109,7 +116,11 @@ class Feeds:
         newest = [terms[-1].feed]
         if newest[0].ended and newest[0].replaced_by in self._terms:
             newest.append(self._terms[newest[0].replaced_by][-1].feed)
-        told = (self.closed.get((feed.id, feed.caller or "")) for feed in newest)
+        told = (
+            self.closed.get(Sender(feed.id, feed.caller or "", counted))
+            for feed in newest
+            for counted in {True, feed.counted}
+        )
         closed = max((at for at in told if at is not None), default=None)
         since = terms[0].arrived if closed is None else closed
         for (feed, _), replaced in zip(terms, (*terms[1:], None), strict=True):

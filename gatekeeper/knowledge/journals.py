@@ -13,6 +13,7 @@ import msgspec
 
 from gatekeeper.ground.tables import Tables
 from gatekeeper.knowledge.copies import CopiedRun, Partition
+from gatekeeper.knowledge.feeds import Sender
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.token_keys import Counts, StopScope, TokenKeys
 from schemas.record import Coordinates, Record
@@ -71,9 +72,9 @@ class Journals:
         """Writes a gap."""
         self._gaps["/".join(map(str, gap.place))] = _PACK.encode(gap)
 
-    def closed(self, feed: str, caller: str, at: int) -> None:
-        """Writes up to when a feed told everything by a caller, in milliseconds."""
-        self._closed[f"{feed} {caller}"] = _PACK.encode(at)
+    def closed(self, by: Sender, at: int) -> None:
+        """Writes up to when a delivery told everything, in milliseconds."""
+        self._closed[f"{by.feed} {by.caller} {by.counted:d}"] = _PACK.encode((by, at))
 
     def refused(self, name: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
@@ -112,10 +113,9 @@ class Journals:
         """Yields the gaps."""
         return (msgspec.msgpack.decode(row, type=StatedGap) for _, row in self._gaps.items())
 
-    def deliveries(self) -> dict[tuple[str, str], int]:
-        """Up to when each feed told everything, by caller."""
-        rows = ((name.partition(" "), row) for name, row in self._closed.items())
-        return {(feed, caller): msgspec.msgpack.decode(row, type=int) for (feed, _, caller), row in rows}
+    def deliveries(self) -> dict[Sender, int]:
+        """Up to when deliveries told everything."""
+        return dict(msgspec.msgpack.decode(row, type=tuple[Sender, int]) for _, row in self._closed.items())
 
     def refusals(self) -> Iterator[NamedInRefusal]:
         """Yields the names in refusals."""

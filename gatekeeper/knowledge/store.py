@@ -14,6 +14,7 @@ from gatekeeper.ground.times import span
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import UNNAMED, Given
 from gatekeeper.knowledge.copies import Copies
+from gatekeeper.knowledge.feeds import Sender
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, NamedInRefusal, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
@@ -277,8 +278,9 @@ class FactStore(KnownFacts):
         was_silent = model.feed in self.feeds.silent(record.timestamp)
         told = min(span(model.at, "UTC").first // 1000, record.timestamp)
         caller = dict(record.headers).get("gate-caller", b"").decode("utf-8", "replace")
-        if self.feeds.close(model.feed, caller, told):
-            self._journals.closed(model.feed, caller, told)
+        by = Sender(model.feed, caller, model.counted)
+        if self.feeds.close(by, told):
+            self._journals.closed(by, told)
         return (f"{DELIVERY}/{model.feed}",) if was_silent else ()
 
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:

@@ -233,6 +233,11 @@ class FeedDelivery(Model):
     position: Surrogate | None = None
     recorded_at: Time | None = None
 
+    @property
+    def counted(self) -> bool:
+        """True if its sender says how much there was: a count with a hash, a position, or nothing."""
+        return self.position is not None or self.count == 0 or (self.count is not None and self.sha256 is not None)
+
 
 OnConsents = Annotated[Consent | PersonEvent | FeedGap | FeedDelivery, Field(discriminator="kind")]
 """One record of `consents`, distinguished by its `kind`."""

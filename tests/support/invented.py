@@ -411,7 +411,7 @@ def feed(**fields: Any) -> Event:
 
 def delivery(**fields: Any) -> Event:
     value = {"v": 1, "kind": "delivery", "delivery_id": "F-0", "feed": "crm", "at": "2026-11-24T06:00:00+09:00"}
-    return "consents", bare({**value, "recorded_at": "2026-11-24T06:05:00+09:00", **fields})
+    return "consents", bare({**value, "count": 0, "recorded_at": "2026-11-24T06:05:00+09:00", **fields})
 
 
 def ground(**fields: Any) -> Event:

@@ -38,7 +38,7 @@ DIGESTS: dict[str, str] = {
     "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
     "rules-6": "058b41388f422127a2ef6ba0ad8614ccea93f0bf4010633a43db13dba0333600",
     "rules-6/added-001.json": "974977504f79b4ef3c88bd35eb7a32f8242cc845c0622ca6c7ef65585dac60d0",
-    "rules-7": "7ef5d92334922f1546b09da898e90684e66c71d876e2b37d0d6eb59c5b4c05a4",
+    "rules-7": "a3712962e4493608c33c7e2f2274f54c56a5d4b394ab8d4cfa6933a6990fe2df",
 }
 """SHA-256 over each folder as it was first written, and over each file that was added.
 

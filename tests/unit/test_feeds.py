@@ -19,6 +19,7 @@ from tests.support import invented
 from tests.support.desk import Desk
 from tests.support.facts import fact
 
+CRM = feeds.Sender("crm")
 FEED = invented.feed()
 OLD = invented.delivery(at="2026-11-20T06:00:00+09:00")
 TODAY = invented.delivery(delivery_id="F-1")
@@ -47,15 +48,15 @@ def test_more_feeds_than_are_kept_then_a_delivery_of_a_further_one_closes_nothin
 ) -> None:
     monkeypatch.setattr(feeds, "CLOSED", 1)
     known = feeds.Feeds()
-    assert known.close("crm", "", 1)
-    assert not known.close("shop", "", 2)
-    assert known.close("crm", "", 2)
-    assert not known.close("crm", "", 2), "it tells nothing newer"
+    assert known.close(CRM, 1)
+    assert not known.close(feeds.Sender("shop"), 2)
+    assert known.close(CRM, 2)
+    assert not known.close(CRM, 2), "it tells nothing newer"
 
 
 @pytest.mark.parametrize("end", ["P1D", "P30D", "PT6H", "PT15M"])
 def test_a_limit_then_the_feed_is_silent_a_moment_after_it(end: str) -> None:
-    known = feeds.Feeds({("crm", ""): 1_000})
+    known = feeds.Feeds({CRM: 1_000})
     known.register(Feed.model_validate_json(orjson.dumps(invented.feed(limit=end)[1])), 0)
     ((_, state),) = known.standing("crm")
     assert known.silent(state.due) == []
@@ -74,6 +75,25 @@ def test_a_delivery_then_it_closes_the_feed_only_by_the_caller_whom_it_names(
     store.apply(replace(fact("consents", 0, 0, None, orjson.dumps(TODAY[1])), headers=headers))
     ((_, state),) = store.feeds.standing("crm")
     assert (state.closed is not None) is closed
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ({}, False),
+        ({"count": 40}, False),
+        ({"sha256": "0" * 64}, False),
+        ({"count": 40, "sha256": "0" * 64}, True),
+        ({"count": 0}, True),
+        ({"position": "lsn-17"}, True),
+    ],
+)
+def test_a_feed_that_counts_then_only_a_counted_delivery_closes_it(said: dict[str, Any], counted: bool) -> None:
+    for feed_counts in (True, False):
+        _, value = invented.delivery(**{"count": None, **said})
+        store = invented.store(invented.feed(counted=feed_counts), ("consents", value))
+        ((_, state),) = store.feeds.standing("crm")
+        assert (state.closed is not None) is (counted or not feed_counts)
 
 
 def waiting() -> Desk:
