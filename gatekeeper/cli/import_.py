@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, TypeVar
 import click
 
 from gatekeeper.cli.cores import mapped
+from gatekeeper.cli.list_delivery import ListDelivery
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
@@ -81,6 +82,17 @@ def _only_for_stops(topic: str) -> Callable[[_Verb], _Verb]:
     return again if topic == "suppressions" else lambda verb: verb
 
 
+def _feed_options(topic: str) -> Callable[[_Verb], _Verb]:
+    """The options of a list that is a delivery of a feed."""
+
+    def add(verb: _Verb) -> _Verb:
+        for name, kind in (("hash", str), ("count", click.IntRange(min=0)), ("feed", str)):
+            verb = click.option(f"--{name}", type=kind, help=text(f"cli.import_{name}"))(verb)
+        return verb
+
+    return (lambda verb: verb) if topic in WHOLE else add
+
+
 def _verb(topic: str) -> None:
     @command.command(topic, help=text(f"cli.import_{topic}"))
     @click.argument("file", type=click.Path(path_type=Path))
@@ -91,6 +103,7 @@ def _verb(topic: str) -> None:
     @click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
     @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
     @click.option("--dry-run", is_flag=True, help=text("cli.import_dry_run"))
+    @_feed_options(topic)
     @_only_for_stops(topic)
     @json_option
     @click.pass_context
@@ -100,12 +113,25 @@ def _verb(topic: str) -> None:
 
 
 def _run(
-    context: click.Context, kind: type[_List], topic: str, file: Path, *, dry_run: bool, as_json: bool, **given: Any
+    context: click.Context,
+    kind: type[_List],
+    topic: str,
+    file: Path,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    feed: str | None = None,
+    count: int | None = None,
+    hash: str | None = None,
+    **given: Any,
 ) -> None:
     """Imports one list, prints the result, and exits with 1 if rows were rejected."""
     settings, started = load(), monotonic()
     tally: StopTally | None = None
-    written = 0
+    written, is_closed = 0, False
+    if feed is None and (count, hash) != (None, None):
+        raise UsageError("error.feed_not_named")
+    delivery = ListDelivery.of(settings, file, feed, count, hash) if feed else None
     with reading(file):
         handle = file.open("rb")
     with handle:
@@ -121,6 +147,8 @@ def _run(
             if first:
                 imported = kind(settings, topic, file, handle, **given)
             written = imported.publish()
+        if delivery and not (dry_run or imported.causes or imported.resumed):
+            is_closed = delivery.close(settings, imported.rows + imported.silent, imported.date, imported.zone)
     right = imported.rows - (tally.rows["wide"] if tally else 0)
     result = {
         "file": str(file),
@@ -136,6 +164,7 @@ def _run(
         "list_date": imported.date,
         "seconds": round(monotonic() - started, 3),
         **({"stops": _told(tally)} if tally else {}),
+        **({"feed": feed, "closed": is_closed} if feed else {}),
     }
     if as_json:
         show_json(result)
@@ -152,7 +181,10 @@ def _run(
             note("cli.import_rejected_line", file=file, line=line, sentence=text(cause))
         if not dry_run:
             note("cli.import_nothing")
-    context.exit(1 if imported.causes else 0)
+    if delivery and not dry_run:
+        rows = f"{imported.rows + imported.silent + imported.causes.total():,}"
+        note("cli.import_closed" if is_closed else "cli.import_not_closed", feed=feed, rows=rows, count=count or "-")
+    context.exit(1 if imported.causes or (delivery and not dry_run and not is_closed) else 0)
 
 
 def _told(tally: StopTally) -> dict[str, Any]:
@@ -240,8 +272,9 @@ class _List:
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
         self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
         now = int(time() * 1000)
-        zone = packs.load(settings.policy).at(now).timezone
-        self.recordings = Recordings(topic, recorded, list_date=self.date, old=now * 1000 - BACK, zone=zone)
+        self.zone = packs.load(settings.policy).at(now).timezone
+        self.recordings = Recordings(topic, recorded, list_date=self.date, old=now * 1000 - BACK, zone=self.zone)
+        self.resumed = from_line > 1
         self.asks = topic in OF_NOS and recorded is None
         self._lines = form.lines
         self.tally = StopTally(_taken_in(settings) if again else ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,35 @@ def test_kafka_answers_the_first_records_alone_then_the_line_to_go_on_from_is_to
     assert rejects(done.json["rejects"]) == [
         (str(number + 1), "state", "field_invalid") for number in range(10, 41, 10)
     ]
+
+
+FEED = {"v": 1, "kind": "feed", "id": "crm", "topic": "consents", "controllers": ["C1"], "owner": "kenji",
+        "rhythm": "P1D", "limit": "P2D", "counted": True}  # fmt: skip
+
+
+def test_a_list_of_a_feed_then_its_delivery_is_closed_only_if_it_is_the_senders(run, system, tmp_path: Path) -> None:
+    system.put("reference", json.dumps(FEED).encode(), key=b"feed/crm")
+    rows = [
+        {"v": 1, "kind": "objection", "suppression_id": f"X-{n}", "recipient_id": f"P-{n}", "received_at": "2026-11-01"}
+        for n in range(2)
+    ]
+    file = tmp_path / "stops.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    hash_ = sha256(file.read_bytes()).hexdigest()
+    arguments = ("import", "suppressions", str(file), "--recorded", "now", "--list-date", "2026-12-01", "--json")
+
+    def imported(*more: str) -> Any:
+        return run(*arguments, *more)
+
+    done = imported("--feed", "crm", "--count", "2", "--hash", "0" * 64)
+    assert (done.code, hash_ in done.err) == (2, True)
+    assert (imported("--feed", "shop").code, imported("--count", "2").code) == (2, 2)
+    assert system.decoded("suppressions") == []
+    done = imported("--feed", "crm", "--count", "3", "--hash", hash_)
+    assert (done.code, done.json["closed"], done.json["published"]) == (1, False, 2), "its stops bind at once"
+    assert system.decoded("consents") == []
+    done = imported("--feed", "crm", "--count", "2", "--hash", hash_)
+    assert (done.code, done.json["closed"]) == (0, True)
+    (delivery,) = system.decoded("consents")
+    named = {name: getattr(delivery, name) for name in ("feed", "count", "sha256", "at")}
+    assert named == {"feed": "crm", "count": 2, "sha256": hash_, "at": "2026-11-30T15:00:00.000Z"}

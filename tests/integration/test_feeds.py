@@ -12,7 +12,7 @@ from tests.support.world import World, eventually, send_to
 OLD_MS = 360_000
 
 
-def test_a_feed_delivers_then_what_waited_is_cleared_by_itself_and_a_restart_knows_it(kafka, prefix):
+def test_a_feed_delivers_then_what_waited_is_cleared_and_a_restart_knows_it(kafka, prefix):
     world = World(kafka.bootstrap, prefix).create()
     people = [f"r{number}" for number in range(3)]
     world.people(people)
