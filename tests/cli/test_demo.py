@@ -24,7 +24,7 @@ from tests.support import forked
 from tests.support.world import until
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "150", "--sends", "120"]
+COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "60", "--sends", "50"]
 GONE_SECONDS = 30
 
 pytestmark = pytest.mark.timeout(150)
@@ -89,11 +89,11 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
         assert demo.end() == 0
     assert _gone(children)
     assert list(tmp_path.iterdir()) == []
-    assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (120, 120, 0, 0)
+    assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (50, 50, 0, 0)
     assert summary["sealed"] >= 8
     assert summary["colleagues"]["taro"] == ["manager"]
     assert summary["console"] is None, "what ends with the result opens nothing"
-    assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 120
+    assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 50
     assert summary["outputs"]["cleared"] == summary["verdicts"]["clear"] > 0
     assert {verdict: told["verdict"] for verdict, told in summary["cast"].items()} == {
         verdict: verdict for verdict in ("clear", "confirm", "review", "block")
@@ -104,7 +104,7 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
     tmp_path: Path,
 ) -> None:
     with _demo(tmp_path=tmp_path, lang="ja") as demo:
-        assert "120" in demo.until("監査記録 120 ")
+        assert "50" in demo.until("監査記録 50 ")
         queue = demo.until(r"http://127\.0\.0\.1:\d+/").strip()
         exports = shlex.split(demo.until(r"^  export GATEKEEPER_"))[1:]
         told = dict(word.split("=", 1) for word in exports) | {"PYTHONPATH": str(ROOT)}
@@ -135,7 +135,7 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
         records = b"".join(
             gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").rglob("records.ndjson.gz")
         )
-        assert records.count(b"\n") >= 120
+        assert records.count(b"\n") >= 50
         assert not re.search(rb"R000\d{3}", records), "no record names a person"
         run(*command[1:])
         acknowledged = f"{datetime.now():%H:%M:%S}"

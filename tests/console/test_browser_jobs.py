@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.console.conftest import Site, cleared, send_number
 from tests.support.world import source_of
 
-PIECES = 20
+PIECES = 8
 ASKED = 193
 """Above 100 people, a person types their number."""
 STOPS = 60

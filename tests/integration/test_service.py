@@ -50,7 +50,7 @@ from tests.support.service import (
 )
 from tests.support.world import World, consent_of, send_to, source_of, until
 
-PEOPLE = 200
+PEOPLE, RACERS = 200, 80
 JSON = {"content-type": "application/json"}
 
 
@@ -380,7 +380,7 @@ def test_withdrawals_raced_by_others_then_nothing_is_clear_after_an_acknowledged
     world: World, client: httpx.Client
 ) -> None:
     """`scripts/race` does it with 10,000 people."""
-    people = [f"race-{number}" for number in range(PEOPLE)]
+    people = [f"race-{number}" for number in range(RACERS)]
     world.people(people)
     assert list(raced(client, people)) == []
 
