@@ -49,8 +49,7 @@ class Probe:
 async def bounds(probe: Probe, tp: TopicPartition) -> tuple[int, int]:
     """The first offset of the log, and its stable end: the start of the first open transaction, else the end."""
     async with asyncio.timeout(READ_SECONDS):
-        begin, end = await asyncio.gather(probe.ends.beginnings([tp]), probe.ends.stable([tp]))
-        return begin[tp], end[tp]
+        return (await probe.ends.kept([tp]))[tp]
 
 
 async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -> bool:

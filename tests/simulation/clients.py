@@ -178,6 +178,11 @@ class Ends:
         """Returns the first offset that each log keeps."""
         return await self._asked(tps, "begin")
 
+    async def kept(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Returns both of each log, as one answer has them."""
+        begin, stable = await self._asked(tps, "begin"), await self._asked(tps, "stable")
+        return {tp: (begin[tp], stable[tp]) for tp in begin}
+
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order."""
         logs = self._network.kafka.logs
