@@ -86,7 +86,9 @@ def decide(
     if send.message_class in OWED:
         invalid = plan.invalid or system.undelivered(case) or _unrequested(plan, case)
         return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *reasons], clearance)
-    if ending := ending or plan.invalid or system.undelivered(case):
+    if ending:
+        return only(case.policy, plan.at, [*ending, *system.silent(case)])
+    if ending := plan.invalid or system.undelivered(case):
         return only(case.policy, plan.at, ending)
     if send.message_class == "marketing":
         return _marketing(plan, case, reasons)

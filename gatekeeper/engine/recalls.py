@@ -104,4 +104,5 @@ def nobody_can_tell(decision: Decision) -> bool:
 def _outlived(decision: Decision) -> bool:
     """Tells whether the expiry of its release is the only reason against a piece that went out before the expiry."""
     ended = next((reason for reason in decision.reasons if reason.code == "RELEASE_EXPIRED"), None)
-    return ended is not None and {*decision.codes} <= {ended.code, *ended.says["reasons"].split(", ")}
+    codes = {*decision.codes} - {*UNDECIDED}
+    return ended is not None and codes <= {ended.code, *ended.says["reasons"].split(", ")}

@@ -6,6 +6,7 @@ No other reason was looked at for such a send, so a person has nothing to decide
 from __future__ import annotations
 
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.rules.system import FEED
 from gatekeeper.engine.item import KEPT_MS, ReviewRecord
 from gatekeeper.ground import times
 from schemas.events import Send
@@ -29,7 +30,7 @@ def rejudged_until(send: Send, decision: Decision) -> int | None:
     if not {STALE, UNAVAILABLE} & {*decision.codes}:
         return None
     until = acted_on_until(send, decision)
-    if not any(reason.code == STALE and "feed" in reason.says for reason in decision.reasons):
+    if not any(fact.startswith(FEED) for reason in decision.reasons if reason.code == STALE for fact in reason.facts):
         until = min(until, decision.at + decision.policy.rejudge_ms)
     return until if until > decision.at else None
 

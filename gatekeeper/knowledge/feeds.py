@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple
 
-from gatekeeper.ground.times import instant, period_ms
+from gatekeeper.ground.tables import SPOILT, MemoryTables, Table
+from gatekeeper.ground.times import instant, period_ms, span
 from schemas.audit import FeedState
-from schemas.events import Feed
+from schemas.events import Feed, FeedDelivery
+from schemas.record import Record
+from schemas.values import ID_PATTERN
 
-CLOSED = 4_096
-"""Feeds of which deliveries are kept, registered or not, at most. A delivery of a further one closes nothing."""
+EARLIEST = "Etc/GMT-14"
+"""The zone in which a day begins first: a delivery of a day told no more than what was before it anywhere."""
+CLOCKS_MS = 60_000
+"""Milliseconds by which a worker may have found a feed silent before its limit, as its clock differs."""
+Punctuality = Literal["delivered", "late", "silent"]
+"""`late`: its rhythm is over. `silent`: its limit is over, so the mail of its people waits."""
 
 
 class Sender(NamedTuple):
@@ -20,16 +28,19 @@ class Sender(NamedTuple):
     caller: str = ""
     counted: bool = True
 
+    @classmethod
+    def of(cls, record: Record, delivery: FeedDelivery) -> Sender | None:
+        """The sender of a delivery; None if its header names what can be no caller."""
+        caller = record.header("gate-caller")
+        named = any(name == "gate-caller" for name, _ in record.headers)
+        if named and not re.fullmatch(ID_PATTERN, caller):
+            return None
+        return cls(delivery.feed, caller, delivery.counted)
 
-class _Terms(NamedTuple):
-    """A record of a feed, with its arrival in milliseconds."""
-
-    feed: Feed
-    arrived: int
-
-
-Punctuality = Literal["delivered", "late", "silent"]
-"""`late`: its rhythm is over. `silent`: its limit is over, so the mail of its people waits."""
+    @property
+    def name(self) -> str:
+        """The same as one word."""
+        return f"{self.feed} {self.caller} {self.counted:d}"
 
 
 class FeedTold(NamedTuple):
@@ -51,21 +62,42 @@ class FeedTold(NamedTuple):
         return {**self._asdict(), **lists, "closed": self.closed and instant(self.closed), "due": instant(self.due)}
 
 
-class Feeds:
-    """Registered feeds by id, and up to when each told everything. The order of records does not matter.
+class _Terms(NamedTuple):
+    """A record of a feed, with its arrival in milliseconds."""
 
-    `closed`: the instants (milliseconds) up to which deliveries told everything.
+    feed: Feed
+    arrived: int
+
+
+class Feeds:
+    """Registered feeds by id, and up to when each told everything. The order of deliveries does not matter.
+
+    `closed`: by sender, the instant (milliseconds) up to which a delivery told everything.
     """
 
-    def __init__(self, closed: Mapping[Sender, int] | None = None) -> None:
-        self.closed = dict(closed or {})
+    def __init__(self, closed: Table | None = None) -> None:
+        self.closed = MemoryTables().table("closed") if closed is None else closed
         self._terms: dict[str, list[_Terms]] = {}
+        self._of_company: dict[str, set[str]] = {}
+        self._of_list: dict[str, set[str]] = {}
         self._ignored: set[str] = set()
         self._standing: dict[str, tuple[tuple[Feed, FeedState], ...]] = {}
+
+    def over(self, closed: Table) -> Feeds:
+        """The same feeds with other deliveries."""
+        feeds = Feeds(closed)
+        feeds._terms, feeds._of_company, feeds._of_list = self._terms, self._of_company, self._of_list
+        feeds._ignored = self._ignored
+        return feeds
 
     def __bool__(self) -> bool:
         """True if a feed is registered."""
         return bool(self._terms)
+
+    @property
+    def of_lists(self) -> bool:
+        """True if a feed speaks of the people of lists."""
+        return bool(self._of_list)
 
     def register(self, feed: Feed, arrived: int) -> bool:
         """Takes a record of a feed. False for a wider one that is not proven: it does not count.
@@ -78,62 +110,82 @@ class Feeds:
             self._ignored.add(feed.id)
             return False
         terms.append(_Terms(feed, arrived))
+        by_name = self._of_list if feed.lists else self._of_company
+        for name in feed.lists or feed.controllers:
+            by_name.setdefault(name, set()).add(feed.id)
         self._standing.clear()
         return True
 
-    def close(self, by: Sender, at: int) -> bool:
-        """Takes a delivery that told everything up to `at` (milliseconds); False if it closes nothing new.
+    def close(self, by: Sender, at: int, now: int) -> bool:
+        """Takes a delivery that told everything up to `at`. True if a feed was silent, and somebody may be free now.
 
-        It counts only if the feed names this caller, and asks for no count that it lacks.
+        It counts only if the feed names this caller, and asks for no count that it lacks. `now`: its arrival. Both are
+        milliseconds.
         """
-        if at <= self.closed.get(by, -1) or (by not in self.closed and len(self.closed) >= CLOSED):
+        if at <= self.told(by, -1):
             return False
-        self.closed[by] = at
-        self._standing.clear()
-        return True
+        ids = [by.feed, *(id_ for id_, terms in self._terms.items() if terms[-1].feed.replaced_by == by.feed)]
+        ids = [id_ for id_ in ids if id_ in self._terms]
+        due = [state for id_ in ids for _, state in self.standing(id_) if state.due < now + CLOCKS_MS]
+        self.closed[by.name] = b"%d" % at
+        for id_ in ids:
+            self._standing.pop(id_, None)
+        return bool(due) and due != [state for id_ in ids for _, state in self.standing(id_)]
 
-    def covering(self, companies: Collection[str], lists: Collection[str | None]) -> tuple[FeedState, ...]:
+    def told(self, by: Sender, default: int) -> int:
+        """The instant up to which a sender told everything, in milliseconds."""
+        told = self.closed.get(by.name)
+        return default if told in (None, SPOILT) else int(told)
+
+    def covering(self, companies: Collection[str], lists: Collection[str]) -> tuple[FeedState, ...]:
         """The feeds that speak of somebody, in the order of their ids. Of each the state that is due first.
 
         `companies`: whose mail it is. `lists`: with which the person's data came.
         """
-        return tuple(self._covering(companies, lists))
-
-    def _covering(self, companies: Collection[str], lists: Collection[str | None]) -> Iterator[FeedState]:
-        for id_ in sorted(self._terms):
-            states = (state for feed, state in self.standing(id_) if _covers(feed, companies, lists))
-            if (first := min(states, key=lambda state: state.due, default=None)) is not None:
-                yield first
+        of_companies = (self._of_company.get(company, ()) for company in companies)
+        of_lists = (self._of_list.get(name, ()) for name in lists) if self._of_list else ()
+        found = []
+        for id_ in sorted(set().union(*of_companies, *of_lists)):
+            states = [state for feed, state in self.standing(id_) if _covers(feed, companies, lists)]
+            found += [min(states, key=lambda state: state.due)] if states else []
+        return tuple(found)
 
     def standing(self, id_: str) -> tuple[tuple[Feed, FeedState], ...]:
         """The records of a feed that bind: the newest one, unless it ends, and those that were due when replaced."""
         if (known := self._standing.get(id_)) is None:
-            known = self._standing[id_] = tuple(self._bound(id_))
+            known = self._standing[id_] = tuple(self._bound(self._terms[id_]))
         return known
 
-    def _bound(self, id_: str) -> Iterator[tuple[Feed, FeedState]]:
-        terms = self._terms[id_]
-        newest = [terms[-1].feed]
-        if newest[0].ended and newest[0].replaced_by in self._terms:
-            newest.append(self._terms[newest[0].replaced_by][-1].feed)
-        told = (
-            self.closed.get(Sender(feed.id, feed.caller or "", counted))
-            for feed in newest
-            for counted in {True, feed.counted}
-        )
-        closed = max((at for at in told if at is not None), default=None)
+    def _bound(self, terms: list[_Terms]) -> Iterator[tuple[Feed, FeedState]]:
+        closed = max(self._closed(terms), default=None)
         since = terms[0].arrived if closed is None else closed
         for (feed, _), replaced in zip(terms, (*terms[1:], None), strict=True):
             due = since + period_ms(feed.limit)
             if (replaced is None and not feed.ended) or (replaced is not None and due < replaced.arrived):
-                yield feed, FeedState(id=id_, limit=feed.limit, closed=closed, due=due)
+                yield feed, FeedState(id=feed.id, limit=feed.limit, closed=closed, due=due)
 
-    def silent(self, at: int) -> list[str]:
-        """The ids of the feeds that are silent at an instant (milliseconds)."""
-        return [state.feed for state in self.states(at) if state.state == "silent"]
+    def _closed(self, terms: list[_Terms]) -> Iterator[int]:
+        """Yields up to when deliveries told everything: each of a sender whom the feed named at that time."""
+        begun = 0
+        for number, (feed, arrived) in enumerate(terms):
+            former = terms[number - 1].feed if number else feed
+            if (feed.caller, feed.counted) != (former.caller, former.counted):
+                begun = arrived
+            until = terms[number + 1].arrived if number + 1 < len(terms) else None
+            for counted in {True, feed.counted}:
+                at = self.told(Sender(feed.id, feed.caller or "", counted), -1)
+                if at >= begun and (until is None or at < until):
+                    yield at
+        last = terms[-1]
+        other = self._terms.get(last.feed.replaced_by or "") if last.feed.ended else None
+        if other and not _leaves_out(other[-1].feed, last.feed):
+            yield from (at for at in self._closed_by(other[-1].feed) if at > last.arrived)
+
+    def _closed_by(self, feed: Feed) -> Iterator[int]:
+        return (self.told(Sender(feed.id, feed.caller or "", counted), -1) for counted in {True, feed.counted})
 
     def states(self, at: int) -> Iterator[FeedTold]:
-        """Yields how each feed stands at an instant (milliseconds), in the order of their ids."""
+        """Yields the state of each feed at an instant (milliseconds), in the order of their ids."""
         for id_ in sorted(self._terms):
             newest, standing = self._terms[id_][-1].feed, self.standing(id_)
             if not standing:
@@ -146,22 +198,30 @@ class Feeds:
             yield FeedTold(id_, newest.owner, newest.controllers, newest.lists, closed, due, state, ignored)
 
 
-def _covers(feed: Feed, companies: Collection[str], lists: Collection[str | None]) -> bool:
+def told_until(delivery: FeedDelivery, arrived: int) -> int:
+    """The instant up to which a delivery told everything: the earlier of what it says and its arrival."""
+    return min(span(delivery.at, EARLIEST).first // 1000, arrived)
+
+
+def _covers(feed: Feed, companies: Collection[str], lists: Collection[str]) -> bool:
     if feed.lists:
         return not set(feed.lists).isdisjoint(lists)
     return not set(feed.controllers).isdisjoint(companies)
 
 
+def _leaves_out(feed: Feed, before: Feed) -> bool:
+    """True if a record covers fewer companies or lists than another one."""
+    lists = bool(set(before.lists) - set(feed.lists)) if before.lists else bool(feed.lists)
+    return lists or not set(feed.controllers) >= set(before.controllers)
+
+
 def _is_wider(feed: Feed, before: Feed) -> bool:
     """True if a record allows a longer silence, covers fewer people, or lets somebody else speak for the feed."""
-    fewer_lists = bool(feed.lists) and not (before.lists and set(feed.lists) >= set(before.lists))
     return (
-        (feed.ended and not before.ended)
+        _leaves_out(feed, before)
+        or (feed.ended and not before.ended)
         or period_ms(feed.rhythm) > period_ms(before.rhythm)
         or period_ms(feed.limit) > period_ms(before.limit)
-        or not set(feed.controllers) >= set(before.controllers)
-        or fewer_lists
-        or feed.topic != before.topic
         or (before.counted and not feed.counted)
-        or feed.caller != before.caller
+        or (feed.topic, feed.caller, feed.replaced_by) != (before.topic, before.caller, before.replaced_by)
     )

@@ -1,7 +1,7 @@
 """Journals hold the little that a store needs in memory, so that it can begin again.
 
-Unreadable records, gaps, deliveries of feeds, names in refusals, corrections of erasures, copies that wait for a
-signature, and counts. Records of `reference` are not among them, because a start reads that topic from its beginning.
+Unreadable records, gaps, names in refusals, corrections of erasures, copies that wait for a signature, and counts.
+Records of `reference` are not among them, because a start reads that topic from its beginning.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import msgspec
 
 from gatekeeper.ground.tables import Tables
 from gatekeeper.knowledge.copies import CopiedRun, Partition
-from gatekeeper.knowledge.feeds import Sender
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.token_keys import Counts, StopScope, TokenKeys
 from schemas.record import Coordinates, Record
@@ -61,7 +60,6 @@ class Journals:
         self._unread, self._refused = tables.journal("unread"), tables.journal("refused")
         self._corrections, self._waiting = tables.journal("corrections"), tables.journal("waiting")
         self._counted, self._gaps = tables.journal("counted"), tables.journal("gaps")
-        self._closed = tables.journal("closed")
 
     def unread(self, record: Unread) -> None:
         """Writes an unreadable record."""
@@ -71,10 +69,6 @@ class Journals:
     def gap(self, gap: StatedGap) -> None:
         """Writes a gap."""
         self._gaps["/".join(map(str, gap.place))] = _PACK.encode(gap)
-
-    def closed(self, by: Sender, at: int) -> None:
-        """Writes up to when a delivery told everything, in milliseconds."""
-        self._closed[f"{by.feed} {by.caller} {by.counted:d}"] = _PACK.encode((by, at))
 
     def refused(self, name: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
@@ -112,10 +106,6 @@ class Journals:
     def gaps(self) -> Iterator[StatedGap]:
         """Yields the gaps."""
         return (msgspec.msgpack.decode(row, type=StatedGap) for _, row in self._gaps.items())
-
-    def deliveries(self) -> dict[Sender, int]:
-        """Up to when deliveries told everything."""
-        return dict(msgspec.msgpack.decode(row, type=tuple[Sender, int]) for _, row in self._closed.items())
 
     def refusals(self) -> Iterator[NamedInRefusal]:
         """Yields the names in refusals."""

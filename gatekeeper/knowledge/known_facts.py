@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 
@@ -69,12 +70,10 @@ class KnownFacts:
     def __init__(
         self, origin: str, founder: str, *, decoded: int, tables: Tables, ours: Mapping[str, str], pair_key: bytes
     ) -> None:
-        self.log = ReferenceLog(origin, founder)
+        self.log = ReferenceLog(origin, founder, tables.table("closed"))
         self.unresolved = Unresolved()
         self.gaps = Gaps(self.unresolved)
         """The feeds that owe withdrawals since a loss."""
-        self.feeds = Feeds()
-        """The registered feeds, and up to when each told everything."""
         self.confirmed_nos = ConfirmedNos()
         """The nos for whose dates two managers stand."""
         self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
@@ -92,6 +91,11 @@ class KnownFacts:
     def reference(self) -> Reference:
         """The reference data that counts."""
         return self.log.reference
+
+    @property
+    def feeds(self) -> Feeds:
+        """The registered feeds, and up to when each told everything."""
+        return self.log.feeds
 
     @property
     def activations(self) -> Activations:
@@ -177,7 +181,7 @@ class KnownFacts:
         confirmed = self.confirmed_nos.among((*person.consents, *(hit.stop for hit in stopped)), zone)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
-        feeds = self.feeds.covering(senders, {source.batch_id for source in person.sources}) if self.feeds else ()
+        feeds = self.feeds.covering(senders, self._lists(person, send, identified)) if self.feeds else ()
         given = identified and identified.by(accounted_for(person, self.reference) if identified.beside else ())
         how: Printing | None = given.printing if given else printed  # type: ignore[assignment]
         recorded = snapshot(
@@ -230,6 +234,18 @@ class KnownFacts:
             erased=erased,
             ages=known_ages,
         )
+
+    def _lists(self, person: PersonFacts, send: Send, identified: Identified | None) -> set[str]:
+        """The lists with which the person's data came, under whatever id, as a no binds each id (rule 8.1.36)."""
+        if not self.feeds.of_lists:
+            return set()
+        exact = identified.exact if identified else filter(None, (send.contact_point.token,))
+        tokens = {*exact, *(given.token for given in person.given if given.score == CERTAIN)}
+        with suppress(LookupError):  # a damaged row, which withholds by itself
+            others = {other for token in tokens for other in self.mentions.people(token)} - {send.recipient_id}
+            known = (person, *(self._decoded(self._people.get(other) or b"") for other in others))
+            return {source.batch_id for one in known for source in one.sources if source.batch_id}
+        return {source.batch_id for source in person.sources if source.batch_id}
 
     def _crossing(
         self, other: str, send: Send, met: Meeting, zone: str, at: int

@@ -7,12 +7,15 @@ holds. Records from before the first person count unsigned.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gatekeeper.deciding.chains import names_of
 from gatekeeper.deciding.reference import PHRASES, PURPOSES, Reference, Referred
+from gatekeeper.ground.tables import Table
+from gatekeeper.knowledge.feeds import Feeds
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
@@ -30,14 +33,12 @@ OtherRecord = Resolution | NosResolution | Staff | Copy | Campaign | Feed
 class Counted(NamedTuple):
     """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on.
 
-    `arrived`: since when it counts, in milliseconds. `signed`: False for one from before the first person, which counts
-    without a signature.
+    `signed`: False for one from before the first person, which counts without a signature.
     """
 
     model: Referred | OtherRecord
     value: bytes
     named: bytes
-    arrived: int
     signed: bool
 
 
@@ -45,10 +46,12 @@ class ReferenceLog:
     """Fold of `reference`: reference data, policies and people in force.
 
     `origin`: the name of the log (`Settings.group`); a signature for another log counts for nothing. Empty where no
-    record has a signature, as in case files. `founder`: as of `Endorsements`.
+    record has a signature, as in case files. `founder`: as of `Endorsements`. `closed`: as of `Feeds`.
     """
 
-    def __init__(self, origin: str = "", founder: str = "") -> None:
+    def __init__(self, origin: str = "", founder: str = "", closed: Table | None = None) -> None:
+        self.feeds = Feeds(closed)
+        """The registered feeds, and up to when each told everything."""
         self.reference = Reference()
         self.activations = Activations()
         self.policies: dict[Order, PolicyVersion] = {}
@@ -92,14 +95,14 @@ class ReferenceLog:
         if standing is None:
             return None
         counted, bytes_ = standing.record.payload
+        if isinstance(counted, Feed):
+            self.feeds.register(counted, standing.arrived)
         if isinstance(counted, OtherRecord):
-            return Counted(counted, bytes_, bytes_, standing.arrived, standing.signed)
+            return Counted(counted, bytes_, bytes_, standing.signed)
         if isinstance(counted, PolicyVersion):
             self.activations.put(standing.order, counted, standing.arrived)
             self.policies[standing.order] = counted
-        return Counted(
-            counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.arrived, standing.signed
-        )
+        return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.signed)
 
     def unread(self, record: Record, names: frozenset[str]) -> bool:
         """Takes an unreadable record with the names in it. True if it bars by these, as nobody could sign it."""
@@ -136,9 +139,15 @@ class ReferenceLog:
             self._digests[terms] = digests
         return digests
 
+    def over(self, closed: Table) -> ReferenceLog:
+        """The same records, with other deliveries of feeds."""
+        log = copy(self)
+        log.feeds = self.feeds.over(closed)
+        return log
+
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
         """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""
-        log = ReferenceLog(self.origin, self.endorsements.founder)
+        log = ReferenceLog(self.origin, self.endorsements.founder, self.feeds.closed)
         for record, content in sorted(
             (*self._taken, *self._unread.values()), key=lambda pair: (pair[0].partition, pair[0].offset)
         ):

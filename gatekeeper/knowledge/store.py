@@ -10,11 +10,10 @@ from typing import Any
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import BESIDE, Token, redacted
 from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
-from gatekeeper.ground.times import span
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import UNNAMED, Given
 from gatekeeper.knowledge.copies import Copies
-from gatekeeper.knowledge.feeds import Sender
+from gatekeeper.knowledge.feeds import Sender, told_until
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, NamedInRefusal, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
@@ -28,7 +27,7 @@ from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.staff.signed_acts import needs_signature, takes_away
 from schemas.codec import Parsed, Unreadable
-from schemas.events import Copy, Feed, FeedDelivery, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
+from schemas.events import Copy, FeedDelivery, FeedGap, NosResolution, Resolution, Signature, Source, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -76,9 +75,9 @@ class FactStore(KnownFacts):
     def emptied(self) -> FactStore:
         """A store with the same reference data, and nothing known of people."""
         store = FactStore(ours=self.token_keys.ours, pair_key=self.pair_key)
-        store.log, store.unresolved = self.log, self.unresolved.copy()
+        store.log, store.unresolved = self.log.over(store.feeds.closed), self.unresolved.copy()
         store.confirmed_nos = self.confirmed_nos
-        store.gaps, store.feeds = self.gaps.over(store.unresolved), self.feeds
+        store.gaps = self.gaps.over(store.unresolved)
         store.token_keys.passed = self.token_keys.passed
         return store
 
@@ -104,7 +103,6 @@ class FactStore(KnownFacts):
                 self.unresolved.add(unread.place, unread.fault, unread.names, unread.arrived)
         for gap in self._journals.gaps():
             self.gaps.add(gap)
-        self.feeds.closed.update(self._journals.deliveries())
         for name in self._journals.refusals():
             self.named_by_refusals.take(name)
         for record in self._journals.corrections():
@@ -148,7 +146,9 @@ class FactStore(KnownFacts):
             event, kind = understood(record)
             if kind is not None:
                 self._unread_kind(record, event.model, kind)
-            names = [*self._fold(record, event), *self._first_arrived(record, event, copied)]
+            waits = copied is not None and isinstance(event.model, FeedDelivery)  # for the word that it is a copy
+            names = [] if waits else [*self._fold(record, event)]
+            names += self._first_arrived(record, event, copied)
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
@@ -275,13 +275,9 @@ class FactStore(KnownFacts):
 
     def _delivered(self, record: Record, model: FeedDelivery) -> Collection[str]:
         """Closes a delivery. The result names it if its feed was silent, as people wait for it then."""
-        was_silent = model.feed in self.feeds.silent(record.timestamp)
-        told = min(span(model.at, "UTC").first // 1000, record.timestamp)
-        caller = dict(record.headers).get("gate-caller", b"").decode("utf-8", "replace")
-        by = Sender(model.feed, caller, model.counted)
-        if self.feeds.close(by, told):
-            self._journals.closed(by, told)
-        return (f"{DELIVERY}/{model.feed}",) if was_silent else ()
+        by = Sender.of(record, model)
+        freed = by is not None and self.feeds.close(by, told_until(model, record.timestamp), record.timestamp)
+        return (f"{DELIVERY}/{model.feed}",) if freed else ()
 
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:
         """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""
@@ -304,8 +300,6 @@ class FactStore(KnownFacts):
             self._resolve(counted.model, person(counted.model.by) if counted.signed else UNSIGNED)
         if isinstance(counted.model, NosResolution):
             self.confirmed_nos.take(counted.model)
-        if isinstance(counted.model, Feed):
-            self.feeds.register(counted.model, counted.arrived)
         return (subject_key("reference", counted.model),)
 
     def _withhold_everybody(self, record: Record, fault: str, offset: int) -> bool:

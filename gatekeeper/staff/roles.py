@@ -37,6 +37,8 @@ def scope(record: Mapping[str, Any]) -> frozenset[str] | None:
         return frozenset((record["controller_id"], *(record.get("names") or ())))
     if kind == "joint_use_terms":
         return frozenset(record["parties"])
+    if kind == "feed" and record.get("lists"):
+        return None  # the people of a list may be anybody's
     if kind in ("purpose", "staff", "feed"):
         return frozenset(record["controllers"]) if record.get("controllers") else None
     return None

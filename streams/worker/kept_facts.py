@@ -37,8 +37,8 @@ COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
 """A commit is due after so many seconds, or as soon as so many bytes wait."""
 TABLES = (
-    *("people", "tokens", "token_keys", "unmatched", "mentions", "stop_rows", "crossed", "positions"),
-    *("unread", "gaps", "closed", "refused", "corrections", "waiting", "counted", "dead", "lost"),
+    *("people", "tokens", "token_keys", "unmatched", "mentions", "stop_rows", "crossed", "closed", "positions"),
+    *("unread", "gaps", "refused", "corrections", "waiting", "counted", "dead", "lost"),
 )
 """All tables and journals. A start demands that each is whole."""
 GUARDED = {"people": speaks_against, "tokens": speaks_against}

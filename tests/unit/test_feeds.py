@@ -43,24 +43,14 @@ def test_no_feed_then_a_snapshot_does_not_tell_of_any() -> None:
     assert b"feeds" not in viewed(invented.store()).snapshot
 
 
-def test_more_feeds_than_are_kept_then_a_delivery_of_a_further_one_closes_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(feeds, "CLOSED", 1)
-    known = feeds.Feeds()
-    assert known.close(CRM, 1)
-    assert not known.close(feeds.Sender("shop"), 2)
-    assert known.close(CRM, 2)
-    assert not known.close(CRM, 2), "it tells nothing newer"
-
-
 @pytest.mark.parametrize("end", ["P1D", "P30D", "PT6H", "PT15M"])
 def test_a_limit_then_the_feed_is_silent_a_moment_after_it(end: str) -> None:
-    known = feeds.Feeds({CRM: 1_000})
+    known = feeds.Feeds()
+    assert not known.close(CRM, 1_000, 1_000), "nobody waits for it"
     known.register(Feed.model_validate_json(orjson.dumps(invented.feed(limit=end)[1])), 0)
     ((_, state),) = known.standing("crm")
-    assert known.silent(state.due) == []
-    assert known.silent(state.due + 1) == ["crm"]
+    assert [told.state for told in known.states(state.due)] != ["silent"]
+    assert [told.state for told in known.states(state.due + 1)] == ["silent"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge import unreadable
 from gatekeeper.knowledge.copies import CopiedRun, Partition
+from gatekeeper.knowledge.feeds import Sender, told_until
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import names_token
 from schemas.codec import Unreadable, parse
-from schemas.events import Send
+from schemas.events import FeedDelivery, Send
 from schemas.record import Coordinates, Record
 
 Positions = Mapping[str, Sequence[int]]
@@ -42,6 +43,7 @@ class Archive:
         self._reference: list[Record] = []
         self._special: list[Record] = []
         """Records and batches about people that cannot be read, and so may concern anyone; and gaps."""
+        self._deliveries: list[tuple[Record, FeedDelivery]] = []
         self._keyed: set[str] = set()
         self._copied: dict[Partition, CopiedRun] = defaultdict(CopiedRun)
         self._arrivals: dict[Coordinates, int] = {}
@@ -61,6 +63,9 @@ class Archive:
         if arrived is not None:
             self._arrivals[record.topic, record.partition, record.offset] = arrived
             self._ends[record.topic, record.partition] = record.offset + 1
+        if (delivery := _delivery(record)) is not None:
+            self._deliveries.append((record, delivery))
+            return
         if record.headers and record.topic not in TOKENED:  # no rule reads others
             record = replace(record, headers=())
         names, anybody = self._concerned(record)
@@ -148,6 +153,11 @@ class Archive:
             store.apply(record)
         for record in (earlier for own in ours for earlier in self._copies(own, reference, at)):
             store.apply(record)
+        for record, delivery in self._deliveries if store.feeds else ():
+            if _known(record, at) and (by := Sender.of(record, delivery)) is not None:
+                is_copy = (record.topic, record.partition, record.offset) in self._arrivals
+                for one in self._copies(record, reference, at) if is_copy else (record,):
+                    store.feeds.close(by, told_until(delivery, one.timestamp), one.timestamp)
         return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
 
     def _copies(self, record: Record, known: FactStore, at: Positions) -> Iterator[Record]:
@@ -157,6 +167,17 @@ class Archive:
         whole = self._ends.get(place, 0) <= at[record.topic][record.partition]
         if arrived is not None and whole and known.copies.believed(place, self._copied[place]):
             yield replace(record, timestamp=arrived)
+
+
+def _delivery(record: Record) -> FeedDelivery | None:
+    """The delivery of a feed that a record is; None for any other record, and for an unreadable one."""
+    if record.topic != "consents" or b"delivery" not in (record.value or b""):
+        return None
+    try:
+        model = parse("consents", record.key, record.value).model
+    except Unreadable:
+        return None
+    return model if isinstance(model, FeedDelivery) else None
 
 
 def _known(record: Record, at: Positions) -> bool:

@@ -24,6 +24,8 @@ TOKEN_KEY = "token_key/"  # noqa: S105 - the beginning of a fault, not a token
 """Beginning of the fault that suppressions name a token key under which the send has no token (rule 7.4.17)."""
 GAP = "gap/"
 """Beginning of the fault that a feed owes its withdrawals since a loss; the feed and the record follow."""
+FEED = "feed/"
+"""Beginning of the name of a feed among the facts of a reason."""
 FOREIGN = "x"
 """Behind the name of a token key, in that of any other key of the same name, which nobody holds."""
 Checkpoint = Literal["intake", "handoff", "drop"]
@@ -68,7 +70,7 @@ def _silent(case: Case, feed: FeedState) -> Found:
         "feed": feed.id,
         "due": times.clock(times.instant(feed.due), zone),
     }
-    return Found("FACTS_STALE", (f"feed/{feed.id}",), {**says, **told})
+    return Found("FACTS_STALE", (f"{FEED}{feed.id}",), {**says, **told})
 
 
 def unread(places: Sequence[str]) -> list[dict[str, str]]:
