@@ -18,7 +18,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import language, text
 from gatekeeper.ground.times import instant
-from gatekeeper.identity import Identified, open_tokens, printed, too_much
+from gatekeeper.identity import Identified, open_tokens, printed
 from gatekeeper.index import items
 from gatekeeper.index.current import current
 from gatekeeper.index.item_search import ItemSearch
@@ -155,7 +155,7 @@ def accept_print(id_: str, evidence: str, by: str | None, yes: bool, as_json: bo
     lines = at_point.lines if isinstance(at_point, Identified) else ()
     if not lines:
         raise UsageError("error.print_never_accepted")
-    seen = " / ".join(too_much(send.delivery)) if send.delivery else ""
+    seen = " / ".join((*send.delivery.lines, send.delivery.name or "")) if send.delivery else ""
     confirmed(text("cli.review_accept_print_sure", text=seen), 1, yes=yes)
     event = PersonEvent(
         v=1,

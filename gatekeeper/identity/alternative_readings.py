@@ -19,11 +19,14 @@ _PLACED = ("place", "house", "building")
 _NUMBERED = re.compile(r"[0-9〇一二三四五六七八九十]")
 _LIKE_A_NAME = re.compile(r"(?<![^\W\d_])[一-鿿]{2,6}(?![^\W\d_])(?<![館荘寮棟室階号店院校園所苑])")
 _FIRM = re.compile(
-    "(?<![^\\W\\d_])([一-鿿々]{2,6}?)(?:(?:商|工務|本|写真|酒|米|花|書|理容|美容)店|商会|(?:内科|外科|歯科)?医院|クリニック"
+    "(?<![^\\W\\d_])([一-鿿々]{2,6}?)(?:(?:商|工務|本|写真|酒|米|花|書|理容|美容)店|商会|薬局|建設|農園|工業|塗装|造園"
+    "|(?:内科|外科|歯科)?医院|歯科|クリニック"
     "|(?:法律|会計|税務|特許|設計|建築|測量|弁護士|会計士|税理士|司法書士|行政書士|社会保険労務士)*事務所"
     f"|{BUILDING_WORD})"
 )
 """A firm, or a house, which may bear the name of its owner."""
+_SIGN = re.compile("(?:株式|有限|合同|合資|合名)会社|[一-鿿]{2}法人|[(（][株有合医][)）]")
+_BETWEEN_KANJI = re.compile(r"(?<=[一-鿿々]) (?=[一-鿿々])")
 _CUTS, _NAMES = 12, 8  # places in the lines where another address may begin, and names beside it, at most
 
 
@@ -84,7 +87,8 @@ def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     names += [name.name for written in names for name in printed_names(written) or ()]
     names += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
     houses = dict.fromkeys(_lines(found, kinds) for kinds in (_PLACED, _PLACED[:2]))
-    owners = [name for piece in found if piece.kind in ("building", "further") for name in _FIRM.findall(piece.text)]
+    texts = [_SIGN.sub(" ", piece.text) for piece in found if piece.kind in ("building", "further")]
+    owners = [name for text in texts for form in (text, _BETWEEN_KANJI.sub("", text)) for name in _FIRM.findall(form)]
     at = [*product(names, [*houses][:1]), *product(owners, houses)]
     return tuple(_at(name, _postcode(found), (house,)) for name, house in dict.fromkeys(at))
 

@@ -33,20 +33,27 @@ _BUILDING = re.compile(
 )
 """The end of a building's name that may stand beside such lines; other names may be those of people."""
 _NUMERAL = "[〇零一二三四五六七八九十百千万壱弐参肆伍陸漆捌玖拾廿卅]"
+_OFFICE = "銀行|信用|大学|高校|学院|立|庁|府警|県警|道警|警察|新聞|放送|電力|ガス|交響|本社|支社|支店|営業|事業"
+_KANA = "けん|ケン|ふ|フ|と|ト|どう|ドウ"
 _ELSEWHERE = re.compile(
-    rf"[0-9]{{3}}|[0-9]\s*[-ー番丁の]|{_NUMERAL}(?:\s*[-ー・のノ番丁条]\s*){_NUMERAL}|{_NUMERAL}{{3}}|{PREFECTURE.pattern}|[市郡][^\W\d_]{{1,6}}?[区町村]"
-    "|[^\\W\\d_]区(?!役所|画)|京都市|[〒@]|転送|回送|転居|移転|引越|てんそう|住所|丁目|番地|私書箱|郵便番号|電話|[上下]る|[東西]入"
-    r"|ちょうめ|チョウメ|ばんち|バンチ|chome|forward|-(?:ku|shi|cho|machi|ken|fu|to|gun)(?![a-z])|\btel\b|\bfax\b"
+    rf"^\s*(?:番|丁|条|号|の)|[0-9]{{3}}|[0-9]\s*(?:[-~/ー・](?!f)|番|丁|条|線|地割|の|号(?![室館棟車]))"
+    rf"|(?:[西東南北甲乙丙丁イロハ]|字|町)\s*[0-9]"
+    rf"|{_NUMERAL}(?:[\W_]|[ーのノ番丁条線])+{_NUMERAL}|{_NUMERAL}{{3}}(?!銀行)|{_NUMERAL}\s*(?:番|丁|条|線|号(?![室館棟車]))"
+    rf"|(?:{PREFECTURE.pattern}|hokkaido)(?!{_OFFICE})"
+    rf"|(?:[あ-んア-ン]{{2,5}}(?:{_KANA}))(?:\s|$)|[a-z]+[ -](?:pref|ken|fu|to)\b"
+    r"|[市郡][^\W\d_]{1,6}?[区町村]|[^\W\d_]区(?!役所|画|民)|京都市(?!役所)|大字|[〒@]|[上下]る|[東西]入"
+    r"|転送|てんそう|テンソウ|回送|転居|移転先|引っ?越|転[出勤]先|(?:届け?|送付)先|住所|住居|じゅうしょ|ジュウショ|[旧新]居|旧宅|アドレス"
+    r"|私書[箱函]|p\W*o\W*box|郵便番号|電話番号|番地|ちょうめ|チョウメ|ばんち|バンチ|chome|forward|-(?:ku|shi|cho|machi|gun)(?![a-z])"
 )
-"""Words of another address."""
+"""Words of another address. The number before 番 may have been read as a building's."""
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
-def further_lines(whole: Postal, pieces: Sequence[Piece], besides: Sequence[str] = ()) -> tuple[str, ...]:
+def further_lines(whole: Postal, pieces: Sequence[Piece]) -> tuple[str, ...]:
     """All text beside name and address, then each line of it if all are of closed lists; normalised, with both.
 
     None at all if it may hold another address. No lines if a building has another name than a building's.
-    `pieces`: the name last. `whole`: person and address of the same print, without that text. `besides`: as that says.
+    `pieces`: the name last. `whole`: person and address of the same print, without that text.
     """
     if pieces[-1].kind == "further" or not {"place", "house", "further"} <= {piece.kind for piece in pieces}:
         return ()
@@ -57,8 +64,8 @@ def further_lines(whole: Postal, pieces: Sequence[Piece], besides: Sequence[str]
     buildings = (_NOT_LETTERS.sub("", piece.text) for piece in pieces if piece.kind == "building")
     closed = all(len(text) <= _LONGEST and _LINE.fullmatch(text) for text in texts)
     closed = closed and all(_BUILDING.search(name) for name in buildings if name)
-    everything = "|".join((*texts, *(text.removeprefix(f"beside||{whole}|") for text in besides)))
-    return tuple(f"further||{whole}|{text}" for text in (f"|{everything}", *(texts if closed else ())))
+    beside = (" ".join(piece.text.split()) for piece in pieces if piece.kind not in ("postcode", "place", "house"))
+    return tuple(f"further||{whole}|{text}" for text in (f"|{'|'.join(beside)}", *(texts if closed else ())))
 
 
 def _lines(pieces: Sequence[Piece]) -> Iterator[str]:

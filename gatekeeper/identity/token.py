@@ -191,7 +191,7 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
         return None
     value, more = str(whole), besides(whole, pieces)
     read = printed_names(spelled.name, [piece.text for piece in pieces if piece.kind == "further"])
-    lines = further_lines(whole, pieces, more)
+    lines = further_lines(whole, pieces)
     names = read or ()
     others, nth = _others(delivery, pieces, whole, names)
     fits = read is not None and len(more) <= MOST and not (names and len(others) >= OTHERS)

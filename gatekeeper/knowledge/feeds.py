@@ -14,7 +14,7 @@ from schemas.record import Record
 from schemas.values import ID_PATTERN
 
 EARLIEST = "Etc/GMT-14"
-"""The zone in which a day begins first: a delivery of a day told no more than what was before it anywhere."""
+"""The zone in which a day begins first. A delivery that names a day told what was before it."""
 CLOCKS_MS = 60_000
 """Milliseconds by which a worker may have found a feed silent before its limit, as its clock differs."""
 Punctuality = Literal["delivered", "late", "silent"]

@@ -110,7 +110,7 @@ def test_the_feed_in_its_place_delivers_since_then_what_was_due_is_free() -> Non
     assert silent(known, 5 * DAY_MS) == []
 
 
-def test_deliveries_of_many_invented_feeds_then_a_registered_one_is_closed_all_the_same() -> None:
+def test_deliveries_of_many_invented_feeds_then_a_registered_one_is_closed() -> None:
     store = invented.store(FEED)
     for n in range(5_000):
         store.feeds.close(Sender(f"x{n}", "shop"), 1, 1)

@@ -17,6 +17,7 @@ from gatekeeper.ledger import entries
 from schemas.codec import parse
 from schemas.events import Send
 from tests.support import invented
+from tests.support.golden_cases import decided
 
 HOME = "緑山県若葉市青葉町1-2-3"
 
@@ -74,6 +75,14 @@ def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
         "重要なお知らせ",
         "アクロス",
         "五十嵐商事",
+        "七十七銀行 本店",
+        "百十四銀行",
+        "北海道銀行 総務部",
+        "東京都立大学",
+        "神奈川県庁",
+        "移転価格担当",
+        "電話営業部",
+        "本社 12階",
         "c/o 株式会社見本商事",
     ],
 )
@@ -110,6 +119,28 @@ def test_free_text_then_no_source_accounts_for_it_and_one_of_the_staff_may(line:
         "旧住所 梅田",
         "前住所",
         "京都市中京区烏丸通御池上る",
+        "五番",
+        "十二番三号",
+        "緑町12号",
+        "大字山田45",
+        "北3条西5",
+        "南一条西三",
+        "西7線12号",
+        "甲45",
+        "若葉町 5",
+        "四 五",
+        "カナガワケン",
+        "ｶﾅｶﾞﾜｹﾝ ﾖｺﾊﾏｼ",
+        "おおさかふ",
+        "Kanagawa Pref.",
+        "引っ越し先 みどり",
+        "テンソウサキ",
+        "旧住居 みどり",
+        "旧居",
+        "転出先 みどり",
+        "お届け先 若葉町5",
+        "P.O.Box 5",
+        "緑町1/2",
         "株式会社梅田肆伍陸",
         "見本商事 東京都港区",
     ],
@@ -124,6 +155,49 @@ def test_a_line_that_may_be_another_address_then_nobody_accounts_for_it(line: st
 def test_a_name_before_the_lines_then_no_source_accounts_for_them(first: str) -> None:
     assert read("みどりビル3階", "営業部").given
     assert not read(first, "営業部").given
+
+
+def codes(accepted: list[str], printed: list[str], *stops: dict[str, Any]) -> tuple[str, ...]:
+    """Returns the reasons for a print, of which one of the staff accepted another."""
+    text, delivery = (
+        {"name": "高橋 一郎", "postcode": "999-0001", "lines": [HOME, *more]} for more in (accepted, printed)
+    )
+    case = {"sources": [{"contact_points": [{"id": "cp-1", "written": {**text, "lines": [HOME]}}]}], "consents": [{}]}
+    events = [{"kind": "print_accepted", "text": text}]
+    return decided({**case, "suppressions": stops, "events": events, "send": {"delivery": delivery}}).codes
+
+
+@pytest.mark.parametrize(
+    ("accepted", "printed"),
+    [
+        (["営業部", "A組"], ["営業部", "B組"]),
+        (["株式会社みどり", "佐藤様方"], ["株式会社みどり", "鈴木様方"]),
+        (["みどりビル", "株式会社見本商事"], ["あおばビル", "株式会社見本商事"]),
+    ],
+)
+def test_one_text_accepted_then_it_passes_and_another_does_not(accepted: list[str], printed: list[str]) -> None:
+    assert codes(accepted, accepted) == ()
+    assert codes(accepted, printed) == ("PRINT_UNACCOUNTED",)
+
+
+@pytest.mark.parametrize(
+    "firm",
+    [
+        "佐藤恵商店",
+        "㈱佐藤恵商店",
+        "株式会社佐藤恵商店",
+        "有限会社佐藤恵工務店",
+        "医療法人佐藤恵医院",
+        "佐藤恵農園",
+        "佐藤恵税理士事務所",
+        "佐藤 恵 商店",
+        "c/o 佐藤恵",
+    ],
+)
+def test_an_accepted_firm_whose_owner_says_no_then_the_owner_is_met(firm: str) -> None:
+    stop = {"written": {"name": "佐藤 恵", "postcode": "999-0001", "lines": [HOME]}}
+    assert codes([firm, "総務課"], [firm, "総務課"]) == ()
+    assert codes([firm, "総務課"], [firm, "総務課"], stop)[0] in ("NAME_NEAR_STOP", "SUBJECT_OBJECTED")
 
 
 def test_hostile_lines_then_they_take_no_longer_than_others() -> None:

@@ -63,15 +63,15 @@ class Archive:
         if arrived is not None:
             self._arrivals[record.topic, record.partition, record.offset] = arrived
             self._ends[record.topic, record.partition] = record.offset + 1
-        if (delivery := _delivery(record)) is not None:
-            self._deliveries.append((record, delivery))
-            return
+        given = record
         if record.headers and record.topic not in TOKENED:  # no rule reads others
             record = replace(record, headers=())
         names, anybody = self._concerned(record)
         if anybody:
             self._special.append(record)
             return
+        if not names and (delivery := _delivery(given)) is not None:
+            self._deliveries.append((given, delivery))
         for name in names:
             self._about[name].append(record)
         for token in _tokens(record) if names else ():
@@ -171,7 +171,7 @@ class Archive:
 
 def _delivery(record: Record) -> FeedDelivery | None:
     """The delivery of a feed that a record is; None for any other record, and for an unreadable one."""
-    if record.topic != "consents" or b"delivery" not in (record.value or b""):
+    if record.topic != "consents":
         return None
     try:
         model = parse("consents", record.key, record.value).model
