@@ -460,7 +460,7 @@ def silent_feed(patch: pytest.MonkeyPatch) -> None:
 def delivery_of_the_future(patch: pytest.MonkeyPatch) -> None:
     """A delivery tells everything up to when it says, and not up to its arrival."""
     right = Feeds.close
-    patch.setattr(Feeds, "close", lambda self, feed, caller, at: right(self, feed, caller, at + 2_000))
+    patch.setattr(Feeds, "close", lambda self, by, at, now: right(self, by, at + 2_000, now))
 
 
 @planted

@@ -38,7 +38,7 @@ CAMPAIGNS = 6
 LIST = "B-LIST"
 LISTED = ("P-0", "P-1")
 """People who came with a list that can be quarantined, and of whom a feed speaks."""
-LIMIT = 4
+LIMIT = 8
 """The longest silence of the feed, in seconds here, and in minutes in its record."""
 PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
 SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}

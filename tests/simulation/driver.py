@@ -46,7 +46,7 @@ class Driver:
             (self.resolve, 1),
             (self.quarantine, 1),
             (self.erase, 1),
-            (self.deliver, 4),
+            (self.deliver, 2),
             (self.crash, 3),
             (self.stop, 1),
             (self.halt, 3),
