@@ -89,6 +89,7 @@ class Snapshot(Model):
     `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
     `addresses`: the addresses behind the contact points of sources, deleted ones too. None if each contact point is one
     address, and the send's is the one on file.
+    `asked`: questions under other ids that have a postal token of the send.
     `late`: companies registered after a refusal that names them, with the arrival of the record in milliseconds.
     `confirmed`: the nos for whose date two managers stand, as suppression/ID and event/ID.
     `left`: by company the groups that refusals name and that it left by one manager's record, with its arrival.
@@ -109,6 +110,7 @@ class Snapshot(Model):
     refs: dict[str, Digest | None]
     events: Many[dict[str, Any]] = ()
     asks: Many[dict[str, Any]] = ()
+    asked: Many[dict[str, Any]] = ()
     releases: Many[dict[str, Any]] = ()
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
     addresses: Many[Address] = ()

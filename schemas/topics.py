@@ -129,6 +129,7 @@ _ACCESS: Mapping[str, tuple[str, str]] = {
     "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks backup"),
     "salts": ("worker", "worker inquiry backup"),
     "deadletter": ("worker", "office sealer auditor monitor backup"),
+    "asked": ("worker", "worker backup"),
 }
 """The parts that write each topic, and those that read it."""
 
@@ -165,6 +166,7 @@ def _registry() -> Mapping[str, Topic]:
         _topic("ledger", "entry", "n", None, compression="zstd"),
         _topic("salts", "entry", "n", None, compression="zstd"),
         _topic("deadletter", "as it came", "n", 14 * DAY_MS, headers=DeadLetterHeaders),
+        _topic("asked", "entry", "n", None, compression="zstd"),
     )
     return MappingProxyType({row.name: row for row in rows})
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from schemas.audit import Address, Printing
 from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Seen, Source, Suppression
-from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version
+from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version, ZonedTime
 
 WHOLE_BATCH = "*"
 """Last part of the name of an unreadable record that stands for its whole batch and may concern anybody."""
@@ -62,6 +62,16 @@ class HeldEvent(PersonEvent):
 
     staff: Many[Id] = ()
     managers: Many[Id] = ()
+
+
+class AskedElsewhere(Model):
+    """A question under another id with a postal token of the send (rule 8.2.48). Its own id is of this pair."""
+
+    v: Version
+    kind: Literal["asked"]
+    request_id: Id
+    controller_id: Id
+    at: ZonedTime
 
 
 class HeldRelease(Model):
@@ -142,6 +152,7 @@ class Facts(msgspec.Struct, frozen=True):
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
     `deleted`: the deleted sources, which no lane reads.
+    `asked`: the questions under other ids, which count for the cap alone.
     `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
     `left`: by company the groups that refusals name and that it has left, with the arrival of the record.
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
@@ -165,6 +176,7 @@ class Facts(msgspec.Struct, frozen=True):
     snapshot: bytes
     events: tuple[HeldEvent, ...] = ()
     asks: tuple[Ask, ...] = ()
+    asked: tuple[AskedElsewhere, ...] = ()
     releases: tuple[HeldRelease, ...] = ()
     contact_point_near: Mapping[str, int] = msgspec.field(default_factory=dict)
     points: Mapping[str, tuple[str | None, ...]] = msgspec.field(default_factory=dict)

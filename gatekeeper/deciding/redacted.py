@@ -15,7 +15,16 @@ import msgspec
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldEvent, HeldRelease, HeldSuppression, Hit, KnownSources
+from gatekeeper.deciding.facts import (
+    CERTAIN,
+    AskedElsewhere,
+    HeldConsent,
+    HeldEvent,
+    HeldRelease,
+    HeldSuppression,
+    Hit,
+    KnownSources,
+)
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
@@ -144,6 +153,11 @@ def asks(lines: bytes) -> tuple[Ask, ...]:
     return _all(Ask, lines)
 
 
+def asked(lines: bytes) -> tuple[AskedElsewhere, ...]:
+    """Reads the questions under other ids from their redacted forms, one per line."""
+    return _all(AskedElsewhere, lines)
+
+
 @lru_cache(maxsize=1024)
 def releases(lines: bytes) -> tuple[HeldRelease, ...]:
     """Reads the reviewers' releases of the person's sends from their redacted forms, one per line."""
@@ -237,6 +251,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldEvent,
     HeldSuppression,
     Ask,
+    AskedElsewhere,
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""

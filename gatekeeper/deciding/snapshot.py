@@ -24,6 +24,7 @@ def snapshot(
     named: Mapping[bytes, int] = MappingProxyType({}),
     event_lines: bytes = b"",
     ask_lines: bytes = b"",
+    asked_lines: bytes = b"",
     release_lines: bytes = b"",
     contact_point_near: Mapping[str, int] | None = None,
     addresses: Iterable[Address] = (),
@@ -55,6 +56,8 @@ def snapshot(
     if ages.now is not None:
         encoded = canonical(ages.sources), canonical(ages.by_day)
         parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *encoded))
+    if asked_lines:
+        parts.append(b'"asked":[%b],' % asked_lines.replace(b"\n", b","))
     if ask_lines:
         parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))
     if confirmed:
@@ -111,6 +114,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         snapshot=recorded,
         events=redacted.events(_lines(parsed.events)),
         asks=redacted.asks(_lines(parsed.asks)),
+        asked=redacted.asked(_lines(parsed.asked)),
         releases=redacted.releases(_lines(parsed.releases)),
         erased=parsed.erased,
         ages=Ages(parsed.age, parsed.age_from, parsed.age_on),

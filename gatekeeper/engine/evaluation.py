@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,8 +20,9 @@ from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.rejudging import acted_on_until, rejudged_until
 from gatekeeper.ground import times
-from gatekeeper.identity import Printed
+from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.known_facts import KnownFacts
+from gatekeeper.knowledge.meeting import POSTAL, pair_id
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry
 from gatekeeper.ledger.state import LedgerState
@@ -63,14 +65,20 @@ class Moment(msgspec.Struct, frozen=True):
         return self.evaluator.subject(recipient_id, self.ledger)
 
     def evaluate(
-        self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None, before: Cleared | None = None
+        self,
+        sent: Parsed[Send],
+        *,
+        release: Mapping[str, Any] | None = None,
+        before: Cleared | None = None,
+        asking: str | None = None,
     ) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
         `release`: the redacted form of a release that counts in addition to those in the ledger. `before`: the
-        clearance of the same piece; None for the one in the ledger.
+        clearance of the same piece; None for the one in the ledger. `asking`: the id of the request, if the
+        person is to be asked.
         """
-        return self._evaluated(sent, None, counts=release, before=before)
+        return self._evaluated(sent, None, counts=release, before=before, asking=asking)
 
     def weigh(self, clearance: Clearance, *, without: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a live clearance again. Never raises.
@@ -121,6 +129,7 @@ class Moment(msgspec.Struct, frozen=True):
         counts: Mapping[str, Any] | None = None,
         counts_no_more: Mapping[str, Any] | None = None,
         before: Cleared | None = None,
+        asking: str | None = None,
     ) -> Evaluation:
         send, facts, at_point = sent.model, None, None
         try:
@@ -137,6 +146,7 @@ class Moment(msgspec.Struct, frozen=True):
             if counts_no_more is not None:
                 gone = canonical(counts_no_more)
                 releases = b"\n".join(line for line in releases.split(b"\n") if line != gone)
+            asks = asking or (clearance is None and send.message_class == "confirmation")
             plan = self.evaluator.plans(self.store, self.at).of(send, "intake" if clearance is None else "handoff")
             facts = self.store.view(
                 send,
@@ -146,11 +156,25 @@ class Moment(msgspec.Struct, frozen=True):
                 asks=remembered.asks,
                 releases=releases,
                 erased=remembered.erased,
+                asked=self._asked(send, at_point, asking) if asks else b"",
             )
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:
             return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else before)
         return Evaluation(self, sent, decision, facts, at_point, before)
+
+    def _asked(self, send: Send, printed: Printed | None, request: str | None) -> bytes | None:
+        """The questions under other ids, one per line, under ids of this pair; None if nobody can tell them."""
+        if send.channel != POSTAL:
+            return b""
+        if not self.ledger.everywhere.known:
+            return None
+        tokens = {send.contact_point.token or "", *(printed.exact if isinstance(printed, Identified) else ())}
+        ours = {request, *(request.decode() for request in self.ledger.requests(send.recipient_id))}
+        name = partial(pair_id, self.store.pair_key, send.recipient_id, "")
+        said = self.ledger.everywhere.naming(tokens) | self.ledger.questions.naming(tokens)
+        ids = {id_: name(f"asked/{id_}") for id_ in said.keys() - ours}
+        return b"\n".join(sorted(canonical(said[id_] | {"kind": "asked", "request_id": ids[id_]}) for id_ in ids))
 
 
 class Evaluation(msgspec.Struct, frozen=True):

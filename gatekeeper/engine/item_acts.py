@@ -130,8 +130,8 @@ class _AllowedAct:
 
     def asked(self, entropy: bytes) -> Answer:
         """Asks the person. `entropy`: random bytes, for the answer code."""
-        evaluation, withheld, id_ = self._evaluated(), self.withheld, self.cause.id
-        ended = evaluation.ended_releases()
+        evaluation = self.now.evaluate(self.withheld.sent, asking=self.cause.id).sound()
+        withheld, id_, ended = self.withheld, self.cause.id, evaluation.ended_releases()
         asked = asks.request(evaluation, item=withheld.did, id_=id_, entropy=entropy)
         if asked.code not in (None, "waits_along"):
             return Answer("refused", asked.code, evaluation, entries=ended)

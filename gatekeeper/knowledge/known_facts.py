@@ -15,6 +15,7 @@ import msgspec
 from gatekeeper.deciding.facts import CERTAIN, NO_AGES, NO_FACTS, WHOLE_BATCH, Facts
 from gatekeeper.deciding.other_ids import Speaker
 from gatekeeper.deciding.purposes import above
+from gatekeeper.deciding.redacted import asked as redacted_asked
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import TOKEN_KEY
@@ -29,7 +30,7 @@ from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.confirmed_nos import ConfirmedNos
 from gatekeeper.knowledge.corrections import Corrections
 from gatekeeper.knowledge.gaps import Gaps
-from gatekeeper.knowledge.meeting import Meeting, pair_id
+from gatekeeper.knowledge.meeting import POSTAL, Meeting, pair_id
 from gatekeeper.knowledge.person_facts import (
     WORD,
     PersonFacts,
@@ -54,6 +55,8 @@ SNAPSHOT_BYTES = 160 * 1024
 """Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
 DECODED = 512 * MEGABYTE
 """Memory for the people decoded last: about 100,000 of the demo's."""
+UNREAD_ASKED = "unread/asked"
+"""The fault of a question while the questions under other ids cannot be read."""
 UNREADABLE = 64
 """Unreadable records that are named per person; more are not named one by one."""
 
@@ -111,6 +114,12 @@ class KnownFacts:
         collected = {source.collected_by for source in person.sources if source.source_id == id_}
         return collected | {consent.controller_id for consent in person.consents if consent.record_id == id_}
 
+    def postal_tokens(self, recipient_id: str, source_id: str) -> set[str]:
+        """The whole tokens of the addresses that a source of a person gives, in every version."""
+        person = self._decoded(self._people.get(recipient_id) or b"")
+        given = (one for one in person.given if one.source == source_id and one.score == CERTAIN)
+        return {one.token for one in given if one.channel in (None, POSTAL)}
+
     def unnamed(self, recipient_id: str, tokens: Iterable[bytes]) -> list[bytes]:
         """Those of the tokens that no source of the person names."""
         lines = self._people.get(recipient_id) or b""
@@ -126,6 +135,7 @@ class KnownFacts:
         asks: bytes = b"",
         releases: bytes = b"",
         erased: int | None = None,
+        asked: bytes | None = b"",
     ) -> Facts:
         """The facts that bear on `send`.
 
@@ -134,6 +144,7 @@ class KnownFacts:
         `at`, `zone`: the instant of the decision (milliseconds) and its policy's time zone, for the person's age.
         `asks`, `releases`: the worker's own entries in their redacted form, one per line, in addition to the facts.
         `erased`: the instant of the person's erasure according to the worker (milliseconds).
+        `asked`: the questions under other ids, one per line; None if they could not be read.
         """
         person = self._decoded(self._people.get(send.recipient_id) or b"")
         if asks or releases:
@@ -164,6 +175,7 @@ class KnownFacts:
         unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self._uncompared(self.token_keys.lacking(address), send, person)
+        unread += [UNREAD_ASKED] if asked is None else []
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
         known_ages = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
         stopped = hits(stops, elsewhere, named) if stops else ()
@@ -194,6 +206,7 @@ class KnownFacts:
             named=named,
             event_lines=event_lines,
             ask_lines=person.ask_lines,
+            asked_lines=asked or b"",
             release_lines=person.release_lines,
             erased=erased,
             ages=known_ages,
@@ -219,6 +232,7 @@ class KnownFacts:
             snapshot=recorded,
             events=events,
             asks=person.asks,
+            asked=redacted_asked(asked or b""),
             releases=person.releases,
             erased=erased,
             ages=known_ages,

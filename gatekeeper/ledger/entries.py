@@ -4,12 +4,13 @@ The key is `kind/RECIPIENT/rest`, `seen/ACT/`, or `cancel/CAMPAIGN/CHANNEL` (* f
 clearance's key is CAMPAIGN/CHANNEL. Mail that is owed to the person adds /EVENT, because every event of it goes out.
 The value is canonical JSON with `v` and `until`. `until` is the instant (milliseconds) from which the entry no longer
 matters (null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read
-salts.
+salts. A question is also one of the topic `asked`, which the owners of all partitions read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL, SEEN))
 SALT = b"salt"
 """The kind of the only entry of the topic `salts`."""
 SALT_BYTES = 16
+QUESTION = b"asked"
+"""The kind of the only entry of the topic `asked`, which the owners of all partitions read."""
 ASKED = b',"state":"asked",'
 """Part of the value of an item's entry while the item waits for an answer."""
 REJUDGED = b',"rejudge":'
@@ -39,6 +42,9 @@ _PLACE = ("topic", "partition", "offset", "timestamp", "era")
 """The fields of a place; the last one is absent in the first era."""
 
 
+_TOPICS = {SALT: "salts", QUESTION: "asked"}
+
+
 class Entry(NamedTuple):
     """One entry to write; without value it is a deletion. `until` as in the value."""
 
@@ -49,7 +55,7 @@ class Entry(NamedTuple):
     @property
     def topic(self) -> str:
         """The topic (registry name) to which the entry is written."""
-        return "salts" if self.key.startswith(b"salt/") else "ledger"
+        return _TOPICS.get(self.key.partition(b"/")[0], "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,16 @@ def clearance(
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
     """The entry of an ask in its redacted form `said`. It never expires: asks count as long as the person does."""
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
+
+
+def question(request_id: str, tokens: Iterable[str], **more: str) -> Entry:
+    """The entry by which a question counts under other ids, for whoever has one of the `tokens`."""
+    return _entry(b"asked/%b/" % request_id.encode(), None, tokens=sorted(tokens), **more)
+
+
+def unasked(request_id: bytes) -> Entry:
+    """The deletion of the entry of a question, with its person's erasure."""
+    return Entry(b"asked/%b/" % request_id, None)
 
 
 def asked(key: bytes, value: bytes) -> Ask | None:

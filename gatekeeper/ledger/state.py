@@ -17,6 +17,7 @@ from gatekeeper.ledger.entries import (
     ENDING,
     ERASED,
     KINDS,
+    QUESTION,
     REJUDGED,
     SALT,
     SEEN,
@@ -38,6 +39,7 @@ from gatekeeper.ledger.person_entries import (
     value_of,
     waiting_in,
 )
+from gatekeeper.ledger.questions import Questions
 from gatekeeper.ledger.salts import Salts
 from schemas.codec import canonical
 from schemas.events import Send
@@ -57,6 +59,8 @@ class LedgerState:
         self.review: int | None = None
         """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
         self.salts = Salts()
+        self.questions, self.everywhere = Questions(), Questions()
+        """Questions put since this ledger was read, and those of all partitions as far as they were read."""
         """Everybody has one, most nothing else. They come from a topic of their own."""
         self.marks = Marks()
         self._people = tables.table("people")
@@ -114,6 +118,8 @@ class LedgerState:
         kind, owner, rest = entry.key.split(b"/", 2)
         if kind == SALT:
             self.salts.put(owner, entry.value)
+        elif kind == QUESTION:
+            self.questions.put(entry)
         elif kind in (ERASED, CANCEL, SEEN):
             self._put_other(entry)
             if entry.value is None:

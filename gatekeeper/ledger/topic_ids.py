@@ -14,7 +14,7 @@ from schemas.topics import FACT_TOPICS
 ORDER = (
     *("sends", "sources", "consents", "suppressions", "reference", "acts"),
     *("cleared", "review", "confirmations", "recalls", "results"),
-    *("audit", "manifests", "ledger", "salts", "deadletter"),
+    *("audit", "manifests", "ledger", "salts", "deadletter", "asked"),
 )
 """The topics by their names in the registry. A new one comes last, so that earlier heads say what they said."""
 INPUTS = ("sends", "acts")

@@ -23,7 +23,7 @@ from streams.client.reader import Reader
 
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "results", "deadletter")
 """Topics on which a worker's transaction writes records that name the decision behind them."""
-ORDER = ("ledger", "salts", *OUTPUTS, "audit", "manifests", "sends", "acts", *FACT_TOPICS)
+ORDER = ("asked", "ledger", "salts", *OUTPUTS, "audit", "manifests", "sends", "acts", *FACT_TOPICS)
 """The order in which the ends are asked: each log has what the logs before it rest on. Facts come last."""
 
 

@@ -46,7 +46,7 @@ from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedgers
 from streams.worker.process_exit import fail
-from streams.worker.releases import Releases
+from streams.worker.releases import Asked, Releases
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -159,6 +159,7 @@ def create_app(
             ),
             followers=app.followers,
             releases=Releases(settings, clients, app.followers.ends),
+            asked=Asked(settings, clients, app.followers.ends),
             credit=app.credit,
             clock=clock,
             clients=clients,

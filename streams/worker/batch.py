@@ -72,6 +72,7 @@ class PartitionJudge:
     ) -> None:
         self.head = head
         self.ledger = ledger.state
+        self.ledger.everywhere = context.asked.questions
         self.dead_facts = DeadFacts(number, context, ledger)
         self.broken = False
         """True if an error interrupted judging: the ledger then holds entries that nothing will write."""

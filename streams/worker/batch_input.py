@@ -13,9 +13,12 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.fact_logs import FactLogs
-from schemas.events import CampaignAct
+from schemas.events import CampaignAct, ItemAct, Release
 from schemas.manifests import Skipped
 from streams.worker.intake import InputRange
+
+ESCAPED = b"\\u00"
+"""The beginning of an escaped Latin letter: a value that has one may say `confirmation` in other bytes."""
 
 
 @dataclass(slots=True)
@@ -36,6 +39,13 @@ class BatchInput:
     def empty(self) -> bool:
         """True if there is nothing to judge."""
         return not (self.sends.records or self.acts.records or self.touched)
+
+    @property
+    def asks(self) -> bool:
+        """True if a send, a waiting item or an act may put a question to somebody."""
+        acts = any(isinstance(record.act, ItemAct | Release) for record in self.acts.records)
+        values = (record.value or b"" for record in (*self.sends.records, *self.waiting))
+        return acts or any(b"confirmation" in value or ESCAPED in value for value in values)
 
     def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
         """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""

@@ -113,6 +113,7 @@ class Gate:
         partitions, self._partitions = list(self._partitions.values()), {}
         await asyncio.gather(*(partition.stop() for partition in partitions), self._pages.stop(), self._ends.stop())
         await self.context.releases.stop()
+        await self.context.asked.stop()
 
     def _refused(self, error: IntegrityError) -> None:
         """Ends the process once every existing partition is refused, because there is nothing left to judge."""

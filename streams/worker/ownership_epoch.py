@@ -266,6 +266,8 @@ class OwnershipEpoch:
                 continue
             taken_at = loop.time()
             batch.counted = await self._counted(acts)
+            if batch.asks:
+                await self._context.asked.know()
             self.suspect = self._record_of(batch) if self._careful else None
             fresh = await self._ready(batch)
             self._demand_topics()  # by what was asked after the batch came

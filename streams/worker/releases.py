@@ -1,7 +1,8 @@
-"""Reads the releases on all partitions of `acts`, so that the limit on large releases counts every one.
+"""Reads what the owners of all partitions must know: releases on `acts`, for their limit, and questions on `asked`.
 
-Nothing is read until an act releases something, so sends pay nothing for it. The ends of all partitions are asked after
-that act was fetched. So of any two releases, the one judged later knows the other.
+Nothing is read until a record needs it, so other sends pay nothing for it. The ends of all partitions are asked after
+that record was fetched. They leave out what is not committed yet, so nobody waits for another partition. Of two
+releases, the one judged later knows the other. Of two questions it does once the first one is committed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
 from gatekeeper.ground.settings import Settings
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.questions import Questions
 from streams.client.batches import as_record
 from streams.client.coalesced_request import CoalescedRequest
 from streams.client.log_ends import Ends
@@ -23,37 +26,23 @@ from streams.worker.clients import Clients, started
 log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
-"""Seconds after which a release is judged although it could not be counted; it then needs a second person."""
+"""Seconds after which a record is judged without it: a release then needs a second person, and a question waits."""
+IMPATIENCE = 0.1
+"""The same for questions, where the last try failed. So a batch that may ask waits once, and not each time."""
 MOST = 50_000
 """Releases that are kept, at most; beyond, they are read anew from where they are needed."""
 
 
-class Releases:
-    """The releases of a worker's people, on whichever partition they stand. Start it before its first question."""
+class _OnAllPartitions:
+    """A topic as read on all its partitions, up to ends that are asked anew each time."""
 
-    def __init__(self, settings: Settings, clients: Clients, ends: Ends) -> None:
+    def __init__(self, settings: Settings, clients: Clients, ends: Ends, topic: str) -> None:
         """`ends`: the worker's, and runs."""
-        self.count = ReleaseCount()
-        self._topic = settings.topic("acts")
+        self._topic = settings.topic(topic)
         self._probe = offsets.Probe(clients.reader(), ends)
         self._positions: dict[TopicPartition, int] = {}
-        self._wanted = self._since = 0
         self._round = CoalescedRequest(self._read)
         self._running = False
-
-    async def known(self, arrived: int) -> bool:
-        """True once all releases are taken that arrived within an hour of this instant and are acknowledged by now.
-
-        `arrived`: milliseconds. False if they cannot be read in time.
-        """
-        self._wanted = min(self._wanted, arrived - HOUR_MS) if self._wanted else arrived - HOUR_MS
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._round.answer()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("releases_uncounted", topic=self._topic, error=type(error).__name__)
-            return False
-        return True
 
     async def stop(self) -> None:
         """Stops reading and disconnects."""
@@ -61,22 +50,84 @@ class Releases:
         if self._running:
             await self._probe.stop()
 
+    async def _answered(self, patience: float = PATIENCE) -> bool:
+        """True once all is taken that is committed by now, False if it cannot be read in time (seconds)."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._round.answer()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("partitions_unread", topic=self._topic, error=type(error).__name__)
+            return False
+        return True
+
     async def _read(self) -> None:
-        wanted, self._wanted = self._wanted, 0
         if not self._running:
             await started(self._probe)
             self._running = True
-        if not self._positions or wanted < self._since or self.count.size > MOST:
-            tps = await self._probe.ends.partitions([self._topic])
-            self._positions = await self._probe.ends.since(tps, wanted)
-            self._since, self.count = wanted, ReleaseCount()
+        await self._begin()
         ends = await self._probe.ends.stable(self._positions)
         try:
             for tp, end in ends.items():
                 async for record in offsets.read(self._probe, tp, self._positions[tp], end):
-                    self.count.take(as_record(record))
+                    self._take(record)
                     self._positions[tp] = record.offset + 1
                 self._positions[tp] = max(self._positions[tp], end)
         except (KafkaError, TimeoutError):
             self._positions = {}  # what was kept may be gone, so the next question begins anew
             raise
+
+    async def _begin(self) -> None:
+        """Sets the positions, if reading begins anew."""
+        raise NotImplementedError
+
+    def _take(self, record: ConsumerRecord) -> None:
+        raise NotImplementedError
+
+
+class Releases(_OnAllPartitions):
+    """The releases of a worker's people, on whichever partition they stand. Start it before its first question."""
+
+    def __init__(self, settings: Settings, clients: Clients, ends: Ends) -> None:
+        """`ends`: the worker's, and runs."""
+        super().__init__(settings, clients, ends, "acts")
+        self.count = ReleaseCount()
+        self._wanted = self._since = 0
+
+    async def known(self, arrived: int) -> bool:
+        """True once all releases are taken that arrived within an hour of this instant and are acknowledged by now.
+
+        `arrived`: milliseconds. False if they cannot be read in time.
+        """
+        self._wanted = min(self._wanted, arrived - HOUR_MS) if self._wanted else arrived - HOUR_MS
+        return await self._answered()
+
+    async def _begin(self) -> None:
+        wanted, self._wanted = self._wanted, 0
+        if not self._positions or wanted < self._since or self.count.size > MOST:
+            tps = await self._probe.ends.partitions([self._topic])
+            self._positions = await self._probe.ends.since(tps, wanted)
+            self._since, self.count = wanted, ReleaseCount()
+
+    def _take(self, record: ConsumerRecord) -> None:
+        self.count.take(as_record(record))
+
+
+class Asked(_OnAllPartitions):
+    """The questions that count under other ids, on whichever partition they stand (domain rule 8.2.48)."""
+
+    def __init__(self, settings: Settings, clients: Clients, ends: Ends) -> None:
+        """`ends`: the worker's, and runs."""
+        super().__init__(settings, clients, ends, "asked")
+        self.questions = Questions()
+
+    async def know(self) -> None:
+        """Takes all questions that are committed by now; `questions` says whether they are known."""
+        self.questions.known = await self._answered(PATIENCE if self.questions.known else IMPATIENCE)
+
+    async def _begin(self) -> None:
+        if not self._positions:
+            self._positions = await self._probe.ends.beginnings(await self._probe.ends.partitions([self._topic]))
+
+    def _take(self, record: ConsumerRecord) -> None:
+        if not self.questions.put(Entry(record.key or b"", record.value)):
+            log.error("question_unreadable", topic=self._topic, partition=record.partition, offset=record.offset)

@@ -22,7 +22,7 @@ from streams.worker.decided_line import DecidedLine
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
 from streams.worker.kept_ledger import KeptLedgers
-from streams.worker.releases import Releases
+from streams.worker.releases import Asked, Releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class WorkerContext:
     judge: Judge
     followers: Followers
     releases: Releases
+    asked: Asked
     credit: Credit
     clock: Clock
     clients: Clients

@@ -15,7 +15,7 @@ from gatekeeper.service.access_evaluation import OF_ACTION, OF_RESOURCE, AccessR
 from tests.support import invented
 from tests.support.golden_cases import CASES, decided, events, millis
 
-OF_THE_LEDGER = {"acts", "asks", "checkpoint", "clearances", "unavailable"}
+OF_THE_LEDGER = {"asked", "acts", "asks", "checkpoint", "clearances", "unavailable"}
 """Parts of a case that no fact topic brings."""
 ASKED = {name: case for name, case in CASES.items() if OF_THE_LEDGER.isdisjoint(case)}
 

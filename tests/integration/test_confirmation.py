@@ -8,12 +8,13 @@ import pytest
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
 from tests.support import invented as facts
-from tests.support.world import World, eventually, send_to, token_of
+from tests.support.world import World, eventually, home_of, send_to, token_of
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
@@ -26,8 +27,8 @@ def world(kafka, prefix) -> World:
     return found
 
 
-def bought(world: World, *names: str) -> None:
-    """Gives each a source that a broker sold."""
+def bought(world: World, *names: str, token: str | None = None) -> None:
+    """Gives each a source that a broker sold. `token`: of the address; None for one of each person."""
     for name in names:
         source = {
             "v": 1,
@@ -37,7 +38,7 @@ def bought(world: World, *names: str) -> None:
             "acquired_at": "2025-03-10",
             "collected_by": "broker-a",
             "batch_id": "B-1",
-            "contact_points": [{"id": f"cp-{name}", "token": token_of(name)}],
+            "contact_points": [{"id": f"cp-{name}", "token": token or token_of(name)}],
         }
         world.put("sources", [(name, source)])
 
@@ -103,6 +104,41 @@ def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good
     cleared = next(m for m in world.read("cleared") if orjson.loads(m.value())["event_id"] == "e-yes")
     assert cleared.value() in {m.value() for m in world.read("sends")}
     world.check(4)
+
+
+def test_a_person_asked_under_one_id_then_under_no_other_by_whichever_worker(world):
+    """The ids stand on both partitions. Another worker starts before the third, beside an open transaction."""
+    one, other, late = (
+        next(f"{letter}{n}" for n in range(99) if partition_of(f"{letter}{n}".encode(), 2) == at)
+        for letter, at in (("p", 0), ("q", 1), ("r", 1))
+    )
+
+    async def asked_of(name: str) -> None:
+        bought(world, name, token=token_of("p"))
+        before = len(world.acted())
+        world.put("sends", [(name, send_to(name, name, delivery=home_of("p")))])
+        await eventually(lambda: f"e-{name}" in world.items(), "an item")
+        world.act("ask", world.items()[f"e-{name}"], act_id=f"ask-{name}")
+        await eventually(lambda: len(world.acted()) == before + 1, "an answer")
+
+    async def run(*names: str) -> None:
+        async with world.worker():
+            for name in names:
+                await asked_of(name)
+
+    asyncio.run(run(one, other))
+    with world.transaction() as through:
+        world.put("asked", [("asked/Q-0/", {"v": 1})], through, partition=1)
+        asyncio.run(run(late))
+        through.abort_transaction(30)
+    assert outcomes(world) == ["asked", "refused", "refused"]
+    assert [ask.recipient_id for ask in asks(world)] == [one]
+    told = {record.send["event_id"]: record.reasons[0].code for record in world.audits() if record.act and record.send}
+    assert {told[f"e-{other}"], told[f"e-{late}"]} == {"CONFIRMATION_CAP_REACHED"}
+    (entry,) = world.read("asked")
+    assert entry.key() == f"asked/{asks(world)[0].request_id}/".encode()
+    assert orjson.loads(entry.value())["tokens"] == [token_of("p")]
+    world.check(3)
 
 
 def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once(world):

@@ -24,7 +24,7 @@ from tests.support.invented import decide
 from tests.support.world import World, eventually
 
 NOT_ON_TOPICS = {
-    *("acts", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),
+    *("acts", "asked", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),
     *("reference", "suspended_since"),  # would be everybody's
 }
 

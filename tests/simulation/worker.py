@@ -37,7 +37,7 @@ from streams.worker.gate import Gate
 from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedger, KeptLedgers
-from streams.worker.releases import Releases
+from streams.worker.releases import Asked, Releases
 from streams.worker.worker_context import WorkerContext
 from tests.simulation.clients import Clients
 from tests.simulation.kafka import Kafka
@@ -208,6 +208,7 @@ class Worker:
                 judge=judge,
                 followers=self.followers,
                 releases=Releases(settings, clients, self.followers.ends),
+                asked=Asked(settings, clients, self.followers.ends),
                 clients=clients,
                 credit=self._credit,
                 clock=clock,

@@ -259,13 +259,19 @@ class Desk:
         """Returns the ledger and the salts as a take-over reads them."""
         state = LedgerState()
         for key, value in self.ledger.items():
-            take = state.salts.take if Entry(key, value).topic == "salts" else state.take
-            take(key, value or None)
+            match (entry := Entry(key, value or None)).topic:
+                case "salts":
+                    state.salts.take(key, entry.value)
+                case "asked":
+                    state.questions.put(entry)
+                case _:
+                    state.take(key, entry.value)
         return state
 
     def check_ledger(self) -> None:
         """Asserts that the ledger is what the audit records imply, no entry more or less, and can be made anew."""
-        ledger = {key.decode(): orjson.loads(value) for key, value in self.ledger.items() if value}
+        kept = {key: value for key, value in self.ledger.items() if value and not key.startswith(b"asked/")}
+        ledger = {key.decode(): orjson.loads(value) for key, value in kept.items()}
         Implied(self.judge.packs, self._pieces).take(self.records).check(ledger, self._swept)
         self.check_anew()
 
@@ -278,7 +284,7 @@ class Desk:
         assert {key: value for key, value in anew.items() if key not in over} == kept
 
     def _anew(self) -> dict[bytes, bytes]:
-        """Returns the ledger as it is made anew from the audit records and what they are about; salts are as they were.
+        """Returns the ledger as it is made anew from the audit records; salts and questions are as they were.
 
         `held` items are looked for from where they stand, not from before.
         """
@@ -286,10 +292,12 @@ class Desk:
         for judged in self.all:
             state.review = self._places.get(judged.did, 0)
             one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
-            salts = (
-                entry for entry in judged.entries if entry.key.startswith(b"salt/") and b"salt" in (entry.value or b"")
+            kept = (
+                entry
+                for entry in judged.entries
+                if entry.topic == "asked" or (entry.topic == "salts" and b"salt" in (entry.value or b""))
             )
-            for entry in (*implied(one, inputs, self.judge, self.store, state), *salts):
+            for entry in (*implied(one, inputs, self.judge, self.store, state), *kept):
                 state.put(entry)
                 ledger[entry.key] = entry.value or b""
         return ledger

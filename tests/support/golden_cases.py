@@ -15,6 +15,7 @@ from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
+from schemas.codec import canonical
 from schemas.events import Send
 from schemas.plain_send import read_plain
 from tests.support import invented, policies
@@ -22,6 +23,8 @@ from tests.support import invented, policies
 CASES: dict[str, dict[str, Any]] = yaml.load(
     (Path(__file__).parents[1] / "golden" / "cases.yaml").read_text("utf-8"), yaml.CSafeLoader
 )
+FROM_FILES = [name for name, case in CASES.items() if "asked" not in case]
+"""Those that a file or a caller can tell whole: questions under other ids are on the worker's own topic alone."""
 
 _ROWS = (
     ("sources", invented.source, "source_id", "S"),
@@ -89,7 +92,8 @@ def of_events(
     packs = store.activations.over(load(case.get("policy", "jp-pmark")))
     zone = packs.zone(send.contact_point.country, at)
     tokens = invented.gate(*case.get("keys", (1,)))
-    view = store.view(send, printed(tokens, send), at=at, zone=zone)
+    asked = b"\n".join(canonical(invented.asked_elsewhere(**fields)) for fields in case.get("asked", ()))
+    view = store.view(send, printed(tokens, send), at=at, zone=zone, asked=asked)
     if case.get("unavailable"):
         view = msgspec.structs.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]

@@ -294,6 +294,12 @@ def template(**fields: Any) -> Event:
     return "reference", bare({**value, **fields})
 
 
+def asked_elsewhere(**fields: Any) -> dict[str, Any]:
+    """Returns a question under another id, as a view takes it: of 24 September, in C1's name."""
+    asked = {"v": 1, "kind": "asked", "request_id": "no-1", "controller_id": "C1", "at": "2026-09-24T10:00:00+09:00"}
+    return {**asked, **fields}
+
+
 def ask(**fields: Any) -> Event:
     value = {
         "v": 1,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -11,8 +13,12 @@ import pytest
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.questions import MOST, Questions
 from schemas.events import Send
+from streams.worker.releases import IMPATIENCE, PATIENCE, Asked
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
 
@@ -28,6 +34,126 @@ def asked(desk: Desk, **fields: Any) -> None:
     """Sends one piece and asks about it."""
     desk.send(delivery=DELIVERY, **fields)
     assert desk.act("ask") == ("asked", None)
+
+
+TWIN = {**BROKER, "recipient_id": "P-2", "source_id": "S-2"}
+"""The same broker's data of the same person under another id."""
+
+
+@pytest.fixture
+def of_two_ids(desk: Desk) -> Desk:
+    """Returns a desk at which a person was asked as P-1, and a piece to P-2 waits, too."""
+    desk.learn(invented.source(**TWIN))
+    desk.send(recipient_id="P-2", delivery=DELIVERY)
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("asked", None)
+    desk.at += DAY
+    return desk
+
+
+def question(desk: Desk, **fields: Any) -> tuple[str, ...]:
+    """Returns the codes of a question that a platform sends by itself."""
+    more = {"message_class": "confirmation", "source_id": "S-2", "request_id": "Q-9", "campaign_id": "K-9"}
+    return desk.send(**{"recipient_id": "P-2", "delivery": DELIVERY, **more, **fields}).codes
+
+
+def test_asked_under_one_id_then_no_other_id_of_that_address_is_asked(of_two_ids: Desk) -> None:
+    desk = of_two_ids
+    assert desk.act("ask", item=0) == ("refused", "not_confirmable")
+    told = desk.records[-1]
+    assert told.reasons[0].code == "CONFIRMATION_CAP_REACHED"
+    assert told.reasons[0].says["case"] == "elsewhere"
+    assert question(desk) == ("CONFIRMATION_CAP_REACHED",)
+    request = desk.asks()[0].request_id
+    assert not any(request.encode() in judged.audit for judged in desk.all[-2:]), "the one id shows no ask of the other"
+    (entry,) = [Entry(*each) for each in desk.ledger.items() if each[0].startswith(b"asked/")]
+    for words in (b"P-1", b"P-2", b"S-", "見本".encode()):
+        assert words not in entry.key + (entry.value or b"")
+    assert len(desk.asks()) == 1
+    desk.check_ledger()
+
+
+def test_an_advertisement_then_questions_under_other_ids_say_nothing_of_it(of_two_ids: Desk) -> None:
+    of_two_ids.state.everywhere.known = False
+    sent = of_two_ids.send(recipient_id="P-2", delivery=DELIVERY, campaign_id="K-2")
+    assert (sent.verdict, sent.codes) == ("confirm", ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING"))
+    assert b'"asked"' not in sent.audit
+
+
+def test_a_question_of_another_company_address_or_channel_then_it_bars_nothing(of_two_ids: Desk) -> None:
+    elsewhere = {**DELIVERY, "lines": ["緑山県若葉市青葉町9-9-9"]}
+    assert "CONFIRMATION_CAP_REACHED" not in question(of_two_ids, delivery=elsewhere)
+    assert "CONFIRMATION_CAP_REACHED" not in question(of_two_ids, controller_id="C2")
+
+
+def test_questions_that_cannot_be_read_then_nobody_is_asked_and_the_gate_asks_again(of_two_ids: Desk) -> None:
+    desk = of_two_ids
+    desk.state.everywhere.known = False
+    assert desk.act("ask", item=0) == ("refused", "not_confirmable")
+    assert question(desk)[0] == "FACTS_UNAVAILABLE"
+    assert desk.records[-1].facts
+    assert desk.records[-1].facts.unreadable == ("unread/asked",)
+    assert "FACTS_UNAVAILABLE" not in question(desk, channel="email", delivery=None), "no such question has a token"
+
+
+def test_a_cleared_question_then_later_ones_and_unread_ones_call_nothing_back(desk: Desk) -> None:
+    desk.learn(invented.source(**TWIN))
+    assert question(desk) == ()
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("asked", None)
+    desk.state.everywhere.known = False
+    assert desk.campaign("handoff", subject="campaign/K-9")[0][0] == "handed"
+
+
+def test_the_person_who_was_asked_then_the_question_counts_once(of_two_ids: Desk) -> None:
+    assert question(of_two_ids, recipient_id="P-1", source_id="S-1") == ("CONFIRMATION_CAP_REACHED",)
+    facts = of_two_ids.records[-1].facts
+    assert facts
+    assert (len(facts.asks), facts.asked) == (1, ())
+
+
+def test_a_question_that_outlived_its_transaction_then_it_bars_not_itself(desk: Desk) -> None:
+    """A backup may hold it without the rest of its transaction, and the act is then judged again."""
+    asked(desk)
+    entry = next(Entry(*each) for each in desk.ledger.items() if each[0].startswith(b"asked/"))
+    again = Desk(invented.source(**BROKER))
+    again.state.everywhere.put(entry)
+    asked(again)
+    assert again.asks()[0].request_id == desk.asks()[0].request_id
+
+
+def test_questions_that_cannot_be_read_then_one_batch_waits_and_the_next_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+
+    async def read(patience: float) -> bool:
+        waited.append(patience)
+        return len(waited) > 2
+
+    async def run() -> list[bool]:
+        asked = Asked(Settings(), Mock(), Mock())
+        monkeypatch.setattr(asked, "_answered", read)
+        known = []
+        for _ in range(4):
+            await asked.know()
+            known.append(asked.questions.known)
+        return known
+
+    assert asyncio.run(run()) == [False, False, True, True]
+    assert waited == [PATIENCE, IMPATIENCE, IMPATIENCE, PATIENCE]
+
+
+def test_hostile_questions_then_a_token_keeps_few_and_a_damaged_one_counts_not() -> None:
+    questions, token = Questions(), "t1_" + "A" * 43
+    for number in range(3 * MOST):
+        assert questions.put(entries.question(f"Q-{number}", [token], controller_id="C1", at="2026-11-24T10:00:00Z"))
+    assert len(questions.naming([token])) == MOST
+    assert questions.put(Entry(b"asked/Q-0/", None))
+    assert len(questions.naming([token])) == MOST - 1
+    for value in (b"", b"[]", b"{}", b'{"tokens":1,"at":"","controller_id":"","v":1}', b"\xff"):
+        assert not questions.put(Entry(b"asked/Q-1/", value))
+    assert len(questions.naming([token])) == MOST - 2, "the one that the damaged one replaces is gone"
 
 
 def test_ask_then_one_request_with_the_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:

@@ -64,7 +64,7 @@ def test_asyncapi_then_each_reference_leads_somewhere() -> None:
 
 
 def test_asyncapi_then_it_has_every_topic_but_those_of_the_worker_alone() -> None:
-    assert TOPICS.keys() - CONTRACT["channels"].keys() == {"ledger", "salts"}
+    assert TOPICS.keys() - CONTRACT["channels"].keys() == {"ledger", "salts", "asked"}
 
 
 def test_examples_then_each_is_used() -> None:

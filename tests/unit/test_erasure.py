@@ -20,7 +20,7 @@ from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import erasures
 from tests.support import invented, staff
-from tests.support.desk import DELIVERY, YOUNG, Desk
+from tests.support.desk import BROKER, DELIVERY, YOUNG, Desk
 from tests.support.invented import decide
 from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
@@ -75,6 +75,15 @@ def test_erased_then_the_salt_and_all_memory_is_gone_and_the_act_names_the_pseud
     for key, value in left.items():
         again.take(key, value)
     assert again.salts.erased_at("P-1") == desk.at
+
+
+def test_erased_after_a_question_then_it_counts_under_no_other_id() -> None:
+    desk = Desk(invented.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("asked", None)
+    assert any(key.startswith(b"asked/") for key in kept(desk))
+    paired(desk, "erase")
+    assert list(kept(desk)) == [b"erased/P-1/"]
 
 
 def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:

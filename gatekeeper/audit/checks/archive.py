@@ -123,6 +123,7 @@ class Archive:
         asks: bytes,
         releases: bytes,
         erased: int | None = None,
+        asked: bytes | None = b"",
     ) -> Facts:
         """The view that `FactStore.view` gave then. The worker's own ledger comes in as arguments.
 
@@ -148,7 +149,9 @@ class Archive:
             store.apply(record)
         for record in (earlier for own in ours for earlier in self._copies(own, reference, at)):
             store.apply(record)
-        return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
+        return store.view(
+            send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased, asked=asked
+        )
 
     def _copies(self, record: Record, known: FactStore, at: Positions) -> Iterator[Record]:
         """Yields a fact as it first arrived, if it is a copy that is believed at these positions."""

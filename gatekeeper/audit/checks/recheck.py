@@ -22,6 +22,7 @@ from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import redacted_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
 from gatekeeper.identity import Identified, Tokens, printed
+from gatekeeper.knowledge.known_facts import UNREAD_ASKED
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
@@ -185,7 +186,9 @@ class Recheck:
         at_point = printed(self._tokens, send)
         if remembered and isinstance(at_point, Identified):
             at_point = at_point.remembered
-        asks, releases = (b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases"))
+        asks, releases, asked = (
+            b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases", "asked")
+        )
         instant = milliseconds(content["at"])
         view = self._archive.view(
             send,
@@ -196,6 +199,7 @@ class Recheck:
             asks=asks,
             releases=releases,
             erased=facts.get("erased"),
+            asked=None if UNREAD_ASKED in facts["unreadable"] else asked,
         )
         derived = orjson.loads(view.snapshot)
         if _lacks_key(facts) or _lacks_key(derived) or self._had_other_keys(facts, derived):

@@ -156,6 +156,8 @@ class Wording:
             lines.append(
                 FactLine("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs)
             )
+        for ask in facts.get("asked", ()):
+            lines.append(FactLine("asks", ask["at"], self.say("asked_elsewhere"), ask["request_id"]))
         for release in facts.get("releases", ()):
             by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
             bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))

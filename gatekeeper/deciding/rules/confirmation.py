@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import AskedElsewhere
 from gatekeeper.deciding.refusals import Lifting, No, no_of, stop_of
 from gatekeeper.deciding.rules import objections
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
@@ -152,9 +153,14 @@ def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]
             says = {"case": "route", "source": source.source_id, "route": route(source)}
             reasons.append(Found("CONFIRMATION_DEFECTIVE", (source.source_id,), says))
         counted = [ask for ask in _asks_of_one(case, source, consents) if _counts(case, source, ask, consents)]
+        elsewhere = [ask for ask in case.facts.asked if _is_ours(case, ask)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
             reasons.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
+        elif elsewhere and len(counted) + len(elsewhere) >= policy.ask_cap:
+            says = {"case": "elsewhere", "date": max(case.day(ask.at) for ask in elsewhere)}
+            ids = [ask.request_id for ask in counted] + [ask.request_id for ask in elsewhere]
+            reasons.append(Found("CONFIRMATION_CAP_REACHED", tuple(ids), says))
     return reasons
 
 
@@ -215,7 +221,7 @@ def _about(case: Case, source: Source, ask: Ask) -> bool:
     return ask.source_id == source.source_id and _is_ours(case, ask)
 
 
-def _is_ours(case: Case, ask: Ask) -> bool:
+def _is_ours(case: Case, ask: Ask | AskedElsewhere) -> bool:
     return ask.controller_id in (None, case.send.controller_id)
 
 
