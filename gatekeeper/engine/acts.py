@@ -71,8 +71,7 @@ def erasure_entries(ledger: LedgerState, recipient_id: str, at: int, act: Paired
         return (entries.erased(recipient_id, since),) if first else ()
     owner = recipient_id.encode()
     salt = (entries.unsalted(owner),) if ledger.salts.of(owner) else ()
-    questions = (entries.unasked(request) for request in sorted(ledger.requests(recipient_id)))
-    return (*ledger.forgotten(recipient_id), *questions, entries.erased(recipient_id, at), *salt)
+    return (*ledger.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
 
 
 HANDLERS: Mapping[str | None, Handler] = {

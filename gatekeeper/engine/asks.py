@@ -10,14 +10,12 @@ from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.ground.times import instant
-from gatekeeper.identity import Identified
 from gatekeeper.knowledge.known_facts import KnownFacts
-from gatekeeper.knowledge.meeting import POSTAL
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import encode, parsed
-from schemas.events import GIVEN_STATES, Ask, Source
+from schemas.events import GIVEN_STATES, Ask
 from schemas.record import Output
 
 PENDING = "CONFIRMATION_PENDING"
@@ -92,17 +90,4 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
     entry = entries.ask(
         send.recipient_id, id_, fields, answer_code=question.code, contact_point_id=send.contact_point.id
     )
-    return Asked((output,), (entry, *_question(evaluation, id_, source)))
-
-
-def _question(evaluation: Evaluation, id_: str, source: Source) -> tuple[Entry, ...]:
-    """The entry by which the question counts under other ids (rule 8.2.48); () for one without a postal token."""
-    send, place = evaluation.sent.model, evaluation.printed
-    tokens = evaluation.moment.store.postal_tokens(send.recipient_id, source.source_id)
-    if send.channel == POSTAL:
-        tokens |= place.exact if isinstance(place, Identified) else set()
-        tokens |= {send.contact_point.token} if send.contact_point.token else set()
-    if not tokens:
-        return ()
-    at = instant(evaluation.decision.at)
-    return (entries.question(id_, tokens, controller_id=send.controller_id, at=at),)
+    return Asked((output,), (entry, *evaluation.question(id_, source.source_id)))

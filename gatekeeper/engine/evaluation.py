@@ -25,6 +25,7 @@ from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.knowledge.meeting import POSTAL, pair_id
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry
+from gatekeeper.ledger.questions import NO_QUESTIONS, QuestionIndex
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
@@ -32,11 +33,15 @@ from schemas.audit import NORMALISED, Mode
 from schemas.codec import Parsed, canonical, parsed
 from schemas.events import Send
 
+MOST_ASKED = 3
+"""Questions under other ids that a snapshot holds, at most: no policy's cap is higher."""
+
 
 class Moment(msgspec.Struct, frozen=True):
     """Inputs of every evaluation at one instant.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which the facts are known, None if none is missing.
+    `questions`: those on all partitions, None while they are not known.
     """
 
     evaluator: Evaluator
@@ -44,6 +49,7 @@ class Moment(msgspec.Struct, frozen=True):
     ledger: LedgerState
     at: int
     as_of: int | None = None
+    questions: QuestionIndex | None = NO_QUESTIONS
 
     @property
     def mode(self) -> Mode:
@@ -70,13 +76,12 @@ class Moment(msgspec.Struct, frozen=True):
         *,
         release: Mapping[str, Any] | None = None,
         before: Cleared | None = None,
-        asking: str | None = None,
+        asking: bool = False,
     ) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
         `release`: the redacted form of a release that counts in addition to those in the ledger. `before`: the
-        clearance of the same piece; None for the one in the ledger. `asking`: the id of the request, if the
-        person is to be asked.
+        clearance of the same piece; None for the one in the ledger. `asking`: the person is to be asked.
         """
         return self._evaluated(sent, None, counts=release, before=before, asking=asking)
 
@@ -129,7 +134,7 @@ class Moment(msgspec.Struct, frozen=True):
         counts: Mapping[str, Any] | None = None,
         counts_no_more: Mapping[str, Any] | None = None,
         before: Cleared | None = None,
-        asking: str | None = None,
+        asking: bool = False,
     ) -> Evaluation:
         send, facts, at_point = sent.model, None, None
         try:
@@ -156,25 +161,40 @@ class Moment(msgspec.Struct, frozen=True):
                 asks=remembered.asks,
                 releases=releases,
                 erased=remembered.erased,
-                asked=self._asked(send, at_point, asking) if asks else b"",
+                asked=self._asked(send, at_point) if asks else b"",
             )
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:
             return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else before)
         return Evaluation(self, sent, decision, facts, at_point, before)
 
-    def _asked(self, send: Send, printed: Printed | None, request: str | None) -> bytes | None:
-        """The questions under other ids, one per line, under ids of this pair; None if nobody can tell them."""
+    def _asked(self, send: Send, printed: Printed | None) -> bytes | None:
+        """The newest questions under other ids, one per line; None while nobody can tell them.
+
+        Each is under an id of this pair.
+        """
         if send.channel != POSTAL:
             return b""
-        if not self.ledger.everywhere.known:
+        if self.questions is None:
             return None
         tokens = {send.contact_point.token or "", *(printed.exact if isinstance(printed, Identified) else ())}
-        ours = {request, *(request.decode() for request in self.ledger.requests(send.recipient_id))}
-        name = partial(pair_id, self.store.pair_key, send.recipient_id, "")
-        said = self.ledger.everywhere.naming(tokens) | self.ledger.questions.naming(tokens)
-        ids = {id_: name(f"asked/{id_}") for id_ in said.keys() - ours}
-        return b"\n".join(sorted(canonical(said[id_] | {"kind": "asked", "request_id": ids[id_]}) for id_ in ids))
+        whose = tokens, send.controller_id, send.recipient_id
+        said = self.questions.naming(*whose) | self.ledger.questions.naming(*whose)
+        name = partial(pair_id, self.store.pair_key, send.recipient_id)
+        lines = [
+            canonical(
+                {
+                    "v": 1,
+                    "kind": "asked",
+                    "request_id": name(one.recipient_id, f"asked/{one.request_id}"),
+                    "controller_id": one.controller_id,
+                    "at": one.at,
+                }
+            )
+            for one in said
+            if one.key not in self.ledger.unasked
+        ]
+        return b"\n".join(sorted(lines)[-MOST_ASKED:])
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -242,7 +262,23 @@ class Evaluation(msgspec.Struct, frozen=True):
                 src=cause.origin,
                 printed=self.printed,
             ),
+            *(self.question(cause.id, send.source_id) if send.message_class == "confirmation" else ()),
         )
+
+    def question(self, id_: str, source_id: str | None) -> tuple[Entry, ...]:
+        """The entry by which a question counts under other ids (rule 8.2.48); () for one without a postal token.
+
+        `id_`: the decision that asks. `source_id`: the source that it asks about.
+        """
+        send, place = self.sent.model, self.printed
+        tokens = self.moment.store.postal_tokens(send.recipient_id, source_id)
+        if send.channel == POSTAL:
+            tokens |= place.exact if isinstance(place, Identified) else set()
+            tokens |= {send.contact_point.token} if send.contact_point.token else set()
+        if not tokens:
+            return ()
+        at = times.instant(self.decision.at)
+        return (entries.question(send.recipient_id, id_, tokens, controller_id=send.controller_id, at=at),)
 
     def ended_releases(self) -> tuple[Entry, ...]:
         """The entries that remove the releases of the send's key, if a HARD reason ended them for good."""

@@ -103,7 +103,7 @@ class CampaignActRun:
             answer = Answer("handed", code, evaluation, entries=entries, cause=cause, result=result)
         else:
             output, forgotten = recall(clearance, id_=cause.id, at=now.at, reasons=evaluation.decision.codes)
-            entries = (forgotten, *evaluation.ended_releases())
+            entries = (*forgotten, *evaluation.ended_releases())
             result = results.recalled(clearance, cause, at=now.at, decision=evaluation.decision)
             answer = Answer("recalled", None, evaluation, (output,), entries, cause, result=result)
         return answered(now, self._asked, answer, about=clearance)
@@ -113,7 +113,7 @@ class CampaignActRun:
         cause = Cause.of(self._asked, "recall", clearance.did)
         output, forgotten = recall(clearance, id_=cause.id, at=now.at)
         result = results.recalled(clearance, cause, at=now.at)
-        answer = Answer("recalled", outputs=(output,), entries=(forgotten,), cause=cause, result=result)
+        answer = Answer("recalled", outputs=(output,), entries=forgotten, cause=cause, result=result)
         return answered(now, self._asked, answer, about=clearance)
 
     def _ended(self, now: Moment, code: str | None = None) -> Judged:

@@ -116,16 +116,18 @@ class _Implying:
 
     def _remembered(self, sent: Parsed[Send]) -> tuple[Entry, ...]:
         """The ledger entries of the record's decision on a send."""
+        return self._evaluated(sent).remembered(Cause(self._said["did"], self._said["stage"], self._src))
+
+    def _evaluated(self, sent: Parsed[Send]) -> Evaluation:
         at_point = self._moment.evaluator.printed(sent.model)
-        evaluation = Evaluation(self._moment, sent, self._decision(), printed=at_point)
-        return evaluation.remembered(Cause(self._said["did"], self._said["stage"], self._src))
+        return Evaluation(self._moment, sent, self._decision(), printed=at_point)
 
     def _ended_releases(self, send: Send) -> tuple[Entry, ...]:
         return Evaluation(self._moment, parsed(send), self._decision()).ended_releases()
 
     def _recalled(self, did: str | None) -> tuple[Entry, ...]:
         clearance = self._clearance(did)
-        return Entry(clearance.key, None), *self._ended_releases(clearance.send)
+        return *clearance.forgotten, *self._ended_releases(clearance.send)
 
     def _again(self, outcome: str | None) -> tuple[Entry, ...]:
         """The entries of a hand-off or re-emission, also of one that was refused."""
@@ -179,12 +181,12 @@ class _Implying:
             if form is not None and "RELEASE_SUPERSEDED" not in self._decision().codes:
                 kept += (entries.release(send, withheld.did, form, until=self._at + review.KEPT_MS),)
         elif outcome == "asked":
-            kept = (*self._asked(send), *self._ended_releases(send))
+            kept = (*self._asked(withheld.sent), *self._ended_releases(send))
         elif outcome in ("undone", "recalled"):
             kept = (Entry(entries.release_key(send, withheld.did), None),)
             if outcome == "recalled":
                 clearance = self._ledger.about(send, self._at).clearance
-                kept += (Entry(clearance.key, None),) if clearance else ()
+                kept += clearance.forgotten if clearance else ()
         if state is None:
             return kept
         return (*kept, self._closed(withheld, state, form, last, place))
@@ -197,16 +199,17 @@ class _Implying:
             return {**last.said, "by": sorted((act.by, last.by))}
         return last.said if isinstance(act, ItemAct) and act.kind == "undo" and last else None
 
-    def _asked(self, send: Send) -> tuple[Entry, ...]:
+    def _asked(self, sent: Parsed[Send]) -> tuple[Entry, ...]:
         if self._act.get("code") == "waits_along":
             return ()
-        record = self._inputs.asks.get(self._said["did"])
+        send, record = sent.model, self._inputs.asks.get(self._said["did"])
         if record is None:
             raise MissingInput
         ask = _parsed("confirmations", record)
         fields, _ = redacted_fields("confirmations", ask.json)
         more = {"answer_code": ask.model.answer_code, "contact_point_id": send.contact_point.id}
-        return (entries.ask(send.recipient_id, self._said["did"], fields, **more),)
+        entry = entries.ask(send.recipient_id, self._said["did"], fields, **more)
+        return entry, *self._evaluated(sent).question(self._said["did"], ask.model.source_id)
 
     def _closed(
         self,

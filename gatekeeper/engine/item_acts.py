@@ -130,7 +130,7 @@ class _AllowedAct:
 
     def asked(self, entropy: bytes) -> Answer:
         """Asks the person. `entropy`: random bytes, for the answer code."""
-        evaluation = self.now.evaluate(self.withheld.sent, asking=self.cause.id).sound()
+        evaluation = self.now.evaluate(self.withheld.sent, asking=True).sound()
         withheld, id_, ended = self.withheld, self.cause.id, evaluation.ended_releases()
         asked = asks.request(evaluation, item=withheld.did, id_=id_, entropy=entropy)
         if asked.code not in (None, "waits_along"):
@@ -150,7 +150,7 @@ class _AllowedAct:
             return Answer("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)
         result = results.recalled(clearance, self.cause, at=now.at)
-        kept.append(forgotten)
+        kept.extend(forgotten)
         return Answer("recalled", outputs=(output,), entries=tuple(kept), clearance=clearance.did, result=result)
 
     def closed(self, state: State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:

@@ -32,8 +32,8 @@ def recall_id(clearance: str) -> str:
     return sha256(f"gate/recall/1\0{clearance}".encode()).hexdigest()[:32]
 
 
-def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = ()) -> tuple[Output, Entry]:
-    """The recall of a live clearance, and the entry that removes the clearance: both in one transaction.
+def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = ()) -> tuple[Output, tuple[Entry, ...]]:
+    """The recall of a live clearance, and the entries that remove the clearance: all in one transaction.
 
     `id_`: the decision or act that causes the recall. `at`: milliseconds. `reasons`: why the clearance does not stand.
     """
@@ -52,7 +52,7 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
         controller_id=send.controller_id,
     )
     headers = (("gate-decision-id", id_.encode()),)
-    return Output("recalls", send.recipient_id.encode(), encode(value), headers), Entry(clearance.key, None)
+    return Output("recalls", send.recipient_id.encode(), encode(value), headers), clearance.forgotten
 
 
 def weighed(now: Moment, clearance: Clearance) -> Judged | None:
@@ -70,7 +70,7 @@ def weighed(now: Moment, clearance: Clearance) -> Judged | None:
     cause = Cause(id_, "recall", src)
     proof = evaluation.record(cause, subject=who)
     output, forgotten = recall(clearance, id_=id_, at=now.at, reasons=decision.codes)
-    entries = (forgotten, *evaluation.ended_releases(), *salt)
+    entries = (*forgotten, *evaluation.ended_releases(), *salt)
     result = results.recalled(clearance, cause, at=now.at, decision=decision)
     return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=entries, result=result)
 

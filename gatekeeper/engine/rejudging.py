@@ -38,5 +38,7 @@ def waits_on(item: ReviewRecord, decision: Decision) -> bool:
         return True
     for reason in decision.reasons:
         if reason.code == UNAVAILABLE:
-            return reason.says["case"] in ("batch", "gap") or any(before.code == UNAVAILABLE for before in item.reasons)
+            return reason.says["case"] in ("batch", "gap", "asked") or any(
+                before.code == UNAVAILABLE for before in item.reasons
+            )
     return False

@@ -20,6 +20,7 @@ from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.questions import NO_QUESTIONS, QuestionIndex
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Acts, Mode
@@ -72,14 +73,21 @@ class Judge(Evaluator):
         self.judge_misplaced = judge_misplaced
 
     def judge(
-        self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, ledger: LedgerState | None = None
+        self,
+        record: Record,
+        store: FactStore,
+        at: int,
+        *,
+        as_of: int | None = None,
+        ledger: LedgerState | None = None,
+        questions: QuestionIndex | None = NO_QUESTIONS,
     ) -> Judged:
         """The result of judging one record at that instant (milliseconds since the epoch). Never raises.
 
-        `ledger`: earlier decisions; the writer of the result puts its entries into it.
+        `ledger`: earlier decisions; the writer of the result puts its entries into it. `questions`: as of `Moment`.
         A defect of ours on this record withholds it as DECISION_FAILED; other records are not affected.
         """
-        now, cause = Moment(self, store, ledger or LedgerState(), at, as_of), Cause.of(record, "intake")
+        now, cause = Moment(self, store, ledger or LedgerState(), at, as_of, questions), Cause.of(record, "intake")
         sent: Parsed[Send] | None = None
         who: Subject | None = None
         facts: Facts | None = None

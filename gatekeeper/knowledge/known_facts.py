@@ -18,7 +18,7 @@ from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import asked as redacted_asked
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.deciding.rules.system import TOKEN_KEY, UNREAD_ASKED
 from gatekeeper.deciding.snapshot import read_snapshot, snapshot
 from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.ground.tables import SPOILT, Tables
@@ -55,8 +55,6 @@ SNAPSHOT_BYTES = 160 * 1024
 """Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
 DECODED = 512 * MEGABYTE
 """Memory for the people decoded last: about 100,000 of the demo's."""
-UNREAD_ASKED = "unread/asked"
-"""The fault of a question while the questions under other ids cannot be read."""
 UNREADABLE = 64
 """Unreadable records that are named per person; more are not named one by one."""
 
@@ -114,7 +112,7 @@ class KnownFacts:
         collected = {source.collected_by for source in person.sources if source.source_id == id_}
         return collected | {consent.controller_id for consent in person.consents if consent.record_id == id_}
 
-    def postal_tokens(self, recipient_id: str, source_id: str) -> set[str]:
+    def postal_tokens(self, recipient_id: str, source_id: str | None) -> set[str]:
         """The whole tokens of the addresses that a source of a person gives, in every version."""
         person = self._decoded(self._people.get(recipient_id) or b"")
         given = (one for one in person.given if one.source == source_id and one.score == CERTAIN)
@@ -340,7 +338,7 @@ class KnownFacts:
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
     ) -> Facts:
         """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
-        faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
+        faults = tuple(sorted({*unreadable[:UNREADABLE], *{UNREAD_ASKED}.intersection(unreadable), "too_many/facts"}))
         return read_snapshot(
             snapshot(
                 source_lines=b"",

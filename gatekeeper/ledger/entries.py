@@ -83,6 +83,13 @@ class Clearance:
         """The key of its entry."""
         return clear_key(self.send)
 
+    @property
+    def forgotten(self) -> tuple[Entry, ...]:
+        """The deletions that its recall writes. A question that nobody was handed was not asked."""
+        if self.send.message_class != "confirmation" or self.handed is not None:
+            return (Entry(self.key, None),)
+        return Entry(self.key, None), Entry(question_key(self.send.recipient_id, self.did), None)
+
 
 @dataclass(frozen=True, slots=True)
 class ItemState:
@@ -168,14 +175,14 @@ def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 
-def question(request_id: str, tokens: Iterable[str], **more: str) -> Entry:
+def question_key(recipient_id: str, request_id: str) -> bytes:
+    """The key of the entry of a question; `request_id`: the decision that asked."""
+    return f"asked/{recipient_id}/{request_id}".encode()
+
+
+def question(recipient_id: str, request_id: str, tokens: Iterable[str], **more: str) -> Entry:
     """The entry by which a question counts under other ids, for whoever has one of the `tokens`."""
-    return _entry(b"asked/%b/" % request_id.encode(), None, tokens=sorted(tokens), **more)
-
-
-def unasked(request_id: bytes) -> Entry:
-    """The deletion of the entry of a question, with its person's erasure."""
-    return Entry(b"asked/%b/" % request_id, None)
+    return _entry(question_key(recipient_id, request_id), None, tokens=sorted(tokens), **more)
 
 
 def asked(key: bytes, value: bytes) -> Ask | None:

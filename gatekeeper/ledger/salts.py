@@ -6,6 +6,8 @@ number of the master key, and the salt in hex. A mark of erasure is an entry of 
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import orjson
 
 from gatekeeper.ground.errors import IntegrityError
@@ -30,6 +32,11 @@ class Salts:
     def masters(self) -> set[int]:
         """The numbers of the master keys to which the salts belong."""
         return {int(salt[SALT_BYTES:]) for salt in self._kept.values()}
+
+    @property
+    def erased(self) -> Set[bytes]:
+        """The erased people, by the bytes of the recipient id."""
+        return self._erased.keys()
 
     @property
     def outlived(self) -> list[bytes]:

@@ -39,7 +39,7 @@ from gatekeeper.ledger.person_entries import (
     value_of,
     waiting_in,
 )
-from gatekeeper.ledger.questions import Questions
+from gatekeeper.ledger.questions import QuestionIndex
 from gatekeeper.ledger.salts import Salts
 from schemas.codec import canonical
 from schemas.events import Send
@@ -59,9 +59,11 @@ class LedgerState:
         self.review: int | None = None
         """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
         self.salts = Salts()
-        self.questions, self.everywhere = Questions(), Questions()
-        """Questions put since this ledger was read, and those of all partitions as far as they were read."""
         """Everybody has one, most nothing else. They come from a topic of their own."""
+        self.questions = QuestionIndex()
+        """Those that were put in since this ledger was read; others may not see them yet."""
+        self.unasked: set[bytes] = set()
+        """The keys of those that were deleted since."""
         self.marks = Marks()
         self._people = tables.table("people")
         self.expiry = Expiry(self._people, self.marks, self.salts)
@@ -95,6 +97,11 @@ class LedgerState:
         """Number of items that wait for the answer of a person who was asked."""
         return len(self._asked)
 
+    def outlived(self, questions: QuestionIndex) -> list[Entry]:
+        """The deletions of questions to people who were erased since. `questions`: those on all partitions."""
+        keys = questions.of(self.salts.erased) | self.questions.of(self.salts.erased)
+        return [Entry(key, None) for key in sorted(keys - self.unasked)]
+
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for an entry that this engine did not write."""
         kind, slash, _ = key.partition(b"/")
@@ -120,6 +127,7 @@ class LedgerState:
             self.salts.put(owner, entry.value)
         elif kind == QUESTION:
             self.questions.put(entry)
+            (self.unasked.add if entry.value is None else self.unasked.discard)(entry.key)
         elif kind in (ERASED, CANCEL, SEEN):
             self._put_other(entry)
             if entry.value is None:

@@ -23,7 +23,7 @@ from streams.client.reader import Reader
 
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "results", "deadletter")
 """Topics on which a worker's transaction writes records that name the decision behind them."""
-ORDER = ("asked", "ledger", "salts", *OUTPUTS, "audit", "manifests", "sends", "acts", *FACT_TOPICS)
+ORDER = ("ledger", "salts", "asked", *OUTPUTS, "audit", "manifests", "sends", "acts", *FACT_TOPICS)
 """The order in which the ends are asked: each log has what the logs before it rest on. Facts come last."""
 
 
@@ -36,7 +36,7 @@ class BackupCut:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         # below these ends each transaction is over everywhere, or its head is below the end of the ledger
-        self._before = {topic: reader.ends(topic) for topic in (*OUTPUTS, "audit", "manifests")}
+        self._before = {topic: reader.ends(topic) for topic in ("asked", *OUTPUTS, "audit", "manifests")}
         self.ends = {topic: self._end(topic) for topic in ORDER}
 
     def behind(self, heads: Mapping[int, bytes], dead: Set[str]) -> None:
@@ -78,13 +78,15 @@ class BackupCut:
     def _cut_outputs(self, partition: int, later: list[Record]) -> None:
         firsts = (_said(record)["audit"]["from_id"] for record in later)
         first = next((did for did in firsts if did), None)
-        pairs, reached = set[tuple[str, str]](), False
+        pairs, asking, reached = set[tuple[str, str]](), set[bytes](), False
         for record in self._tail("audit", partition):
             did = (record.key or b"").decode("utf-8", "replace")
             if did == first and not reached:
                 self.ends["audit"][partition], reached = record.offset, True
             if reached and "did" in (audited := _said(record)):
                 pairs.update(_written(audited))
+                asking.add(did.encode())
+        self._cut("asked", partition, lambda record: (record.key or b"").rpartition(b"/")[2] in asking)
         for topic in OUTPUTS if pairs else ():
             dids = {did for name, did in pairs if name == topic}
             self._cut(topic, partition, partial(_is_of, dids))

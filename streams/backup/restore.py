@@ -171,6 +171,7 @@ def _demand_idle(settings: Settings, backup: Backup) -> None:
 
 def _prepare(settings: Settings, backup: Backup) -> None:
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
+    numbers["asked"] = numbers["asked"] or settings.partitions  # no backup of before 0.4.0 has it
     absent = {difference.topic for difference in admin.verify(settings) if difference.aspect == "missing"}
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
     _demand_idle(settings, backup)  # again, as the check takes long
@@ -195,7 +196,7 @@ def _demand_ends(settings: Settings, backup: Backup) -> None:
     with Reader(settings) as reader:
         for name in TOPICS:
             for number, end in reader.settled(name).items():
-                if end != wanted[name, number]:
+                if end != wanted.get((name, number), 0):
                     where = {"topic": settings.topic(name), "partition": number, "offset": end}
                     raise IncompleteError("error.restore_disturbed", **where)
 

@@ -72,7 +72,6 @@ class PartitionJudge:
     ) -> None:
         self.head = head
         self.ledger = ledger.state
-        self.ledger.everywhere = context.asked.questions
         self.dead_facts = DeadFacts(number, context, ledger)
         self.broken = False
         """True if an error interrupted judging: the ledger then holds entries that nothing will write."""
@@ -110,7 +109,8 @@ class PartitionJudge:
         self.demand_clock(t0)
         at = max(t0, self.head.at)
         as_of = None if fresh else min(context.followers.as_of, at - context.packs.at(at).max_lag_ms - 1)
-        now = Moment(context.judge, context.followers.store, self.ledger, at, as_of)
+        questions = context.asked.questions if batch.asked else None
+        now = Moment(context.judge, context.followers.store, self.ledger, at, as_of, questions)
         judged = self._recalls(batch.touched, now) if fresh else []
         if fresh:
             self._touched.fresh()
@@ -119,7 +119,9 @@ class PartitionJudge:
         decided = Counter[tuple[str, str, str, str]]()
         era, store = self.head.era("sends"), context.followers.store
         for send in sends.records:
-            decision = context.judge.judge(as_record(send, era), store, at, as_of=as_of, ledger=self.ledger)
+            decision = context.judge.judge(
+                as_record(send, era), store, at, as_of=as_of, ledger=self.ledger, questions=questions
+            )
             judged.append(self._remembered(decision))
             code = decision.codes[0] if decision.codes else ""
             decided[decision.verdict or "", code, decision.channel, decision.message_class] += 1
@@ -135,7 +137,8 @@ class PartitionJudge:
         self._count_failures(judged)
         if not (judged or sends.records or acts.records or left or due):
             return None, acts, left
-        transaction = self.gathered(sends, acts, judged, at, t0, ended=self.ledger.expiry.due(at, TOMBSTONES))
+        ended = [*self.ledger.expiry.due(at, TOMBSTONES), *self.ledger.outlived(context.asked.questions)]
+        transaction = self.gathered(sends, acts, judged, at, t0, ended=ended)
         transaction.decided, transaction.published = decided, [send.timestamp for send in sends.records]
         context.pace.observe(len(judged) + len(batch.touched), context.clock.processor() - begun)
         return transaction, acts, left

@@ -11,12 +11,18 @@ from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.handoffs import decides
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.engine.sends import taken
+from gatekeeper.knowledge.meeting import POSTAL
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.fact_logs import FactLogs
-from schemas.events import CampaignAct, ItemAct, Release
+from schemas.codec import Unreadable
+from schemas.events import CampaignAct, PairedAct
 from schemas.manifests import Skipped
+from schemas.record import Record
+from streams.client.batches import as_record
 from streams.worker.intake import InputRange
 
+CLASS = b"confirmation"
 ESCAPED = b"\\u00"
 """The beginning of an escaped Latin letter: a value that has one may say `confirmation` in other bytes."""
 
@@ -26,7 +32,8 @@ class BatchInput:
     """Records that are judged together.
 
     `touched`: people whose clearances are judged again. `waiting`: the records of `review` for waiting items of these
-    people. `counted`: the releases on all partitions are known, so those among `acts` can be counted.
+    people. `counted`: the releases on all partitions are known, so those among `acts` can be counted. `asked`: the
+    questions on all partitions are known.
     """
 
     sends: InputRange[ConsumerRecord]
@@ -34,6 +41,7 @@ class BatchInput:
     touched: list[str]
     waiting: list[ConsumerRecord]
     counted: bool = False
+    asked: bool = False
 
     @property
     def empty(self) -> bool:
@@ -42,10 +50,9 @@ class BatchInput:
 
     @property
     def asks(self) -> bool:
-        """True if a send, a waiting item or an act may put a question to somebody."""
-        acts = any(isinstance(record.act, ItemAct | Release) for record in self.acts.records)
-        values = (record.value or b"" for record in (*self.sends.records, *self.waiting))
-        return acts or any(b"confirmation" in value or ESCAPED in value for value in values)
+        """True if a record may put a question to somebody by post, or erases somebody who may have been asked."""
+        records = (as_record(one) for one in (*self.sends.records, *self.waiting) if _may_ask(one.value or b""))
+        return any(map(_asks, records)) or any(map(_acts_on_asks, self.acts.records))
 
     def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
         """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""
@@ -80,6 +87,25 @@ def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) ->
     """
     first, *behind = [record.act if bears(record, counts) else None for record in acts.records] or [None]
     return not decides(first, behind)
+
+
+def _may_ask(value: bytes) -> bool:
+    return CLASS in value or ESCAPED in value
+
+
+def _asks(record: Record, *, anyway: bool = False) -> bool:
+    """True for a question by post. `anyway`: whatever the class of the send."""
+    try:
+        send = taken(record, None).model
+    except Unreadable:
+        return False
+    return send.channel == POSTAL and (anyway or send.message_class == "confirmation")
+
+
+def _acts_on_asks(asked: ActRecord) -> bool:
+    if isinstance(asked.act, PairedAct):
+        return asked.act.kind == "erase"
+    return asked.about is not None and asked.act is not None and _asks(asked.about, anyway=asked.act.kind == "ask")
 
 
 def bears(asked: ActRecord, counts: Callable[[ActRecord], bool]) -> bool:

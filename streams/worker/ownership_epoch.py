@@ -48,6 +48,8 @@ CLOSE_SECONDS = 2.0
 SWEEP_SECONDS = 0.05
 """Seconds between two looks for ended entries while nothing else is to do."""
 CLOCK_RETRY_SECONDS = 5.0
+QUESTION_SECONDS = 1.0
+"""Seconds for which a batch waits for the questions on all partitions, at most; then only its own questions wait."""
 LATE_SECONDS = 1.0
 """Seconds after which a partition counts as waiting for facts; the barrier normally takes milliseconds."""
 ID = "gate-decision-id"
@@ -101,6 +103,8 @@ class OwnershipEpoch:
         """Acts taken but not judged yet: the first concerns a campaign whose clearances are not done."""
         self._late = False
         """True if the facts did not arrive when last waited for."""
+        self._reading: asyncio.Task[float] | None = None
+        """The reading of questions that was late for the batch that began it."""
 
     def offer(self, chunk: Chunk[ConsumerRecord]) -> None:
         """Takes a chunk of the current assignment."""
@@ -209,6 +213,8 @@ class OwnershipEpoch:
     async def end(self) -> None:
         """Releases the partition: nothing of this turn is sent any more."""
         self._touched.stop()
+        if self._reading is not None:
+            self._reading.cancel()
         await self._commits.abandon()
         for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
@@ -266,8 +272,6 @@ class OwnershipEpoch:
                 continue
             taken_at = loop.time()
             batch.counted = await self._counted(acts)
-            if batch.asks:
-                await self._context.asked.know()
             self.suspect = self._record_of(batch) if self._careful else None
             fresh = await self._ready(batch)
             self._demand_topics()  # by what was asked after the batch came
@@ -343,6 +347,7 @@ class OwnershipEpoch:
             await self._clock_right()
             if batch.needs_facts(context.counts):
                 fresh = await self._facts()
+            batch.asked = bool(fresh) and batch.asks and await self._asked()
             if not (fresh or batch.empty):  # no answer of the brokers since the batch came; its log may be another one
                 await context.followers.ends.stable((self._sends, self._acts.tp))
             proven_anew = await self._prove()  # facts may have come meanwhile, or the clock jumped during the wait
@@ -392,6 +397,26 @@ class OwnershipEpoch:
         """Reads the releases on all partitions if an act releases something. The facts come after, with the signers."""
         arrivals = [record.timestamp for record in acts.records if isinstance(record.act, Release)]
         return bool(arrivals) and await self._context.releases.known(min(arrivals))
+
+    async def _asked(self) -> bool:
+        """Reads the questions on all partitions. True if those are known that were committed before this call.
+
+        A batch waits for its own reading, and no longer than QUESTION_SECONDS. While one goes on that is late, no other
+        batch waits. Once it ends, it touches those who wait for it, and counts for the next batch.
+        """
+        late, loop = self._reading, asyncio.get_running_loop()
+        if late is not None and not late.done():
+            return False
+        known = late is not None and loop.time() - late.result() < self._context.policy.max_lag_ms / 1000
+        await self._commits.settled()  # our own questions are committed, too
+        self._reading = reading = loop.create_task(self._context.asked.known())
+        await asyncio.wait([reading], timeout=QUESTION_SECONDS)
+        if not reading.done():
+            reading.add_done_callback(lambda _: self._touched.readable())
+            return known
+        self._reading = None
+        reading.result()
+        return True
 
     async def _facts(self) -> bool:
         """Waits for the current facts. True if they came in time.

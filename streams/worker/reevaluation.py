@@ -92,8 +92,12 @@ class ReevaluationQueue:
         """Notes that all facts are known, and touches everybody whose item waits for them."""
         if self._stale:
             self._stale = False
-            self._rejudge = True
-            self._arrived.set()
+            self.readable()
+
+    def readable(self) -> None:
+        """Notes that questions can be read again, and touches everybody whose item waits for that."""
+        self._rejudge = True
+        self._arrived.set()
 
     def take(self, most: int) -> list[str]:
         """Up to `most` recipient ids to re-evaluate: changed ones first, then dependents, then the next of the scan.

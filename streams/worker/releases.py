@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.questions import Questions
+from gatekeeper.ledger.questions import QuestionIndex
 from streams.client.batches import as_record
 from streams.client.coalesced_request import CoalescedRequest
 from streams.client.log_ends import Ends
@@ -26,9 +26,9 @@ from streams.worker.clients import Clients, started
 log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
-"""Seconds after which a record is judged without it: a release then needs a second person, and a question waits."""
-IMPATIENCE = 0.1
-"""The same for questions, where the last try failed. So a batch that may ask waits once, and not each time."""
+"""Seconds after which a release is judged although it could not be counted; it then needs a second person."""
+AGAIN_SECONDS = 1.0
+"""Seconds until the questions are read again that could not be read."""
 MOST = 50_000
 """Releases that are kept, at most; beyond, they are read anew from where they are needed."""
 
@@ -50,31 +50,20 @@ class _OnAllPartitions:
         if self._running:
             await self._probe.stop()
 
-    async def _answered(self, patience: float = PATIENCE) -> bool:
-        """True once all is taken that is committed by now, False if it cannot be read in time (seconds)."""
-        try:
-            async with asyncio.timeout(patience):
-                await self._round.answer()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("partitions_unread", topic=self._topic, error=type(error).__name__)
-            return False
-        return True
-
-    async def _read(self) -> None:
+    async def _read(self) -> float:
+        """Takes all that is committed by now. Returns the loop's time at which that was asked."""
         if not self._running:
             await started(self._probe)
             self._running = True
         await self._begin()
+        asked_at = asyncio.get_running_loop().time()
         ends = await self._probe.ends.stable(self._positions)
-        try:
-            for tp, end in ends.items():
-                async for record in offsets.read(self._probe, tp, self._positions[tp], end):
-                    self._take(record)
-                    self._positions[tp] = record.offset + 1
-                self._positions[tp] = max(self._positions[tp], end)
-        except (KafkaError, TimeoutError):
-            self._positions = {}  # what was kept may be gone, so the next question begins anew
-            raise
+        for tp, end in ends.items():
+            async for record in offsets.read(self._probe, tp, self._positions[tp], end):
+                self._take(record)
+                self._positions[tp] = record.offset + 1
+            self._positions[tp] = max(self._positions[tp], end)
+        return asked_at
 
     async def _begin(self) -> None:
         """Sets the positions, if reading begins anew."""
@@ -99,7 +88,20 @@ class Releases(_OnAllPartitions):
         `arrived`: milliseconds. False if they cannot be read in time.
         """
         self._wanted = min(self._wanted, arrived - HOUR_MS) if self._wanted else arrived - HOUR_MS
-        return await self._answered()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._round.answer()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("releases_uncounted", topic=self._topic, error=type(error).__name__)
+            return False
+        return True
+
+    async def _read(self) -> float:
+        try:
+            return await super()._read()
+        except (KafkaError, TimeoutError):
+            self._positions = {}  # what was kept may be gone, so the next question begins anew
+            raise
 
     async def _begin(self) -> None:
         wanted, self._wanted = self._wanted, 0
@@ -118,15 +120,24 @@ class Asked(_OnAllPartitions):
     def __init__(self, settings: Settings, clients: Clients, ends: Ends) -> None:
         """`ends`: the worker's, and runs."""
         super().__init__(settings, clients, ends, "asked")
-        self.questions = Questions()
+        self.questions = QuestionIndex()
 
-    async def know(self) -> None:
-        """Takes all questions that are committed by now; `questions` says whether they are known."""
-        self.questions.known = await self._answered(PATIENCE if self.questions.known else IMPATIENCE)
+    async def known(self) -> float:
+        """The loop's time, after this call, up to which all committed questions are taken.
+
+        It tries as long as that takes, and goes on from where a try ended.
+        """
+        while True:
+            try:
+                return await self._round.answer()
+            except (KafkaError, TimeoutError) as error:
+                log.warning("questions_unread", topic=self._topic, error=type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _begin(self) -> None:
-        if not self._positions:
-            self._positions = await self._probe.ends.beginnings(await self._probe.ends.partitions([self._topic]))
+        tps = await self._probe.ends.partitions([self._topic])
+        for tp, begin in (await self._probe.ends.beginnings(tps)).items():
+            self._positions[tp] = max(begin, self._positions.get(tp, 0))
 
     def _take(self, record: ConsumerRecord) -> None:
         if not self.questions.put(Entry(record.key or b"", record.value)):

@@ -24,8 +24,8 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.backup import group_positions, restore
-from streams.backup.cut import BackupCut
+from streams.backup import cut, group_positions, restore, saving
+from streams.backup.cut import ORDER, BackupCut
 from streams.backup.folder import Told
 from streams.backup.group_positions import GroupPosition
 from streams.backup.list import Backup
@@ -361,16 +361,18 @@ def test_a_transaction_that_the_ledger_lacks_then_its_outputs_are_not_in_the_bac
             system.put("audit", json.dumps(said).encode(), key=b"d-new")
             system.put("manifests", b'{"prev":null,"audit":{"from_id":"d-new"}}', key=b"w")
             system.put("cleared", b"{}", key=b"r", headers=[("gate-decision-id", b"d-old")])
+            for asked in (b"asked/r/d-old", b"asked/r/d-new"):
+                system.put("asked", b"{}", key=asked)
             for place in (b"consents/0/3", b"consents/0/4"):
                 system.put("deadletter", b"?", key=b"r", headers=[("gate-source", place)])
         return found
 
     monkeypatch.setattr(Reader, "settled", meanwhile)
     with Reader(system.settings) as reader:
-        cut = BackupCut(reader)
-        cut.behind({0: Head(sends=0).encode()}, {"consents/0/3"})
-    found = {topic: cut.ends[topic][0] for topic in ("audit", "manifests", "cleared", "deadletter")}
-    assert found == {"audit": 0, "manifests": 0, "cleared": 0, "deadletter": 1}
+        bounds = BackupCut(reader)
+        bounds.behind({0: Head(sends=0).encode()}, {"consents/0/3"})
+    found = {topic: bounds.ends[topic][0] for topic in ("audit", "manifests", "cleared", "deadletter", "asked")}
+    assert found == {"audit": 0, "manifests": 0, "cleared": 0, "deadletter": 1, "asked": 1}
 
 
 @contextmanager
@@ -435,6 +437,7 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     keys = Keys(tmp_path / "keys")
     for number in range(9):
         system.put("sends", b"x%d" % number, key=b"r")
+    system.put("asked", b"{}", key=b"asked/r/d")
     admin.forget(system.settings, {("sends", 0): 7})
     before = logs(system.settings)
     reader = f"{system.settings.group}-reader"
@@ -480,6 +483,24 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     (keys.folder / "backup-1.pub").unlink()
     keys.make("backup", key_name(system.settings.group, "backup"))
     assert "signed" in run("restore", "saved").says(4)
+
+
+def test_a_backup_of_before_the_topic_of_questions_then_it_is_made_empty(
+    run: Run, people: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = people.settings
+    monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", settings.group))
+    monkeypatch.chdir(tmp_path)
+    before = logs(settings)
+    with monkeypatch.context() as older:
+        for module in (cut, saving):
+            older.setattr(module, "ORDER", tuple(name for name in ORDER if name != "asked"))
+        assert run("backup", "saved", "--json").code == 0
+    deleted(settings)
+    assert run("restore", "saved", "--complete").code == 0
+    assert logs(settings) == before
+    assert before["asked", 0] == (0, [])
+    assert run("topics", "verify").code == 0
 
 
 def test_a_gap_of_many_offsets_then_the_next_record_stands_where_it_stood(system: System) -> None:

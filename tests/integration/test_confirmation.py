@@ -136,7 +136,7 @@ def test_a_person_asked_under_one_id_then_under_no_other_by_whichever_worker(wor
     told = {record.send["event_id"]: record.reasons[0].code for record in world.audits() if record.act and record.send}
     assert {told[f"e-{other}"], told[f"e-{late}"]} == {"CONFIRMATION_CAP_REACHED"}
     (entry,) = world.read("asked")
-    assert entry.key() == f"asked/{asks(world)[0].request_id}/".encode()
+    assert entry.key() == f"asked/{one}/{asks(world)[0].request_id}".encode()
     assert orjson.loads(entry.value())["tokens"] == [token_of("p")]
     world.check(3)
 

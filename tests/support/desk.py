@@ -31,6 +31,7 @@ from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.questions import QuestionIndex
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from schemas.audit import Acts, AuditRecord
@@ -74,6 +75,8 @@ class Desk:
         self.store: FactStore = invented.store(*facts)
         self.state = LedgerState()
         self.state.review = 0
+        self.questions: QuestionIndex | None = QuestionIndex()
+        """Those of other partitions, None while they are not known."""
         self.encode: Callable[[Any], bytes] = orjson.dumps
         """The JSON encoder of those who act."""
         self.sign: Callable[[Record], list[tuple[str, bytes]]] = arrival_signature
@@ -102,7 +105,7 @@ class Desk:
     @property
     def now(self) -> Moment:
         """All that is judged by at this instant."""
-        return Moment(self.judge, self.store, self.state, self.at)
+        return Moment(self.judge, self.store, self.state, self.at, questions=self.questions)
 
     def asked(self, record: Record, about: Record | None, now: Moment | None = None) -> Judged:
         """Judges a record of `acts`, `about` being the record that it names."""
@@ -154,7 +157,8 @@ class Desk:
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value, headers)
         self.inputs["sends", self._sends] = record
         as_of = self.at - self.judge.packs.at(self.at).max_lag_ms - 1 if late else None
-        return self._written(self.judge.judge(record, self.store, self.at, as_of=as_of, ledger=self.state), value)
+        judged = self.judge.judge(record, self.store, self.at, as_of=as_of, ledger=self.state, questions=self.questions)
+        return self._written(judged, value)
 
     def weigh(self) -> list[Judged]:
         """Judges every live clearance again; returns the recalls."""
@@ -284,7 +288,7 @@ class Desk:
         assert {key: value for key, value in anew.items() if key not in over} == kept
 
     def _anew(self) -> dict[bytes, bytes]:
-        """Returns the ledger as it is made anew from the audit records; salts and questions are as they were.
+        """Returns the ledger as it is made anew from the audit records; salts are as they were.
 
         `held` items are looked for from where they stand, not from before.
         """
@@ -292,12 +296,10 @@ class Desk:
         for judged in self.all:
             state.review = self._places.get(judged.did, 0)
             one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
-            kept = (
-                entry
-                for entry in judged.entries
-                if entry.topic == "asked" or (entry.topic == "salts" and b"salt" in (entry.value or b""))
+            salts = (
+                entry for entry in judged.entries if entry.key.startswith(b"salt/") and b"salt" in (entry.value or b"")
             )
-            for entry in (*implied(one, inputs, self.judge, self.store, state), *kept):
+            for entry in (*implied(one, inputs, self.judge, self.store, state), *salts):
                 state.put(entry)
                 ledger[entry.key] = entry.value or b""
         return ledger

@@ -38,7 +38,7 @@ DIGESTS: dict[str, str] = {
     "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
     "rules-6": "058b41388f422127a2ef6ba0ad8614ccea93f0bf4010633a43db13dba0333600",
     "rules-6/added-001.json": "974977504f79b4ef3c88bd35eb7a32f8242cc845c0622ca6c7ef65585dac60d0",
-    "rules-7": "1d4f7eb45aabe165a67d95dc026f7f7da38c403fb818cc6a3d2285136036791e",
+    "rules-7": "8298ebc333c31bab7643f6bb98acc68342763a823ae8eb2d06c4f593ae22c6ac",
 }
 """SHA-256 over each folder as it was first written, and over each file that was added.
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
-from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -13,12 +11,10 @@ import pytest
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
-from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.questions import MOST, Questions
+from gatekeeper.ledger.questions import QuestionIndex
 from schemas.events import Send
-from streams.worker.releases import IMPATIENCE, PATIENCE, Asked
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
 
@@ -67,14 +63,14 @@ def test_asked_under_one_id_then_no_other_id_of_that_address_is_asked(of_two_ids
     request = desk.asks()[0].request_id
     assert not any(request.encode() in judged.audit for judged in desk.all[-2:]), "the one id shows no ask of the other"
     (entry,) = [Entry(*each) for each in desk.ledger.items() if each[0].startswith(b"asked/")]
-    for words in (b"P-1", b"P-2", b"S-", "見本".encode()):
-        assert words not in entry.key + (entry.value or b"")
+    for words in (b"P-1", b"S-", "見本".encode()):
+        assert words not in (entry.value or b"")
     assert len(desk.asks()) == 1
     desk.check_ledger()
 
 
 def test_an_advertisement_then_questions_under_other_ids_say_nothing_of_it(of_two_ids: Desk) -> None:
-    of_two_ids.state.everywhere.known = False
+    of_two_ids.questions = None
     sent = of_two_ids.send(recipient_id="P-2", delivery=DELIVERY, campaign_id="K-2")
     assert (sent.verdict, sent.codes) == ("confirm", ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING"))
     assert b'"asked"' not in sent.audit
@@ -88,7 +84,7 @@ def test_a_question_of_another_company_address_or_channel_then_it_bars_nothing(o
 
 def test_questions_that_cannot_be_read_then_nobody_is_asked_and_the_gate_asks_again(of_two_ids: Desk) -> None:
     desk = of_two_ids
-    desk.state.everywhere.known = False
+    desk.questions = None
     assert desk.act("ask", item=0) == ("refused", "not_confirmable")
     assert question(desk)[0] == "FACTS_UNAVAILABLE"
     assert desk.records[-1].facts
@@ -99,9 +95,9 @@ def test_questions_that_cannot_be_read_then_nobody_is_asked_and_the_gate_asks_ag
 def test_a_cleared_question_then_later_ones_and_unread_ones_call_nothing_back(desk: Desk) -> None:
     desk.learn(invented.source(**TWIN))
     assert question(desk) == ()
-    desk.send(delivery=DELIVERY)
-    assert desk.act("ask") == ("asked", None)
-    desk.state.everywhere.known = False
+    (said,) = [value for key, value in desk.ledger.items() if key.startswith(b"asked/")]
+    desk.state.questions.put(Entry(b"asked/P-9/Q-1", said))
+    desk.questions = None
     assert desk.campaign("handoff", subject="campaign/K-9")[0][0] == "handed"
 
 
@@ -117,43 +113,86 @@ def test_a_question_that_outlived_its_transaction_then_it_bars_not_itself(desk: 
     asked(desk)
     entry = next(Entry(*each) for each in desk.ledger.items() if each[0].startswith(b"asked/"))
     again = Desk(invented.source(**BROKER))
-    again.state.everywhere.put(entry)
+    assert again.questions is not None
+    again.questions.put(entry)
     asked(again)
     assert again.asks()[0].request_id == desk.asks()[0].request_id
 
 
-def test_questions_that_cannot_be_read_then_one_batch_waits_and_the_next_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waited: list[float] = []
-
-    async def read(patience: float) -> bool:
-        waited.append(patience)
-        return len(waited) > 2
-
-    async def run() -> list[bool]:
-        asked = Asked(Settings(), Mock(), Mock())
-        monkeypatch.setattr(asked, "_answered", read)
-        known = []
-        for _ in range(4):
-            await asked.know()
-            known.append(asked.questions.known)
-        return known
-
-    assert asyncio.run(run()) == [False, False, True, True]
-    assert waited == [PATIENCE, IMPATIENCE, IMPATIENCE, PATIENCE]
+def test_a_platform_asked_then_that_counts_under_each_other_id_and_not_for_its_own(desk: Desk) -> None:
+    desk.learn(invented.source(**TWIN))
+    assert question(desk) == ()
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("refused", "not_confirmable")
+    assert desk.records[-1].reasons[0].code == "CONFIRMATION_CAP_REACHED"
+    assert question(desk, campaign_id="K-8", request_id="Q-8") == ()
+    desk.check_ledger()
 
 
-def test_hostile_questions_then_a_token_keeps_few_and_a_damaged_one_counts_not() -> None:
-    questions, token = Questions(), "t1_" + "A" * 43
-    for number in range(3 * MOST):
-        assert questions.put(entries.question(f"Q-{number}", [token], controller_id="C1", at="2026-11-24T10:00:00Z"))
-    assert len(questions.naming([token])) == MOST
-    assert questions.put(Entry(b"asked/Q-0/", None))
-    assert len(questions.naming([token])) == MOST - 1
-    for value in (b"", b"[]", b"{}", b'{"tokens":1,"at":"","controller_id":"","v":1}', b"\xff"):
-        assert not questions.put(Entry(b"asked/Q-1/", value))
-    assert len(questions.naming([token])) == MOST - 2, "the one that the damaged one replaces is gone"
+def test_a_question_recalled_before_it_was_handed_over_then_nobody_was_asked(desk: Desk) -> None:
+    desk.learn(invented.source(**TWIN))
+    assert question(desk) == ()
+    desk.learn(invented.suppression(recipient_id="P-2"))
+    assert len(desk.weigh()) == 1
+    assert not any(value for key, value in desk.ledger.items() if key.startswith(b"asked/"))
+    desk.check_ledger()
+
+
+def test_many_questions_of_another_company_then_ours_still_count(of_two_ids: Desk) -> None:
+    desk = of_two_ids
+    (mine,) = [each for each in desk.ledger.items() if each[0].startswith(b"asked/")]
+    theirs = (mine[1] or b"").replace(b'"C1"', b'"C2"')
+    for number in range(200):
+        assert desk.questions is not None
+        assert desk.questions.put(Entry(b"asked/P-9/Q-%d" % number, theirs))
+    assert question(desk) == ("CONFIRMATION_CAP_REACHED",)
+    facts = desk.records[-1].facts
+    assert facts
+    assert len(facts.asked) == 1
+
+
+def test_a_question_then_its_entry_is_small(of_two_ids: Desk) -> None:
+    (entry,) = [value for key, value in of_two_ids.ledger.items() if key.startswith(b"asked/")]
+    assert len(entry) < 400
+
+
+GOOD = {"v": 1, "until": None, "at": "2026-11-24T10:00:00Z", "controller_id": "C1", "tokens": ["t1_" + "A" * 43]}
+"""The value of an entry."""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"v": 2},
+        {"v": True},
+        {"until": 7},
+        {"at": 7},
+        {"at": "2026-02-30T10:00:00Z"},
+        {"controller_id": ""},
+        {"controller_id": None},
+        {"tokens": "t1_" + "A" * 43},
+        {"tokens": [7]},
+        {"tokens": ["t1_A"]},
+        {"more": 1},
+    ],
+)
+def test_an_entry_of_another_form_then_it_counts_for_nobody(bad: dict[str, Any]) -> None:
+    questions, key = QuestionIndex(), b"asked/P-1/Q-1"
+    assert questions.put(Entry(key, orjson.dumps(GOOD)))
+    assert len(questions.naming(GOOD["tokens"], "C1", "P-2")) == 1
+    assert not questions.put(Entry(key, orjson.dumps({**GOOD, **bad})))
+    assert not questions.naming(GOOD["tokens"], "C1", "P-2"), "the one that it replaces is gone"
+
+
+@pytest.mark.parametrize(
+    "key", [b"", b"asked", b"asked/", b"asked/P-1", b"asked/P-1/", b"asked/P-1/Q/Q", b"asked/\xff/Q"]
+)
+def test_an_entry_under_another_key_then_it_counts_for_nobody_and_none_is_deleted(key: bytes) -> None:
+    questions = QuestionIndex()
+    assert questions.put(Entry(b"asked/P-1/Q-1", orjson.dumps(GOOD)))
+    for value in (orjson.dumps(GOOD), None, b"", b"[]", b"\xff"):
+        assert not questions.put(Entry(key, value))
+    assert len(questions.naming(GOOD["tokens"], "C1", "P-2")) == 1
 
 
 def test_ask_then_one_request_with_the_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:

@@ -12,6 +12,8 @@ from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.questions import QuestionIndex
 from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from schemas.codec import VALUE_BYTES, encode
@@ -77,13 +79,19 @@ def test_erased_then_the_salt_and_all_memory_is_gone_and_the_act_names_the_pseud
     assert again.salts.erased_at("P-1") == desk.at
 
 
-def test_erased_after_a_question_then_it_counts_under_no_other_id() -> None:
-    desk = Desk(invented.source(**BROKER))
+def test_erased_after_questions_then_each_of_them_goes_and_no_other() -> None:
+    desk, known = Desk(invented.source(**BROKER)), QuestionIndex()
     desk.send(delivery=DELIVERY)
     assert desk.act("ask") == ("asked", None)
-    assert any(key.startswith(b"asked/") for key in kept(desk))
+    ours = {key for key in kept(desk) if key.startswith(b"asked/")}
+    said = next(value for key, value in kept(desk).items() if key in ours)
+    for key in (*ours, b"asked/P-1/read-before", b"asked/P-2/of-another"):
+        assert known.put(Entry(key, said))
+    assert desk.state.outlived(known) == []
     paired(desk, "erase")
-    assert list(kept(desk)) == [b"erased/P-1/"]
+    gone = desk.state.outlived(known)
+    assert {one.key for one in gone} == {*ours, b"asked/P-1/read-before"}
+    assert {one.value for one in gone} == {None}
 
 
 def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:

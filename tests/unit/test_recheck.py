@@ -370,6 +370,24 @@ def test_an_unreadable_fact_or_a_gap_then_whom_it_withholds_is_derived_again(
     assert other == ("same" if key == b"P-2" else "drift"), "a worker that makes it up is found"
 
 
+@pytest.mark.parametrize("count", [0, 63, 64, 65])
+def test_a_question_that_waits_beside_many_faults_then_its_replay_is_the_same(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = {**SENT, "message_class": "confirmation", "source_id": "S-1", "request_id": "Q-1"}
+    monkeypatch.setitem(globals(), "SENT", asking)
+    desk, unread = Recorded(*YOUNG), [fact("consents", 1, 600 + n, b"P-1", b"{") for n in range(count)]
+    desk.questions = None
+    for one in unread:
+        desk.store.apply(one)
+    desk.send(asking)
+    (record,) = desk.values
+    assert "unread/asked" in orjson.loads(record)["facts"]["unreadable"]
+    known = AT | {"consents": [100, 700]}
+    found = recheck(unread=tuple(unread)).replay(record, known).replayed
+    assert found.finding == "same", found
+
+
 HEADERS = {
     "of no key": ("consents", ((HEADER, b"t4k2=0"),), False),
     "of another key than ours": ("sources", ((HEADER, b"t1=00112233445566aa"),), False),

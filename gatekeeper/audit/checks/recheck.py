@@ -17,12 +17,11 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.deciding.facts import WHOLE_BATCH
-from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.deciding.rules.system import TOKEN_KEY, UNREAD_ASKED
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import redacted_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
 from gatekeeper.identity import Identified, Tokens, printed
-from gatekeeper.knowledge.known_facts import UNREAD_ASKED
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send

@@ -23,6 +23,8 @@ TOKEN_KEY = "token_key/"  # noqa: S105 - the beginning of a fault, not a token
 """Beginning of the fault that suppressions name a token key under which the send has no token (rule 7.4.17)."""
 GAP = "gap/"
 """Beginning of the fault that a feed owes its withdrawals since a loss; the feed and the record follow."""
+UNREAD_ASKED = "unread/asked"
+"""The fault of a question while the questions under other ids are not known (rule 8.2.48)."""
 FOREIGN = "x"
 """Behind the name of a token key, in that of any other key of the same name, which nobody holds."""
 Checkpoint = Literal["intake", "handoff", "drop"]
@@ -58,7 +60,7 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
     batches, which are everybody's. Gaps and keys come last. Without such places there is no case.
     """
     batch = f"/{WHOLE_BATCH}"
-    records = [place for place in places if not place.startswith((TOKEN_KEY, GAP))]
+    records = [place for place in places if not place.startswith((TOKEN_KEY, GAP, UNREAD_ASKED))]
     legible = [place for place in records if place != SPOILT_FACTS]
     keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places if place.startswith(TOKEN_KEY)]
     foreign = [key for key in keys if key.endswith(FOREIGN)]
@@ -68,6 +70,7 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
         "unreadable": [] if whole else legible,
         "batch": [place.removesuffix(batch) for place in legible] if whole else [],
         "gap": [_gap(place.removesuffix(batch)) for place in places if place.startswith(GAP)],
+        "asked": [place for place in places if place == UNREAD_ASKED],
         "token_key": [key for key in keys if key not in foreign],
         "foreign_key": foreign,
     }
