@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from gatekeeper.ledger.entries import Entry, question_key
+from gatekeeper.ledger.salts import PULSE
 from schemas.values import ID_PATTERN, Id, Many, Model, Token, Version, ZonedTime
 
 _KEY = re.compile(f"asked/({ID_PATTERN[1:-1]})/({ID_PATTERN[1:-1]})".encode())
@@ -57,7 +58,7 @@ class QuestionIndex:
         """
         named = _KEY.fullmatch(entry.key)
         if named is None:
-            return False
+            return entry.key == PULSE
         key, owner, request_id = entry.key, named[1], named[2].decode()
         for token in self._tokens.pop(key, ()):
             self._named[token].pop(key)

@@ -14,9 +14,9 @@ from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import SALT, SALT_BYTES
 
 PULSE = b"pulse"
-"""Key of a record that says nothing: Kafka deletes erased salts only once something is written behind them."""
+"""Key of a record that says nothing: Kafka deletes salts and questions only once something is written behind them."""
 PULSE_MS = 5 * 3_600_000
-"""Milliseconds without a write to `salts` after which the next transaction writes a pulse."""
+"""Milliseconds without a write to one of these topics after which the next transaction writes a pulse there."""
 
 
 class Salts:

@@ -80,7 +80,7 @@ class PartitionJudge:
         self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
-        self._salted = -PULSE_MS  # the instant of the last write to `salts`; a take-over writes at once
+        self._pulsed = dict.fromkeys(("salts", "asked"), -PULSE_MS)  # the last writes; a take-over writes at once
 
     @property
     def failing(self) -> bool:
@@ -250,10 +250,11 @@ class PartitionJudge:
         for entry in ended:
             transaction.add(entry.topic, entry.key, entry.value)
             self.ledger.put(entry)
-        if at - self._salted >= PULSE_MS:
-            transaction.add("salts", PULSE, b"{}")
-        if "salts" in transaction:
-            self._salted = at
+        for topic, written_at in self._pulsed.items():
+            if at - written_at >= PULSE_MS:
+                transaction.add(topic, PULSE, b"{}")
+            if topic in transaction:
+                self._pulsed[topic] = at
         policy = context.packs.at(at)
         if policy.sha256 != self._policy:
             self._policy = policy.sha256

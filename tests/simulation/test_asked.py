@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.ledger import entries
+from streams.worker import batch_input
 from streams.worker.releases import Asked
 from tests.simulation.loop import run
 from tests.simulation.simulation import Simulation, replaced
@@ -162,5 +163,20 @@ def test_no_send_asks_by_post_then_nobody_reads_the_topic(
         await asyncio.sleep(5)
         assert {"advert", "mail"} <= told(simulation).keys()
         assert not any(worker.ended for worker in simulation.workers)
+
+    world(work)
+
+
+def test_our_own_code_raises_on_a_question_then_it_waits_and_the_batch_goes_on(
+    world: Callable[[Work], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_input, "taken", lambda *_: 1 / 0)
+
+    async def work(simulation: Simulation) -> None:
+        simulation.company.write("sends", questions(simulation, 0))
+        assert await sent(simulation, 5) < PAUSE_SECONDS
+        asked = [records for name, records in told(simulation).items() if name.startswith("ask-")]
+        assert len(asked) == len(questions(simulation, 0))
+        assert all(map(waits, asked))
 
     world(work)
