@@ -11,7 +11,7 @@ import asyncio
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
 from gatekeeper.ground.settings import Settings
@@ -29,6 +29,8 @@ PATIENCE = 10.0
 """Seconds after which a release is judged although it could not be counted; it then needs a second person."""
 AGAIN_SECONDS = 1.0
 """Seconds until the questions are read again that could not be read."""
+AT_ONCE = 256
+"""Records that are taken before other tasks get a turn, at most."""
 MOST = 50_000
 """Releases that are kept, at most; beyond, they are read anew from where they are needed."""
 
@@ -59,10 +61,15 @@ class _OnAllPartitions:
         asked_at = asyncio.get_running_loop().time()
         ends = await self._probe.ends.stable(self._positions)
         for tp, end in ends.items():
+            if end < (position := self._positions[tp]):  # the log lost its end, and other records may come there
+                self._positions = {}
+                raise OffsetOutOfRangeError({tp: position})
             async for record in offsets.read(self._probe, tp, self._positions[tp], end):
                 self._take(record)
                 self._positions[tp] = record.offset + 1
-            self._positions[tp] = max(self._positions[tp], end)
+                if record.offset % AT_ONCE == 0:
+                    await asyncio.sleep(0)  # judging and heartbeats share the loop
+            self._positions[tp] = end
         return asked_at
 
     async def _begin(self) -> None:

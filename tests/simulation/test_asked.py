@@ -180,3 +180,21 @@ def test_our_own_code_raises_on_a_question_then_it_waits_and_the_batch_goes_on(
         assert all(map(waits, asked))
 
     world(work)
+
+
+def test_the_topic_lost_its_end_then_what_comes_there_now_is_read(world: Callable[[Work], None]) -> None:
+    async def work(simulation: Simulation) -> None:
+        tp = TopicPartition(simulation.settings.topic("asked"), 1)
+        log, index = simulation.kafka.logs[tp], simulation.workers[0].gate.context.asked.questions
+        simulation.company.write("sends", questions(simulation, 0))
+        await asyncio.sleep(5)
+        said = log.committed()[0].value or b""
+        log.put_back(0)
+        simulation.company.put(tp, [(b"asked/P-98/Q", said, ())])
+        await asyncio.sleep(5)
+        simulation.company.write("sends", questions(simulation, 1))
+        await asyncio.sleep(5)
+        found = index.naming(orjson.loads(said)["tokens"], "C1", "P-1")
+        assert "P-98" in {one.recipient_id for one in found}
+
+    world(work)
