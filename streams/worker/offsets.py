@@ -49,7 +49,8 @@ class Probe:
 async def bounds(probe: Probe, tp: TopicPartition) -> tuple[int, int]:
     """The first offset of the log, and its stable end: the start of the first open transaction, else the end."""
     async with asyncio.timeout(READ_SECONDS):
-        return (await probe.ends.kept([tp]))[tp]
+        begin, end = await asyncio.gather(probe.ends.beginnings([tp]), probe.ends.stable([tp]))
+        return begin[tp], end[tp]
 
 
 async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -> bool:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,10 +178,6 @@ class Ends:
         """Returns the first offset that each log keeps."""
         return await self._asked(tps, "begin")
 
-    async def kept(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """Returns both of each log, as one answer has them."""
-        return await self._asked(tps, "begin", "stable")
-
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order."""
         logs = self._network.kafka.logs
@@ -198,19 +193,19 @@ class Ends:
         self.topic_ids |= found
         return found
 
-    async def _asked(self, tps: Iterable[TopicPartition], *what: str) -> dict[TopicPartition, Any]:
+    async def _asked(self, tps: Iterable[TopicPartition], what: str) -> dict[TopicPartition, int]:
         logs, wanted = self._network.kafka.logs, list(tps)
 
-        def answer() -> dict[TopicPartition, Any]:
+        def answer() -> dict[TopicPartition, int]:
             newest = {tp: logs[tp].leader_epoch for tp in wanted}
             self.doubts += any(self._leaders.get(tp, -1) not in (-1, epoch) for tp, epoch in newest.items())
             self.doubts += self._restarts != self._network.restarts
             self._restarts = self._network.restarts
             self._leaders.update(newest)
             self.topic_ids |= self._network.kafka.ids
-            return {tp: attrgetter(*what)(logs[tp]) for tp in wanted}
+            return {tp: getattr(logs[tp], what) for tp in wanted}
 
-        found: dict[TopicPartition, Any] = await self._sure("ListOffsets", answer)
+        found: dict[TopicPartition, int] = await self._sure("ListOffsets", answer)
         return found
 
     async def _sure(self, request: str, answer: Callable[[], Any]) -> Any:
