@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from gatekeeper.demo.result import DemoResult
 from schemas.audit import AuditRecord
 from schemas.decision import Verdict
@@ -24,48 +22,23 @@ class _Origin:
         self.__dict__.update(fields)
 
 
-@pytest.fixture
-def right() -> DemoResult:
-    tally = DemoResult(frozenset({(0, 0), (0, 1), (0, 2)}))
-    for offset, verdict, topic in ((0, "clear", "cleared"), (1, "confirm", "review"), (2, "block", "deadletter")):
-        tally.audit(_record(offset, verdict))  # type: ignore[arg-type]
-        tally.output(topic, f"D{offset}")
-    return tally
+def told(*decided: tuple[int, Verdict], outputs: tuple[tuple[str, int], ...]) -> tuple[int, int]:
+    """Returns what is missing and what is wrong of two sends, after these records."""
+    tally = DemoResult(frozenset({(0, 0), (0, 1)}))
+    for offset, verdict in decided:
+        tally.audit(_record(offset, verdict))
+    for topic, offset in outputs:
+        tally.output(topic, f"D{offset}")  # type: ignore[arg-type]
+    return tally.missing(), tally.wrong()
 
 
-def test_given_one_decision_and_one_place_each_then_nothing_is_missing_or_wrong(right: DemoResult) -> None:
-    assert (right.missing(), right.wrong()) == (0, 0)
-    assert right.by_output() == {"cleared": 1, "review": 1, "deadletter": 1}
-    assert right.by_verdict() == {"clear": 1, "confirm": 1, "review": 0, "block": 1}
-
-
-def test_given_a_send_without_audit_record_then_it_is_missing() -> None:
-    assert DemoResult(frozenset({(0, 0)})).missing() == 1
-
-
-def test_given_a_decision_that_put_out_nothing_then_it_is_missing() -> None:
-    tally = DemoResult(frozenset({(0, 0)}))
-    tally.audit(_record(0, "clear"))
-    assert tally.missing() == 1
-
-
-def test_given_a_second_audit_record_then_it_is_wrong(right: DemoResult) -> None:
-    right.audit(_record(1, "confirm"))
-    assert right.wrong() == 1
-
-
-def test_given_a_second_output_then_it_is_wrong(right: DemoResult) -> None:
-    right.output("review", "D1")
-    assert right.wrong() == 1
-
-
-def test_given_a_withheld_send_on_cleared_then_it_is_wrong() -> None:
-    tally = DemoResult(frozenset({(0, 0)}))
-    tally.audit(_record(0, "block"))
-    tally.output("cleared", "D0")
-    assert tally.wrong() == 1
-
-
-def test_given_an_output_that_nobody_decided_then_it_is_wrong(right: DemoResult) -> None:
-    right.output("cleared", "D9")
-    assert right.wrong() == 1
+def test_sends_lost_doubled_or_cleared_against_their_verdict_then_the_count_says_so() -> None:
+    decided: tuple[tuple[int, Verdict], ...] = ((0, "clear"), (1, "block"))
+    right = ("cleared", 0), ("deadletter", 1)
+    assert told(*decided, outputs=right) == (0, 0)
+    assert told(*decided[:1], outputs=right[:1]) == (1, 0), "no audit record"
+    assert told(*decided, outputs=right[:1]) == (1, 0), "no output"
+    assert told(*decided, (1, "block"), outputs=right) == (0, 1), "a second audit record"
+    assert told(*decided, outputs=(*right, right[1])) == (0, 1), "a second output"
+    assert told(*decided, outputs=(right[0], ("cleared", 1))) == (0, 1), "a withheld send on cleared"
+    assert told(*decided, outputs=(*right, ("cleared", 9))) == (0, 1), "an output that nobody decided"

@@ -17,7 +17,7 @@ from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented, staff
 from tests.support.copied_topic import COPIED_AT, copied_records, copy_word, reference_records
-from tests.support.desk import YOUNG, Desk
+from tests.support.desk import Desk
 from tests.support.facts import T, fact
 
 FEED, OLD = invented.feed(), invented.delivery(at="2026-11-20T06:00:00+09:00")
@@ -119,7 +119,7 @@ def test_deliveries_of_many_invented_feeds_then_a_registered_one_is_closed() -> 
     assert state.closed == AT
 
 
-@pytest.mark.parametrize("caller", [None, b"", b"\xff", b"x" * 1_000])
+@pytest.mark.parametrize("caller", [None, b"\xff"])
 def test_a_delivery_by_what_is_no_caller_then_it_closes_nothing_and_stops_nobody(caller: bytes | None) -> None:
     store = invented.store(FEED)
     assert told(store, AT, ("gate-caller", caller)) == []
@@ -136,43 +136,15 @@ def test_a_delivery_that_closes_nothing_then_nobody_is_judged_again() -> None:
     assert told(store, AT + 60_001) == [], "it is not silent any more"
 
 
-def test_a_delivery_just_before_the_limit_then_who_was_judged_after_it_is_free() -> None:
+def test_unreadable_facts_and_a_silent_feed_then_it_waits_beyond_72_hours() -> None:
     desk = Desk(invented.source(), invented.consent(), FEED, OLD)
-    ((_, state),) = desk.store.feeds.standing("crm")
-    desk.at = state.due + 2
-    assert desk.send(mail_date="2026-12-20").codes == ("FACTS_STALE",)
-    assert told(desk.store, state.due - 1) == ["delivery/crm"]
-    assert desk.reconsider() == ["clear"]
-
-
-def test_the_feed_in_its_place_delivers_then_who_waited_is_judged_again() -> None:
-    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
-    desk.learn(invented.feed(id="shop"), invented.feed(ended=True, replaced_by="shop", **TWO))
-    desk.at = AT + DAY_MS
-    assert desk.send(mail_date="2026-12-20").codes == ("FACTS_STALE",)
-    assert told(desk.store, desk.at, feed="shop") == ["delivery/shop"]
-    assert desk.reconsider() == ["clear"]
-
-
-@pytest.mark.parametrize("late", [True, False])
-def test_late_or_unreadable_facts_and_a_silent_feed_then_it_waits_beyond_72_hours(late: bool) -> None:
-    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
-    if not late:
-        desk.spoil("P-1", 78)
-    desk.send(late=late, mail_date="2026-12-20")
+    desk.spoil("P-1", 78)
+    desk.send(mail_date="2026-12-20")
     desk.resolve(78)
     assert desk.reconsider() == ["withheld"]
     desk.at = AT + 4 * DAY_MS
     told(desk.store, desk.at)
     assert desk.reconsider() == ["clear"]
-
-
-def test_a_released_piece_whose_release_is_over_then_silence_recalls_nothing() -> None:
-    desk = Desk(*YOUNG, FEED, TODAY)
-    desk.send(mail_date="2026-12-30")
-    assert desk.act("release") == ("cleared", None)
-    desk.at = AT + 5 * DAY_MS
-    assert desk.weigh() == []
 
 
 def test_a_person_of_the_list_under_another_id_then_both_ids_wait() -> None:
@@ -224,12 +196,3 @@ def test_a_copied_delivery_then_it_tells_up_to_its_first_arrival_once_it_is_beli
         assert store.apply(record) is None
     ((_, state),) = store.feeds.standing("crm")
     assert state.closed == COPIED_AT - 10 * DAY_MS
-
-
-def test_a_copied_feed_then_it_is_registered_since_its_first_arrival() -> None:
-    copied = copied_records(FEED[1], days=(10,), topic="reference")
-    store = FactStore(staff.ORIGIN)
-    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *copy_word(copied)]
-    for record in [*copied, *reference_records(lines, first=1)]:
-        assert store.apply(record) is None
-    assert silent(store.feeds, COPIED_AT) == ["crm"]
