@@ -39,42 +39,35 @@ def means(query: str, one: Item, **more: Any) -> bool:
     return parse(query).matches(one, now=NOW, zone="Asia/Tokyo", **more)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
+MEANT = [
+    *(
         "?state=open",
         "state=any",
         "verdict=review",
         "reason=CONSENT_MISSING",
         "primary=AGE_UNCERTAIN",
         "campaign=spring&channel=postal",
+    ),
+    *(
         "channel=email,postal",
         "channel=email&channel=postal",
         "source=S-1",
         "origin=batch/B-1",
         "recipient=R1",
         "controller=C1",
-        "older_than=35h",
-        "older_than=1d",
-        "before=2026-12-02",
-        "run=r-1",
-        f"id={'A' * 26}",
-    ],
-)
-def test_what_an_item_is_then_the_query_means_it(query: str) -> None:
-    assert means(query, item())
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
+    ),
+    *("older_than=35h", "older_than=1d", "before=2026-12-02", "run=r-1"),
+]
+OTHERS = [
+    *(
         "state=upheld",
         "verdict=block",
         "reason=SOURCE_UNKNOWN",
         "primary=CONSENT_MISSING",
         "campaign=spring&channel=email",
         "source=S-2",
+    ),
+    *(
         "origin=notice/B-1",
         "origin=none",
         "recipient=R2",
@@ -83,26 +76,16 @@ def test_what_an_item_is_then_the_query_means_it(query: str) -> None:
         "older_than=2d",
         "before=2026-12-01",
         "run=r",
-        f"id={'B' * 26}",
-    ],
-)
-def test_what_an_item_is_not_then_the_query_does_not_mean_it(query: str) -> None:
-    assert not means(query, item())
+    ),
+]
 
 
-def test_every_key_then_a_query_with_it_is_tried_above() -> None:
-    tried = test_what_an_item_is_then_the_query_means_it.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    assert {part.split("=")[0].lstrip("?") for query in tried for part in query.split("&")} - {""} == set(KEYS)
-
-
-def test_several_queries_then_all_must_hold() -> None:
-    both = parse("campaign=spring", "channel=email")
-    assert not both.matches(item(), now=NOW, zone="Asia/Tokyo")
-    assert both.matches(item(channel="email"), now=NOW, zone="Asia/Tokyo")
-
-
-def test_no_mail_date_then_it_is_before_no_day() -> None:
+def test_an_item_then_those_queries_mean_it_that_say_what_it_is() -> None:
+    assert [query for query in (*MEANT, "", f"id={'A' * 26}") if not means(query, item())] == []
+    assert [query for query in (*OTHERS, f"id={'B' * 26}") if means(query, item())] == []
     assert not means("before=2199-01-01", item(mail_date=None))
+    tried = {part.split("=")[0].lstrip("?") for query in MEANT for part in query.split("&")}
+    assert tried | {"id"} == set(KEYS), "a query with each key is tried"
 
 
 def test_a_closed_item_then_only_its_state_or_id_means_it() -> None:
@@ -124,34 +107,16 @@ def test_an_informational_item_then_only_its_reason_or_id_means_it() -> None:
     assert means("", item(codes=("AGE_UNCERTAIN", "DUPLICATE_SEND"), verdict="block"))
 
 
-def test_an_unknown_key_then_the_known_ones_are_listed() -> None:
-    with pytest.raises(UsageError) as refused:
-        parse("statu=open")
-    assert "statu" in str(refused.value)
-    assert all(key in str(refused.value) for key in KEYS)
-
-
 @pytest.mark.parametrize(
     "query",
     [
         "state=closed",
-        "state=",
-        "verdict=clear",
         "reason=NO_SUCH_REASON",
-        "channel=pigeon",
         "recipient=hanako@mail.example",
-        "origin=batch",
-        "origin=list/B-1",
-        "older_than=3",
         "older_than=-1d",
         "older_than=٣d",
-        "before=tomorrow",
         "before=2026-13-01",
-        "before=9999-12-31",
-        "before=0001-01-01",
-        "before=2026-12-01T00:00",
         "id=a b",
-        "campaign=x,,y",
     ],
 )
 def test_a_value_that_no_item_can_have_then_its_key_is_named_and_not_the_value(query: str) -> None:
@@ -162,8 +127,8 @@ def test_a_value_that_no_item_can_have_then_its_key_is_named_and_not_the_value(q
     assert not value or f"{value} " not in str(refused.value)
 
 
-@pytest.mark.parametrize("query", ["open", "state=open&", "&", "=", "緑野 花子=1", "%ff=1"])
-def test_no_query_then_it_is_refused_without_repeating_it(query: str) -> None:
+@pytest.mark.parametrize("query", ["open", "statu=open", "&", "緑野 花子=1", "%ff=1"])
+def test_no_query_then_it_is_refused_without_repeating_a_name(query: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse(query)
     assert "緑野" not in str(refused.value)

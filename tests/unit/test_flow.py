@@ -8,16 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.console.pages.overview import buckets, over
-from gatekeeper.engine.manifest import Taken
 from gatekeeper.index import flow
 from gatekeeper.index.access import Access, Grant
 from gatekeeper.index.model import Model
 from gatekeeper.management.campaign import Campaign, Counts
-from gatekeeper.report import chart
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import invented, manifests
+from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
 
@@ -94,14 +91,6 @@ def test_what_cannot_be_read_then_it_counts_nowhere_and_stops_nothing(model: Mod
         assert flow.heads(db) == []
 
 
-def test_sends_published_then_they_are_expected(model: Model) -> None:
-    model.take(on("sends", [orjson.dumps(invented.send()), orjson.dumps(invented.send(campaign_id="K-2"))]))
-    with model.read() as db:
-        counts = flow.campaign(db, "K-2")
-    assert counts is not None
-    assert (counts.told()["expected"], counts.told()["done"]) == (1, False)
-
-
 def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) -> None:
     model.take(audit(desk))
     with model.read() as db:
@@ -115,24 +104,6 @@ def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) 
     assert flow.reasons_over(rows) == [("AGE_UNCERTAIN", 1), ("SOURCE_UNKNOWN", 1)]
 
 
-@pytest.mark.parametrize(("days", "bars"), [(1, 24), (7, 7), (90, 90)])
-def test_a_span_then_each_bucket_is_there_once_and_nothing_is_lost(days: int, bars: int) -> None:
-    hours = [invented.T - n * flow.HOUR_MS for n in range(days * 24 - 24)] or [invented.T]
-    frame = buckets(invented.T, days, ZONE)
-    assert len(frame) == bars
-    counted = over([(hour, "clear", "", 1) for hour in hours], frame, ZONE, 1)
-    assert [name for name, _ in counted] == frame
-    assert sum(numbers["clear"] for _, numbers in counted) == len(hours)
-
-
-def test_a_manifest_then_its_partition_is_so_far(model: Model) -> None:
-    taken = [Taken(manifests.SENDS, 5, 9, 4, ()), Taken(manifests.ACTS, 1, 2, 1, ())]
-    model.take(on("manifests", [manifests.manifest("k", taken=taken), manifests.manifest("k", taken=taken[1:])]))
-    with model.read() as db:
-        (head,) = flow.heads(db)
-    assert head.next == 9  # also after a transaction that took none
-
-
 def test_old_rows_then_they_are_forgotten(model: Model, desk: Desk) -> None:
     model.take([*audit(desk), *recalls(desk)])
     model.forget(invented.T + flow.KEPT_MS + 2 * flow.HOUR_MS)
@@ -140,18 +111,3 @@ def test_old_rows_then_they_are_forgotten(model: Model, desk: Desk) -> None:
         assert flow.campaigns(db, most=9) == []
         tables = ("flow", "held_back", "moved")
         assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [0, 0, 0]
-
-
-def test_bars_then_they_stand_on_each_other_and_the_highest_fills_the_plot() -> None:
-    plot = chart.stacked([("a", {"clear": 1, "block": 3}), ("b", {"clear": 2})], ("clear", "block"))
-    assert plot.top == 4
-    low, high, other = plot.bars
-    assert (low.y + low.height, high.y + high.height, high.y) == (plot.height, low.y, 0)
-    assert other.height == plot.height / 2
-    assert other.x > low.x + low.width
-    assert chart.stacked([("a", {})], ("clear",)).bars == ()
-
-
-def test_numbers_then_a_line_from_left_to_right_whose_highest_is_on_top() -> None:
-    assert chart.line((0, 4, 2)) == "0.0,20.0 50.0,0.0 100.0,10.0"
-    assert chart.line((0, 0)) == "0.0,20.0 100.0,20.0"

@@ -33,14 +33,7 @@ def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKEN
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "営業部",
-        "営業部御中",
-        "営業部 課長",
-        "総務部人事課長代理",
-        "代表取締役社長",
-        "文学部 教授",
-    ],
+    ["営業部御中", "総務部人事課長代理", "文学部 教授"],
 )
 def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
     assert read(line).given
@@ -50,40 +43,9 @@ def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "第2営業部 課長",
-        "営業二課",
-        "株式会社見本商事",
-        "㈱見本商事 営業部",
-        "見本銀行 梅田支店",
-        "三井住友銀行",
-        "株式会社服部",
-        "Midori Shoji Co., Ltd.",
-        "見本大学 文学部 教授",
-        "若葉郵便局留",
-        "c/o 佐藤",
-        "c/o佐藤恵",
-        "旧姓 佐藤",
-        "旧姓佐藤 営業部",
-        "株式会社旧姓佐藤",
-        "佐藤恵",
-        "佐藤 恵 様",
-        "佐藤恵営業部",
-        "営業部佐藤恵",
-        "株式会社営業部佐藤恵",
-        "見本商事佐藤恵",
-        "部長佐藤恵",
-        "重要なお知らせ",
-        "アクロス",
-        "五十嵐商事",
-        "七十七銀行 本店",
-        "百十四銀行",
-        "北海道銀行 総務部",
-        "東京都立大学",
-        "神奈川県庁",
-        "移転価格担当",
-        "電話営業部",
-        "本社 12階",
-        "c/o 株式会社見本商事",
+        *("第2営業部 課長", "営業二課", "株式会社見本商事", "三井住友銀行", "若葉郵便局留", "c/o 佐藤"),
+        *("旧姓佐藤 営業部", "佐藤恵", "佐藤 恵 様", "佐藤恵営業部", "見本商事佐藤恵", "重要なお知らせ"),
+        *("北海道銀行 総務部", "移転価格担当", "c/o 株式会社見本商事"),
     ],
 )
 def test_free_text_then_no_source_accounts_for_it_and_one_of_the_staff_may(line: str) -> None:
@@ -96,52 +58,11 @@ def test_free_text_then_no_source_accounts_for_it_and_one_of_the_staff_may(line:
 @pytest.mark.parametrize(
     "line",
     [
-        "〒530-0001",
-        "530-0001",
-        "五三〇 〇〇〇一",
-        "大阪府大阪市",
-        "大 阪 府",
-        "梅田4-5-6",
-        "梅田4番地",
-        "梅田四丁目五番六号",
-        "株式会社梅田四-五-六",
-        "株式会社梅田四の五",
-        "株式会社梅田四五六",
-        "株式会社大阪市北区梅田",
-        "株式会社梅田よんちょうめ",
-        "c/o 梅田四の五",
-        "c/o 4-5",
-        "Co Ltd Kita-ku Osaka",
-        "営業部 4-5課",
-        "四・五課",
-        "転送先 梅田",
-        "株式会社転 送・先",
-        "旧住所 梅田",
-        "前住所",
-        "京都市中京区烏丸通御池上る",
-        "五番",
-        "十二番三号",
-        "緑町12号",
-        "大字山田45",
-        "北3条西5",
-        "南一条西三",
-        "西7線12号",
-        "甲45",
-        "若葉町 5",
-        "四 五",
-        "カナガワケン",
-        "ｶﾅｶﾞﾜｹﾝ ﾖｺﾊﾏｼ",
-        "おおさかふ",
-        "Kanagawa Pref.",
-        "引っ越し先 みどり",
-        "テンソウサキ",
-        "旧住居 みどり",
-        "旧居",
-        "転出先 みどり",
-        "お届け先 若葉町5",
-        "P.O.Box 5",
-        "緑町1/2",
-        "株式会社梅田肆伍陸",
+        *("〒530-0001", "530-0001", "五三〇 〇〇〇一", "大 阪 府", "梅田四丁目五番六号"),
+        *("株式会社梅田四の五", "株式会社梅田四五六", "株式会社大阪市北区梅田", "株式会社梅田よんちょうめ"),
+        *("c/o 4-5", "Co Ltd Kita-ku Osaka", "転送先 梅田", "旧住所 梅田", "前住所"),
+        *("京都市中京区烏丸通御池上る", "五番", "緑町12号", "西7線12号", "若葉町 5", "カナガワケン"),
+        *("おおさかふ", "Kanagawa Pref.", "旧居", "お届け先 若葉町5", "緑町1/2", "株式会社梅田肆伍陸"),
         "見本商事 東京都港区",
     ],
 )
@@ -151,7 +72,7 @@ def test_a_line_that_may_be_another_address_then_nobody_accounts_for_it(line: st
     assert not found.accounted
 
 
-@pytest.mark.parametrize("first", ["佐藤恵法律事務所", "佐藤恵商店", "佐藤恵医院", "佐藤恵 101", "佐藤 恵"])
+@pytest.mark.parametrize("first", ["佐藤恵法律事務所", "佐藤恵 101", "佐藤 恵"])
 def test_a_name_before_the_lines_then_no_source_accounts_for_them(first: str) -> None:
     assert read("みどりビル3階", "営業部").given
     assert not read(first, "営業部").given
@@ -169,11 +90,7 @@ def codes(accepted: list[str], printed: list[str], *stops: dict[str, Any]) -> tu
 
 @pytest.mark.parametrize(
     ("accepted", "printed"),
-    [
-        (["営業部", "A組"], ["営業部", "B組"]),
-        (["株式会社みどり", "佐藤様方"], ["株式会社みどり", "鈴木様方"]),
-        (["みどりビル", "株式会社見本商事"], ["あおばビル", "株式会社見本商事"]),
-    ],
+    [(["営業部", "A組"], ["営業部", "B組"]), (["株式会社みどり", "佐藤様方"], ["株式会社みどり", "鈴木様方"])],
 )
 def test_one_text_accepted_then_it_passes_and_another_does_not(accepted: list[str], printed: list[str]) -> None:
     assert codes(accepted, accepted) == ()
@@ -182,17 +99,7 @@ def test_one_text_accepted_then_it_passes_and_another_does_not(accepted: list[st
 
 @pytest.mark.parametrize(
     "firm",
-    [
-        "佐藤恵商店",
-        "㈱佐藤恵商店",
-        "株式会社佐藤恵商店",
-        "有限会社佐藤恵工務店",
-        "医療法人佐藤恵医院",
-        "佐藤恵農園",
-        "佐藤恵税理士事務所",
-        "佐藤 恵 商店",
-        "c/o 佐藤恵",
-    ],
+    ["佐藤恵商店", "株式会社佐藤恵商店", "佐藤恵農園", "佐藤 恵 商店", "c/o 佐藤恵"],
 )
 def test_an_accepted_firm_whose_owner_says_no_then_the_owner_is_met(firm: str) -> None:
     stop = {"written": {"name": "佐藤 恵", "postcode": "999-0001", "lines": [HOME]}}
@@ -205,10 +112,6 @@ def test_hostile_lines_then_they_take_no_longer_than_others() -> None:
         started = perf_counter()
         assert read(*([text] * 7)).lines == ()
         assert perf_counter() - started < 1
-
-
-def test_text_in_the_name_then_no_source_accounts_for_it() -> None:
-    assert read("営業部", name="高橋 一郎 転送先").lines == ()
 
 
 def test_lines_then_their_hashes_are_of_this_person_at_this_address_under_each_key() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from kafka.errors import CoordinatorLoadInProgressError, GroupAuthorizationFailedError, NotCoordinatorError
+from kafka.errors import CoordinatorLoadInProgressError, NotCoordinatorError
 
 from streams.backup.group_positions import patiently
 from streams.client import cluster
@@ -26,15 +26,6 @@ def asked(*answers: object) -> Callable[[], object]:
 
 def test_coordinators_that_begin_then_their_first_answer_counts() -> None:
     assert patiently(asked(CoordinatorLoadInProgressError, NotCoordinatorError, ["g"], ["later"])) == ["g"]
-
-
-def test_an_answer_that_has_such_an_error_within_then_it_is_asked_for_again() -> None:
-    assert patiently(asked("soon", "soon", "set"), lambda answer: answer == "soon") == "set"
-
-
-def test_an_error_that_does_not_pass_then_it_is_raised_at_once() -> None:
-    with pytest.raises(GroupAuthorizationFailedError):
-        patiently(asked(GroupAuthorizationFailedError, ["g"]))
 
 
 def test_coordinators_that_never_come_then_the_last_error_is_raised(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from hashlib import md5, sha256
+from hashlib import sha256
 
 import pytest
 
@@ -26,13 +26,10 @@ def hashed(text: str) -> bytes:
 @pytest.mark.parametrize(
     "token",
     [
-        hashed(MEMBER).hex(),
         f"s1_{base64.urlsafe_b64encode(hashed(MEMBER)).decode().rstrip('=')}",
         base64.b32encode(hashed(f"gate/did/1\0{MEMBER}")).decode()[:26],
-        md5(b"h@mail.example").hexdigest()[:8],
         f"{zlib.crc32(MEMBER.encode()):08x}",
         f"i-{hashed(f'crm{chr(0)}order-1{chr(0)}{PLAIN}').hex()[:40]}",
-        hashed("gate/why/1\0n-1\0花子").hex(),
         hashed(f"花子|{MEMBER}").hex(),
     ],
 )

@@ -132,23 +132,6 @@ def test_a_disk_that_hangs_while_sends_are_judged_then_the_turn_ends_within_boun
     soon(work)
 
 
-def test_a_slow_disk_then_a_turn_waits_for_it_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 0)
-    monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", float(LIMIT_SECONDS))
-
-    async def work() -> None:
-        async with writing(tmp_path) as (copy, state):
-            state.put(cleared(recipient_id="P-2"))
-            waiting = asyncio.create_task(copy.demand_room())
-            done, _ = await asyncio.wait({waiting}, timeout=0.1)
-            assert not done
-        await waiting
-        assert copy.cut(10.0) is not None, "the next write is due"
-        await copy.close()
-
-    soon(work)
-
-
 def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.engine import act as acts
-from gatekeeper.engine import handoffs, signers
+from gatekeeper.engine import signers
 from gatekeeper.knowledge.store import FactStore
 from schemas.record import Record
 from tests.support import invented, staff
@@ -44,7 +44,7 @@ def claimed(desk: Desk, **fields: Any) -> Callable[[Record], list[tuple[str, byt
     return sign
 
 
-@pytest.mark.parametrize("absent", ["act_id", "review", "had", "by", "at", "kind", "decision_id"])
+@pytest.mark.parametrize("absent", ["act_id", "review", "had", "kind"])
 def test_act_that_is_not_complete_then_it_is_a_dead_letter(desk: Desk, absent: str) -> None:
     desk.sign = claimed(desk)
     value = invented.item_act("release", desk.told(), **acted_by("kenji"))
@@ -56,14 +56,7 @@ def test_act_that_is_not_complete_then_it_is_a_dead_letter(desk: Desk, absent: s
 
 @pytest.mark.parametrize(
     "fields",
-    [
-        {"by": ["hanako", "taro"]},
-        {"kind": "release_revoked"},
-        {"review": {"partition": 3, "offset": 2**63}},
-        {"at": "9999-12-31T23:59:59-12:00"},
-        {"by": []},
-        {"act_id": None},
-    ],
+    [{"by": ["hanako", "taro"]}, {"review": {"partition": 3, "offset": 2**63}}, {"at": "9999-12-31T23:59:59-12:00"}],
 )
 def test_act_of_a_form_that_no_client_writes_then_it_is_a_dead_letter(desk: Desk, fields: dict[str, Any]) -> None:
     desk.sign = claimed(desk, by="hanako", act_id="a-1")
@@ -71,7 +64,7 @@ def test_act_of_a_form_that_no_client_writes_then_it_is_a_dead_letter(desk: Desk
     assert desk.judged(value)[0] == "unreadable"
 
 
-@pytest.mark.parametrize("header", [None, b"", b"{}", b"\xff", DEEP])
+@pytest.mark.parametrize("header", [None, b"\xff", DEEP])
 def test_signature_that_cannot_be_read_then_nobody_signed(desk: Desk, header: Any) -> None:
     desk.sign = lambda record: [("gate-signature", header)]
     assert desk.act("release", **acted_by("kenji")) == ("refused", "unsigned")
@@ -79,12 +72,7 @@ def test_signature_that_cannot_be_read_then_nobody_signed(desk: Desk, header: An
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [
-        (signers, "weigh"),
-        (signers, "signer"),
-        (signers, "milliseconds"),
-        (acts, "acted"),
-    ],
+    [(signers, "weigh"), (acts, "acted")],
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_defect_in_one_act_then_that_act_fails_on_record_and_the_next_is_done(
@@ -106,14 +94,6 @@ def test_defect_in_one_act_then_that_act_fails_on_record_and_the_next_is_done(
     assert desk.act("release", **acted_by("kenji", "a-2", evidence_ref="form-1")) == ("cleared", None)
 
 
-def test_defect_in_an_act_about_a_campaign_then_it_fails_after_what_was_done(desk: Desk) -> None:
-    assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handoffs, "recall", raises)
-        assert [outcome for outcome, _ in desk.campaign("cancel")] == ["failed"]
-    assert [outcome for outcome, _ in desk.campaign("cancel", act_id="c-2")] == ["recalled", "done"]
-
-
 def test_act_whose_signature_nobody_can_weigh_then_it_counts_for_nothing(desk: Desk) -> None:
     act = acts.ActRecord.of(
         Record("mail.acts.v1", 3, 1, desk.at, None, orjson.dumps(invented.item_act("note", desk.told())))
@@ -124,16 +104,13 @@ def test_act_whose_signature_nobody_can_weigh_then_it_counts_for_nothing(desk: D
         assert signers.counts(act, desk.store.log, "signed") is False
 
 
-@pytest.mark.parametrize("topic", ["sources", "consents", "suppressions", "reference"])
+@pytest.mark.parametrize("topic", ["sources", "reference"])
 @pytest.mark.parametrize(
     ("value", "headers"),
     [
         (b'{"recipient_id":' + DEEP + b"}", ()),
-        (b'{"token":' + DEEP + b"}", ()),
-        (b'{"kind":' + DEEP + b',"id":"x"}', ()),
         (b'{"kind":"policy","id":"x","effective_from":' + DEEP + b"}", ()),
-        (b"{}", (("gate-arrived", None),)),
-        (b"{}", (("gate-token-key", None),)),
+        *((b"{}", (("gate-arrived", None),)), (b"{}", (("gate-token-key", None),))),
         (b"{}", (("gate-signature", None),)),
     ],
 )

