@@ -40,43 +40,15 @@ def means(query: str, one: Item, **more: Any) -> bool:
 
 
 MEANT = [
-    *(
-        "?state=open",
-        "state=any",
-        "verdict=review",
-        "reason=CONSENT_MISSING",
-        "primary=AGE_UNCERTAIN",
-        "campaign=spring&channel=postal",
-    ),
-    *(
-        "channel=email,postal",
-        "channel=email&channel=postal",
-        "source=S-1",
-        "origin=batch/B-1",
-        "recipient=R1",
-        "controller=C1",
-    ),
-    *("older_than=35h", "older_than=1d", "before=2026-12-02", "run=r-1"),
+    *("?state=open", "state=any", "verdict=review", "reason=CONSENT_MISSING", "primary=AGE_UNCERTAIN"),
+    *("campaign=spring&channel=postal", "channel=email,postal", "channel=email&channel=postal", "source=S-1"),
+    *("origin=batch/B-1", "recipient=R1", "controller=C1", "older_than=35h", "older_than=1d"),
+    *("before=2026-12-02", "run=r-1"),
 ]
 OTHERS = [
-    *(
-        "state=upheld",
-        "verdict=block",
-        "reason=SOURCE_UNKNOWN",
-        "primary=CONSENT_MISSING",
-        "campaign=spring&channel=email",
-        "source=S-2",
-    ),
-    *(
-        "origin=notice/B-1",
-        "origin=none",
-        "recipient=R2",
-        "controller=C2",
-        "older_than=36h",
-        "older_than=2d",
-        "before=2026-12-01",
-        "run=r",
-    ),
+    *("state=upheld", "verdict=block", "reason=SOURCE_UNKNOWN", "primary=CONSENT_MISSING"),
+    *("campaign=spring&channel=email", "source=S-2", "origin=notice/B-1", "origin=none", "recipient=R2"),
+    *("controller=C2", "older_than=36h", "older_than=2d", "before=2026-12-01", "run=r"),
 ]
 
 

@@ -53,12 +53,6 @@ def test_given_many_small_records_then_a_batch_takes_all_that_wait_up_to_its_bou
     assert credit.has(0)
 
 
-def test_given_records_that_fill_a_batch_in_bytes_then_the_rest_waits_for_the_next():
-    found, _ = asyncio.run(batches([record(i, CHUNK_BYTES // 4 - 1) for i in range(11)]))
-    check(found, 0, 10)
-    assert [len(batch.records) for batch in found] == [4, 4, 3]
-
-
 def test_given_records_taken_before_then_they_are_dropped():
     found, credit = asyncio.run(batches([record(i, 10) for i in range(100)], begin=60))
     check(found, 60, 99)
@@ -77,23 +71,3 @@ def test_batch_cut_at_a_record_then_both_parts_hold_all_records_and_holes_of_it(
         assert rest.records[0].offset == place
         for part in (before, rest):
             assert len(part.records) + sum(length for _, length in part.gaps) == part.to - part.start
-
-
-def test_a_batch_in_hand_then_its_first_record_still_waits_until_it_is_written() -> None:
-    async def oldest() -> list[int | None]:
-        clients = Clients(Settings(broker="127.0.0.1:1"))
-        intake = Intake(
-            TP, Probe(clients.reader(), clients.ends()), Credit(), lambda *_: asyncio.sleep(0), asyncio.Event()
-        )
-        await intake.begin(0)
-        found = [intake.oldest]
-        intake.offer(
-            Chunk("t", 0, [ConsumerRecord("t", 0, n, 1_000 + n, 1, None, b"", None, 0, 0, ()) for n in (0, 1)], 1)
-        )
-        found.append(intake.oldest)
-        batch = await intake.next_batch(1)
-        found.append(intake.oldest)
-        intake.written(batch)
-        return [*found, intake.oldest]
-
-    assert asyncio.run(oldest()) == [None, 1_000, 1_000, 1_001]

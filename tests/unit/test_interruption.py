@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 
-from gatekeeper.demo.scene import Scene
 from gatekeeper.ground import interruption
-from gatekeeper.ground.errors import UnavailableError
 
 STOP = signal.SIGUSR1
 
@@ -24,11 +20,6 @@ def listening() -> Iterator[None]:
     interruption.forget()
     signal.signal(STOP, before[0])
     signal.signal(signal.SIGINT, before[1])
-
-
-def test_a_signal_then_it_ends_at_once() -> None:
-    with pytest.raises(SystemExit):
-        signal.raise_signal(STOP)
 
 
 def test_a_signal_amid_what_is_held_then_that_is_finished_first() -> None:
@@ -44,16 +35,6 @@ def test_a_signal_amid_what_is_held_then_that_is_finished_first() -> None:
     with pytest.raises(SystemExit):
         work()
     assert done == [1, 2]
-
-
-def test_what_is_held_fails_after_the_signal_then_the_signal_wins() -> None:
-    def work() -> None:
-        with interruption.held():
-            signal.raise_signal(STOP)
-            raise UnavailableError("error.disk")
-
-    with pytest.raises(SystemExit):
-        work()
 
 
 def test_a_loop_that_looks_then_it_ends_within_what_is_held() -> None:
@@ -89,39 +70,3 @@ def test_a_second_ctrl_c_then_it_waits_for_nothing() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         work()
-
-
-def test_a_signal_that_is_ignored_then_it_stays_so() -> None:
-    signal.signal(STOP, signal.SIG_IGN)
-    interruption.listen((STOP,))
-    signal.raise_signal(STOP)
-    interruption.look()
-
-
-def test_another_thread_then_nothing_is_raised_there() -> None:
-    done = []
-
-    def beside() -> None:
-        with interruption.held():
-            interruption.look()
-        done.append(1)
-
-    def work() -> None:
-        with interruption.held():
-            signal.raise_signal(STOP)
-            thread = Thread(target=beside)
-            thread.start()
-            thread.join()
-
-    with pytest.raises(SystemExit):
-        work()
-    assert done == [1]
-
-
-def test_a_signal_whose_exception_was_swallowed_then_the_demo_ends_at_its_next_pause() -> None:
-    scene = Scene.__new__(Scene)
-    scene._processes = []
-    with contextlib.suppress(SystemExit):
-        signal.raise_signal(STOP)
-    with pytest.raises(SystemExit):
-        scene.pause(0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -42,24 +41,6 @@ def test_errors_that_quote_a_record_then_the_log_tells_of_them_and_names_nobody(
         assert event in said
     assert '"event":"unloggable","level":"error","logger":"faust.agent"' in said
     assert not canaries.found(done.stdout + done.stderr), said
-
-
-MUTTER = """
-import structlog
-from gatekeeper import cli
-from streams.client import log_ends
-
-listed = cli.gatekeeper.get_command(None, "policy").get_command(None, "list")
-whole = listed.callback
-listed.callback = lambda **named: (log_ends.log.warning("ends_unsure", reason="x"), whole(**named))
-cli.main()
-"""
-
-
-def test_what_a_command_uses_logs_something_then_neither_data_nor_messages_have_it() -> None:
-    done = subprocess.run([sys.executable, "-c", MUTTER, "policy", "list", "--json"], capture_output=True, check=True)
-    assert json.loads(done.stdout)
-    assert done.stderr == b""
 
 
 def test_a_command_then_a_client_of_kafka_writes_nothing_beside_its_sentence() -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
-from typing import Any
-
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper.ground import metrics
@@ -20,20 +15,20 @@ def samples(page: bytes) -> dict[tuple[str, ...], float]:
     return {(one.name, *(f"{name}={value}" for name, value in sorted(one.labels.items()))): one.value for one in found}
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda one: one.name)
-def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_meaning(metric: metrics.Metric) -> None:
+def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_meaning() -> None:
     shown = Metrics()
-    labels = ["x"] * len(metric.labels)
-    if metric.kind == "counter":
-        shown.count(metric, *labels)
-    elif metric.kind == "histogram":
-        shown.observe(metric, 1.0, *labels)
-    else:
-        shown.replace(metric, {tuple(labels): 1.0}) if labels else shown.set(metric, 1.0)
-    (family,) = [one for one in text_string_to_metric_families(shown.page().decode()) if one.name == metric.name]
-    assert (family.type, family.documentation) == (metric.kind, metric.help)
-    assert metric.name.startswith("gatekeeper_")
-    assert metric.kind != "histogram" or metric.name.endswith("_seconds")
+    for metric in METRICS:
+        labels = ["x"] * len(metric.labels)
+        if metric.kind == "counter":
+            shown.count(metric, *labels)
+        elif metric.kind == "histogram":
+            shown.observe(metric, 1.0, *labels)
+        else:
+            shown.replace(metric, {tuple(labels): 1.0}) if labels else shown.set(metric, 1.0)
+    families = {one.name: one for one in text_string_to_metric_families(shown.page().decode())}
+    for metric in METRICS:
+        assert (families[metric.name].type, families[metric.name].documentation) == (metric.kind, metric.help)
+        assert metric.name.startswith("gatekeeper_")
 
 
 def test_a_gauge_replaced_then_labels_of_before_are_gone() -> None:
@@ -67,21 +62,3 @@ def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None
     of = [found[(*decided, f"process={one}", "reason=", "verdict=clear")] for one in ("0", "1")]
     assert of == [2, 3]
     assert found[("gatekeeper_barrier_seconds_bucket", "le=0.05", "process=1")] == 1
-
-
-def test_two_threads_that_give_the_first_value_at_once_then_both_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown, both = Metrics(), threading.Barrier(2)
-    new = Metrics._new
-
-    def slow(self: Metrics, metric: metrics.Metric) -> Any:
-        with suppress(threading.BrokenBarrierError):
-            both.wait(0.2)
-        return new(self, metric)
-
-    monkeypatch.setattr(Metrics, "_new", slow)
-    threads = [threading.Thread(target=shown.count, args=(metrics.REQUESTS_REFUSED, "defect")) for _ in range(2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert samples(shown.page())[("gatekeeper_requests_refused_total", "problem=defect")] == 2

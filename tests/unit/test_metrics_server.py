@@ -17,12 +17,6 @@ from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.http import metrics_server
 from gatekeeper.http.http_server import MeasuredRequests
-from gatekeeper.service.service import RequestGuard
-
-
-def test_no_place_is_set_then_it_listens_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_server, "serve", None)
-    assert b"process_" in metrics_server.measured(Settings()).page()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
@@ -48,32 +42,7 @@ def test_a_client_with_many_idle_connections_then_no_new_thread_and_others_answe
         assert threading.active_count() == threads
 
 
-def test_a_question_whether_it_lives_then_the_answer_reads_no_disk() -> None:
-    asked = list[str]()
-    metrics = Metrics()
-    metrics.find(lambda: asked.append("read") or {})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        metrics_server.serve(metrics, listening)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/metrics"
-        alive = httpx.get(f"{url}?name[]=none")
-        assert (alive.status_code, alive.content, asked) == (200, b"", [])
-        assert httpx.get(url).status_code == 200
-    assert asked == ["read"]
-
-
-def test_a_request_that_the_threshold_refuses_then_it_is_counted() -> None:
-    app, metrics = FastAPI(), Metrics()
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(RequestGuard(app, alone=True, metrics=metrics))
-        async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
-            return await client.get("/v1/sends")
-
-    assert asyncio.run(ask()).status_code == 403
-    assert 'gatekeeper_requests_refused_total{problem="not_for_browsers"} 1.0' in metrics.page().decode()
-
-
-@pytest.mark.parametrize("place", ["9464", "127.0.0.1", "127.0.0.1:", ":9464", "127.0.0.1:65536", "::1:9464", "a b:1"])
+@pytest.mark.parametrize("place", ["9464", "127.0.0.1:", "::1:9464"])
 def test_a_place_without_host_or_port_then_2_shows_the_form(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEKEEPER_METRICS", place)
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9464") as refused:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,10 @@ import pytest
 
 from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.index import flow, items
-from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
-from gatekeeper.review.filter import parse
 from schemas.record import Record
 from tests.support import invented
-
-PERSON = "SEARCH person USING INTEGER PRIMARY KEY (rowid=?)"
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def small() -> Iterator[Callable[[int], None]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("room", [0, 1_000, 4_096, 40_000])
+@pytest.mark.parametrize("room", [0, 4_096])
 def test_a_full_disk_at_the_start_then_3_and_with_room_again_it_is_made(
     tmp_path: Path, small: Callable[[int], None], room: int
 ) -> None:
@@ -67,41 +61,10 @@ def test_a_full_disk_when_there_is_a_model_then_3_and_that_stays(tmp_path: Path,
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").generation == before
 
 
-@pytest.mark.parametrize("content", [b"no database" * 100, b""])
+@pytest.mark.parametrize("content", [b"no database" * 100])
 def test_a_file_that_is_no_model_then_one_is_made_in_its_place(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "index.sqlite").write_bytes(content)
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
-
-
-def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as db:
-        db.execute("CREATE TABLE theirs (a)")
-    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
-
-
-Asking = Callable[[ItemSearch, sqlite3.Connection], object]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "asked", "plan"),
-    [
-        ((), ItemSearch.groups, ["SCAN item USING COVERING INDEX item_by_cause", "USE TEMP B-TREE FOR ORDER BY"]),
-        ((), ItemSearch.count, ["SCAN item USING COVERING INDEX item_by_cause"]),
-        ((), ItemSearch.items, ["SCAN item USING INDEX item_by_urgency", PERSON]),
-        (("state=open",), ItemSearch.items, ["SCAN item USING INDEX item_by_urgency", PERSON]),
-        (("state=released",), ItemSearch.count, ["SEARCH item USING COVERING INDEX item_by_end (state=?)"]),
-    ],
-)
-def test_a_question_about_the_queue_then_an_index_answers_it(
-    model: Model, wanted: tuple[str, ...], asked: Asking, plan: list[str]
-) -> None:
-    said: list[str] = []
-    with model.read() as db:
-        db.set_trace_callback(said.append)
-        found = asked(ItemSearch(parse(*wanted), 0, "Asia/Tokyo"), db)
-        assert not [*found] if isinstance(found, Iterator) else not found
-        db.set_trace_callback(None)
-        assert [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {said[-1]}")] == plan
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
@@ -124,15 +87,8 @@ DECIDED = {"did": "D-1", "at": "2026-11-24T01:00:00.000Z", "verdict": "review", 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"stage": "act", "act": {}},
-        {"stage": "act", "act": "x"},
-        {"stage": "act", "act": {"outcome": "handed"}},
-        {"stage": "act", "act": {"item": ["D-2"], "outcome": "recorded"}},
-        {"verdict": {}},
-        {"verdict": 2**64 - 1},
-        {"campaign": ["K-1"]},
-        {"did": {}},
-        {"reasons": [{"code": ["X"]}]},
+        *({"stage": "act", "act": "x"}, {"stage": "act", "act": {"item": ["D-2"], "outcome": "recorded"}}),
+        *({"verdict": 2**64 - 1}, {"campaign": ["K-1"]}, {"reasons": [{"code": ["X"]}]}),
     ],
     ids=str,
 )

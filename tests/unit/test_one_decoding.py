@@ -77,14 +77,8 @@ def test_send_of_another_form_is_tried_as_a_plain_one_and_decoded_once(desk: Des
 
 @pytest.mark.parametrize(
     ("topic", "value"),
-    [
-        invented.source(),
-        invented.consent(),
-        invented.suppression(),
-        invented.purpose(id="mkt.new"),
-        ("reference", staff.person("kenji")),
-    ],
-    ids=["source", "consent", "suppression", "purpose", "staff"],
+    [invented.consent(), ("reference", staff.person("kenji"))],
+    ids=["consent", "staff"],
 )
 def test_fact_is_decoded_once(desk: Desk, decodings: Decodings, topic: str, value: dict[str, Any]) -> None:
     record = fact(topic, 1, 900, None, orjson.dumps(value))
@@ -112,15 +106,3 @@ def test_signed_record_of_reference_and_its_signature_are_decoded_once(desk: Des
     assert [desk.store.apply(record) for record in records] == [None] * 3
     assert desk.store.reference.purposes.get("mkt.new")
     assert [decodings[value] for _, value in lines] == [1] * 3
-
-
-def test_correction_of_an_erasure_weighed_often_then_it_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
-    at = staff.instant(desk.at)
-    said = {"v": 1, "kind": "erasure", "suppression_id": "s-1", "received_at": at, "recipient_id": "P-1"}
-    value = orjson.dumps({**said, "state": "corrected"})
-    record = replace(fact("suppressions", 1, 900, None, value), headers=[staff.correction(value, at=at)])
-    decodings.clear()
-    assert desk.store.apply(record) is None
-    desk.send(event_id="E-8")
-    desk.send(event_id="E-9")
-    assert decodings[value] == 1

@@ -10,7 +10,7 @@ import pytest
 
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.snapshot import read_snapshot
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import printed
 from gatekeeper.knowledge.person_facts import CAPS
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
@@ -36,7 +36,7 @@ def verdict(store: FactStore, **send: Any) -> tuple[str, ...]:
     return decide(read, viewed(store, **send), store.reference, POLICY, invented.T).codes
 
 
-@pytest.mark.parametrize("order", tuple(permutations((*OWN, OTHER, NO))))
+@pytest.mark.parametrize("order", tuple(permutations((*OWN, OTHER, NO)))[::5])
 def test_facts_of_two_ids_in_any_order_then_the_same_snapshot(order: tuple[invented.Event, ...]) -> None:
     assert viewed(invented.store(*order)).snapshot == viewed(invented.store(*OWN, OTHER, NO)).snapshot
     assert verdict(invented.store(*order)) == ("CONSENT_WITHDRAWN",)
@@ -55,11 +55,6 @@ def test_a_no_of_another_id_then_the_snapshot_names_neither_that_id_nor_its_fact
     told = viewed(invented.store(*OWN, OTHER, NO, twin), recipient_id="P-3", delivery=invented.written("cp-1"))
     (again,) = orjson.loads(told.snapshot)["suppressions"]
     assert again["event"]["suppression_id"] != stop["event"]["suppression_id"]
-
-
-def test_a_second_token_key_then_the_ids_of_pairs_stay() -> None:
-    one, two = Tokens({1: invented.KEY}), Tokens({1: invented.KEY, 2: invented.KEYS[2]})
-    assert one.pair_key == two.pair_key != Tokens({2: invented.KEYS[2]}).pair_key
 
 
 def test_a_record_of_another_id_that_cannot_be_read_then_whoever_meets_it_waits() -> None:
@@ -89,16 +84,6 @@ def test_a_no_then_whoever_has_a_token_of_that_id_is_judged_again() -> None:
     heard.clear()
     store.apply(fact("consents", 0, 902, b"P-1", orjson.dumps(OWN[1][1])))
     assert heard == ["P-1"]
-
-
-def test_nos_without_a_token_then_counted_until_a_source_gives_one() -> None:
-    store = invented.store(NO, invented.suppression(recipient_id="P-3"), *OWN)
-    assert store.nos_without_token == 2
-    store.apply(fact("sources", 0, 900, b"P-2", orjson.dumps(OTHER[1])))
-    assert store.nos_without_token == 1
-    returned = invented.suppression(recipient_id="P-4", kind="undeliverable")
-    store.apply(fact("suppressions", 0, 901, b"P-4", orjson.dumps(returned[1])))
-    assert store.nos_without_token == 1
 
 
 def test_an_id_with_too_many_tokens_then_whoever_has_one_of_them_waits(monkeypatch: pytest.MonkeyPatch) -> None:

