@@ -97,14 +97,6 @@ def test_a_value_of_another_name_or_of_another_key_then_it_is_spoilt(tmp_path: P
         assert tables.table("people").get("P") == BAD
 
 
-def test_a_damaged_name_or_tree_then_reading_all_finds_it(tmp_path: Path) -> None:
-    content = (file := written(tmp_path, **{f"P-{n:04}": b"the facts of one" for n in range(1000)})).read_bytes()
-    for wrong in (content.replace(b"P-0500", b"P-050x"), content.replace(b"P-0500", b"P-0400")):
-        file.write_bytes(wrong)
-        with opened(tmp_path) as tables, pytest.raises(SpoiltError):
-            list(tables.table("people").items())
-
-
 @pytest.mark.parametrize("content", [b"", b"no file of ours"], ids=["empty", "foreign"])
 def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, content: bytes) -> None:
     written(tmp_path, P=b"one").write_bytes(content)

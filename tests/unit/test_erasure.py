@@ -163,13 +163,6 @@ def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -
     assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
 
 
-def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_well() -> None:
-    broken = ("sources", {"recipient_id": "P-1"})
-    told = (invented.source(), broken, invented.source(recipient_id="P-2", contact_points=["cp-2"]))
-    assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(invented.token("cp-1"), ())], 2, 1)
-    assert erasures.addresses(reader(*told), "P-1") == ([(invented.token("cp-1"), ())], 2, 1)
-
-
 OWN = {"recipient_id": "P-1"}
 UNREADABLE = {
     "behind more names than are withheld": orjson.dumps([{"recipient_id": f"Q-{n}"} for n in range(NAMES)] + [OWN]),

@@ -128,25 +128,6 @@ def test_a_delivery_by_what_is_no_caller_then_it_closes_nothing_and_stops_nobody
     assert state.closed is None
 
 
-def test_a_delivery_that_closes_nothing_then_nobody_is_judged_again() -> None:
-    store = invented.store(FEED, OLD)
-    assert told(store, AT, ("gate-caller", b"stranger")) == []
-    assert told(store, AT, at="2026-11-19T06:00:00+09:00") == []
-    assert told(store, AT) == ["delivery/crm"]
-    assert told(store, AT + 60_001) == [], "it is not silent any more"
-
-
-def test_unreadable_facts_and_a_silent_feed_then_it_waits_beyond_72_hours() -> None:
-    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
-    desk.spoil("P-1", 78)
-    desk.send(mail_date="2026-12-20")
-    desk.resolve(78)
-    assert desk.reconsider() == ["withheld"]
-    desk.at = AT + 4 * DAY_MS
-    told(desk.store, desk.at)
-    assert desk.reconsider() == ["clear"]
-
-
 def test_a_person_of_the_list_under_another_id_then_both_ids_wait() -> None:
     person = invented.source(contact_points=AT_HOME), invented.consent()
     assert Desk(*person, invented.feed(lists=["B-1"])).send(delivery=HOME).verdict == "clear"

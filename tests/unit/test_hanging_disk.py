@@ -157,24 +157,3 @@ def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it(
         await again.close()
 
     soon(work)
-
-
-def test_a_copy_that_cannot_be_opened_then_the_worker_goes_on_and_the_turn_can_end(tmp_path: Path) -> None:
-    async def work() -> None:
-        first = partition(tmp_path)
-        await first.open()
-        await first.close()
-        copy = partition(tmp_path)
-        with hanging(first.tables.folder):
-            taking = asyncio.create_task(copy.open())
-            _, waiting = await asyncio.wait({taking}, timeout=0.1)
-            assert waiting
-            taking.cancel()
-            await copy.close()
-        await all_done()
-        again = partition(tmp_path)
-        await again.open()
-        assert again.tables.folder == first.tables.folder
-        await again.close()
-
-    soon(work)

@@ -152,26 +152,6 @@ def test_the_form_of_the_tables_then_it_is_that_of_the_format(tmp_path: Path) ->
     )
 
 
-def test_changes_after_the_cut_then_a_restart_does_not_know_them(
-    tmp_path: Path,
-) -> None:
-    with opened(tmp_path) as copy:
-        state = LedgerState(copy.tables)
-        state.put(cleared(recipient_id="P-1"))
-
-        async def work() -> None:
-            cut = copy.cut(0.0)
-            state.put(cleared(recipient_id="P-2"))  # the next batch is judged while the last one commits
-            assert cut is not None
-            copy.write(cut, CopyPosition(Head(sends=1, at=AT), 1, 1))
-            await copy._writing  # type: ignore[misc]
-
-        asyncio.run(work())
-        assert sorted(filter(None, state.names())) == ["P-1", "P-2"]
-    with opened(tmp_path) as copy:
-        assert list(LedgerState(copy.tables).names()) == ["P-1"]
-
-
 def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_anew(tmp_path: Path) -> None:
     file = written(tmp_path, cleared(recipient_id="P-1", did="WRONG"), cleared(recipient_id="P-2", did="RIGHT"))
     file.write_bytes(file.read_bytes().replace(b"WRONG", b"WRONH"))
@@ -185,18 +165,6 @@ def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_
         assert state.concerns("P-1"), "somebody must look at whom this may concern"
     with opened(tmp_path) as copy, pytest.raises(Misfit, match="incomplete"):
         copy.demand_copied()
-
-
-def test_a_value_replaces_a_spoilt_one_while_read_then_it_is_not_committed_as_sound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("streams.worker.kept_ledger.COMMIT_BYTES", 1)
-    file = written(tmp_path, cleared(recipient_id="P-1", did="WRONG"))
-    file.write_bytes(file.read_bytes().replace(b"WRONG", b"WRONH"))
-    with opened(tmp_path) as copy:
-        LedgerState(copy.tables).put(cleared(recipient_id="P-1", campaign_id="K-2", did="D2"))
-        with pytest.raises(RestartError):
-            asyncio.run(copy.fill())
 
 
 @pytest.mark.parametrize("damaged", [b"P-050x", b"P-0400"], ids=["renamed", "doubled"])

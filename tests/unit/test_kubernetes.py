@@ -17,7 +17,6 @@ from gatekeeper.keys import Keys
 from tests.support.call import read_call
 
 FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
-KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
 OBJECTS: dict[str, dict[str, Any]] = {
     f"{file.stem}: {one['kind']} {one['metadata']['name']}": one
     for file in sorted(FOLDER.glob("*.yaml"))
@@ -46,12 +45,6 @@ def environment(name: str) -> dict[str, str]:
 def test_given_our_objects_then_the_api_takes_each(version: str) -> None:
     for one in OBJECTS.values():
         kubernetes_validate.validate(one, version, strict=True)
-
-
-def test_the_kustomization_then_it_has_each_file_but_the_look_that_a_person_makes() -> None:
-    there = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "witness-first.yaml"}
-    assert {*KUSTOMIZATION["resources"]} == there
-    assert KUSTOMIZATION["configMapGenerator"] == [{"name": "settings", "envs": ["settings.env"]}]
 
 
 @pytest.mark.parametrize("name", PODS)

@@ -245,18 +245,6 @@ def test_old_stops_without_recording_then_counted_and_dated_where_the_caller_say
     assert [one.get("recorded_at") for one in made] == stated
 
 
-def test_a_recorded_stop_or_a_yes_then_nothing_is_asked() -> None:
-    state = '[state]\ncolumn = "可否"\nvalues = { "1" = "Given", "0" = "Withdrawn" }\n'
-    of_consents = 'event_time = { column = "日" }\n' + state
-    list_ = read("番号,可否,日\nR1,1,2019-05-01\nR2,0,2019-05-01\n", CONSENT + of_consents, "consents")
-    recordings = Recordings("consents", "dated", list_date="2026-11-01", old=1_791_039_600_000_000, zone="Asia/Tokyo")
-    made = [orjson.loads(recordings.stated(one.value)) for one in list_ if isinstance(one, Event)]
-    assert (recordings.count, [one["recorded_at"] for one in made]) == (1, ["2026-11-01", "2019-05-01"])
-    stop = b'{"received_at":"2019-05-01","recorded_at":"2019-05-02"}'
-    stops = Recordings("suppressions", None, list_date="2026-11-01", old=1_791_039_600_000_000, zone="Asia/Tokyo")
-    assert (stops.stated(stop), stops.count) == (stop, 0)
-
-
 def test_telephone_number_for_a_member_number_then_it_is_rejected_and_not_repeated() -> None:
     found = read("番号\n090-1234-5678\n", SOURCE)
     assert rejected(found) == [(2, "番号", "fault.field_invalid")]
@@ -351,15 +339,8 @@ def test_json_lines_then_each_is_as_it_stands_or_rejected() -> None:
     ("column_map", "place", "hint"),
     [
         (MEMBER + "methd = 'direct.point_card'", "methd", "method"),
-        (MEMBER + "method = 'carrier.pigeon'", "method", "wrong type"),
         (MEMBER + "purposes_told = 'mkt'", "purposes_told", "wrong type"),
         (MEMBER + "source_id = { column = '番号', prefix = 's-' }", "source_id", "name the person"),
-        (
-            MEMBER + "[[contact_points]]\nid = { column = '番号' }",
-            "contact_points.0.id",
-            "name the person",
-        ),
-        (MEMBER + "acquired_at = { column = '日', format = '%Q' }", "acquired_at.format", "strptime"),
         (MEMBER + "route = { channel = 'email', email = 'x' }", "route", "token only"),
         (MEMBER + "[[contact_points]]\ntoken = { channel = 'push', phone = 'x' }", "contact_points.0.token", "push"),
     ],

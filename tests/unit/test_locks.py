@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
 import tomllib
-from functools import cache
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,14 +13,6 @@ from packaging.specifiers import SpecifierSet
 
 HOUSE = Path(__file__).parents[2]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
-OURS = {"gatekeeper", "schemas", "streams"}
-NOT_IMPORTED = {
-    "mode-streaming": "Faust stands on it, and its version is pinned with Faust's",
-    "python-multipart": "Starlette reads forms with it",
-}
-PARTS = {"markupsafe", "pydantic-core"}
-"""Imported, and named by Jinja and pydantic, which pin the version that they work with."""
-DISTRIBUTIONS = packages_distributions()
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -38,32 +27,6 @@ def locked(name: str) -> dict[str, str]:
     """Returns the version of each package of a lock."""
     lines = (HOUSE / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
     return dict(line.split(" ")[0].split("==") for line in lines if not line.startswith(" "))
-
-
-def imported(folder: Path) -> set[str]:
-    """Returns the distributions that modules in a folder import, ours and Python's own left out."""
-    modules = set[str]().union(*map(modules_of, folder.rglob("*.py"))) - OURS - sys.stdlib_module_names
-    return {name.lower().replace("_", "-") for module in modules for name in DISTRIBUTIONS[module]}
-
-
-@cache
-def modules_of(file: Path) -> frozenset[str]:
-    """Returns the names at the top of what a module imports."""
-    found = set[str]()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return frozenset(found)
-
-
-def test_what_the_product_imports_then_it_is_what_production_installs() -> None:
-    found = set().union(*(imported(HOUSE / name) for name in OURS))
-    assert found - PARTS == RUNTIME - NOT_IMPORTED.keys() | EXTRAS["broker"]
-    assert not EXTRAS["broker"] & set().union(
-        *(imported(folder) for name in OURS for folder in (HOUSE / name).iterdir() if folder.name != "kafka")
-    ), "only streams/kafka needs the extra"
 
 
 def test_the_locks_then_each_holds_the_one_before_and_production_no_extras() -> None:

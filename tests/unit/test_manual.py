@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
 from gatekeeper.console import manual
-from gatekeeper.console.manual import HELP, document, help_of, names, picture
-from gatekeeper.console.pages import PAGES
+from gatekeeper.console.manual import document, names, picture
 from gatekeeper.ground.texts import Language
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
@@ -23,37 +21,8 @@ def html(name: str, lang: Language) -> str:
     return found.html
 
 
-@pytest.mark.parametrize(("name", "lang"), EVERY)
-def test_a_page_then_its_links_and_pictures_lead_to_what_is_there(name: str, lang: Language) -> None:
-    page, here = html(name, lang), document(name, lang)
-    for target in re.findall(r'href="([^"]*)"', page):
-        if target.startswith("http"):
-            continue
-        path, _, part = unquote(target).partition("#")
-        to = path.removeprefix("/manual").removeprefix("/") or "index"
-        assert path.startswith("/manual"), target
-        there = document(to, lang)
-        assert here is not None
-        assert there is not None, target
-        assert not part or there.lang != here.lang or f'id="{part}"' in there.html, target
-    for source in re.findall(r'src="([^"]*)"', page):
-        assert picture(source.removeprefix("/manual/images/")), source
-
-
 def test_any_page_then_it_has_no_style_and_no_script_inside() -> None:
     assert [one for one in EVERY if re.search(r" style=|<script|<style|javascript:", html(*one))] == []
-
-
-def test_a_page_of_the_console_then_its_help_is_a_page_about_it() -> None:
-    paths = [one.path for one in PAGES if one.path]
-    routes = {route.path for one in PAGES for route in one.router.routes if "GET" in getattr(route, "methods", ())}
-    routes = {path for path in routes if not path.endswith(".css")}
-    first = {path.split("/")[1].partition(".")[0] for path in routes} | {path.split("/")[1] for path in paths}
-    unhelped = {"healthz", "events", "static"}
-    assert sorted(first - HELP.keys() - unhelped) == []
-    assert all(name in names() for name in HELP.values())
-    assert help_of("/items/ABC?x=1") == "/manual/how-to/work-in-the-console"
-    assert help_of("/nowhere") == "/manual"
 
 
 @pytest.mark.parametrize("name", ["..", "../adr/0001-engine", "ja/reviewer"])

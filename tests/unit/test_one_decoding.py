@@ -64,17 +64,6 @@ def test_plain_send_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
     assert decodings[value] == 1
 
 
-def test_send_of_another_form_is_tried_as_a_plain_one_and_decoded_once(desk: Desk, decodings: Decodings) -> None:
-    for more in ({"flags": ["x"]}, {"mail_date": None}):
-        value = orjson.dumps(invented.send(event_id="E-9") | more)
-        record = Record("mail.sends.v1", 3, 9, desk.at, b"P-1", value)
-        assert desk.judge.judge(record, desk.store, desk.at, ledger=desk.state).verdict
-        assert decodings[value] == 2, more
-    spelled = invented.escaped(invented.send(event_id="E-9"))
-    assert desk.judge.judge(replace(record, value=spelled), desk.store, desk.at, ledger=desk.state).verdict
-    assert decodings[spelled] == 1
-
-
 @pytest.mark.parametrize(
     ("topic", "value"),
     [invented.consent(), ("reference", staff.person("kenji"))],

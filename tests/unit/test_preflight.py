@@ -165,22 +165,6 @@ def test_list_without_its_check_then_the_check_is_promised_only_where_it_clears(
     assert (decided(check=CHECK).verdict == "clear") == bool(promised)
 
 
-@pytest.mark.parametrize(
-    ("fields", "grade"),
-    [
-        *(({}, "A"), ({"notice_id": "C2-CARD"}, "B"), ({"evidence_ref": None}, "C")),
-        *(({"evidence_ref": None, "event_time": None}, "D"), ({"purpose": "service.points"}, "-")),
-        ({"state": "Withdrawn"}, "-"),
-    ],
-)
-def test_yes_on_file_then_its_grade(fields: dict[str, Any], grade: str) -> None:
-    store, preflight = invented.store(invented.source(), invented.consent(**fields)), Preflight()
-    send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = invented.view(store, send)
-    preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, invented.T), send, facts), store.reference)
-    assert [dict(counts) for _, counts in preflight.sources()] == [{grade: 1}]
-
-
 def test_campaign_then_who_left_and_came_back_is_told_with_the_list(preflight: Preflight) -> None:
     assert preflight.returners() == [
         (("SUBJECT_ERASED", "indirect.purchased_list", None), {"erased"}),

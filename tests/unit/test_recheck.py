@@ -17,7 +17,6 @@ from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
-from gatekeeper.knowledge.token_keys import HEADER
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
 from schemas.audit import Stage
@@ -98,16 +97,6 @@ def released() -> dict[str, Any]:
     return found
 
 
-def test_birth_date_on_file_then_the_recorded_age_follows_from_it_and_from_no_other() -> None:
-    born = [(invented.source(birth_date=date), invented.consent()) for date in ("2012-01-01", "2001-01-01")]
-    desk = Recorded(*born[0])
-    desk.send(SENT)
-    assert orjson.loads(desk.values[0])["facts"]["age"] == 14
-    assert recheck(facts=born[0]).replay(desk.values[0], AT).replayed.finding == "same"
-    other = recheck(facts=born[1]).replay(desk.values[0], AT).replayed
-    assert (other.finding, other.place, other.recorded, other.derived) == ("drift", "facts.age", "14", "25")
-
-
 @pytest.mark.parametrize("without", ["verdict", "src", "act", "act.outcome", "facts"])
 def test_what_is_no_record_then_later_ones_stand_on_nothing_of_it(released: dict[str, Any], without: str) -> None:
     inside, _, name = without.rpartition(".")
@@ -167,28 +156,6 @@ def test_a_release_that_nobody_wrote_then_no_number_of_rules_excuses_it(
     found = recheck().replay(canonical(released | changed), AT).replayed
     assert found.finding == ("unknown" if "unheard_of" in changed and rules <= RULES else "drift")
     assert found.place == ("src" if found.finding == "drift" and (rules > RULES or not changed) else found.place)
-
-
-@pytest.mark.parametrize(
-    ("rules", "changed", "finding", "place"),
-    [
-        (RULES, {}, "drift", "facts"),
-        (RULES + 1, {}, "unverified", "facts"),
-        (RULES + 1, {"by": "saburo"}, "drift", "facts.releases"),
-    ],
-)
-def test_facts_that_other_rules_fold_otherwise_then_only_acts_of_people_are_compared(
-    released: dict[str, Any], rules: int, changed: dict[str, Any], finding: str, place: str
-) -> None:
-    desk = Told(*YOUNG)
-    desk.send(SENT)
-    desk.act("release")
-    released["facts"]["contact_point_near"] = {"S-9": 900}
-    released["facts"]["releases"][0] |= {"by": changed["by"]} if "by" in changed else {}
-    released["engine"]["rules"] = rules
-    found = recheck(*desk.kept).replay(canonical(released), AT).replayed
-    assert found.finding == finding
-    assert found.place.startswith(place)
 
 
 @pytest.mark.parametrize(
@@ -286,15 +253,6 @@ def test_a_release_the_worker_counted_then_its_record_alone_shows_if_it_took_two
     assert (alone.finding, alone.place, alone.recorded) == ("drift", "verdict", '"clear"')
 
 
-@pytest.mark.parametrize(("counted", "outcome"), [(100, "cleared"), (101, "waiting")])
-def test_a_release_of_one_alone_then_the_number_that_the_worker_counted_decides(counted: int, outcome: str) -> None:
-    desk = Recorded(*YOUNG)
-    desk.send(SENT)
-    desk.counted = counted
-    assert desk.act("release", bulk=1) == (outcome, None)
-    assert orjson.loads(desk.values[-1])["act"]["counted"] == counted
-
-
 UNREAD: list[tuple[str, bytes, bytes | None]] = [
     ("consents", b"{", None),
     ("suppressions", b"{}", invented.token("cp-9").replace("t1_", "t1k9_").encode()),
@@ -322,27 +280,3 @@ def test_an_unreadable_fact_or_a_gap_then_whom_it_withholds_is_derived_again(
         assert found.unseen in ((None, "no_key") if held != ours and key and key.startswith(b"t1") else (None,))
     other = recheck(ours=ours).replay(record, known).replayed.finding
     assert other == ("same" if key == b"P-2" else "drift"), "a worker that makes it up is found"
-
-
-HEADERS = {
-    "of no key": ("consents", ((HEADER, b"t4k2=0"),), False),
-    "of another key than ours": ("sources", ((HEADER, b"t1=00112233445566aa"),), False),
-    "of no key beside tokens": ("sources", ((HEADER, b"t1"),), True),
-}
-
-
-@pytest.mark.parametrize(("topic", "headers", "withheld"), HEADERS.values(), ids=HEADERS)
-def test_a_fact_with_a_header_then_its_replay_heeds_it_where_the_worker_did(
-    topic: str, headers: tuple[tuple[str, bytes], ...], withheld: bool
-) -> None:
-    value = next(value for name, value in YOUNG if name == topic)
-    others = tuple(one for one in YOUNG if one != (topic, value))
-    desk, said = Recorded(*others), replace(fact(topic, 1, 600, None, orjson.dumps(value)), headers=headers)
-    desk.store.token_keys.ours = invented.TOKENS.prints
-    desk.store.apply(said)
-    desk.send(SENT)
-    (record,) = desk.values
-    assert (b"FACTS_UNAVAILABLE" in record) == withheld
-    known = {topic: [100, 601] for topic in AT} | {"reference": [100]}
-    found = recheck(facts=others, ours=invented.TOKENS.prints, unread=(said,)).replay(record, known)
-    assert found.replayed.finding == "same", found
