@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-import orjson
 import pytest
 
 from gatekeeper.index import recipients, record_places
@@ -16,12 +15,10 @@ from schemas.codec import encode
 from schemas.events import PairedAct, Suppression
 from schemas.record import Record
 from streams.operations import erasures
-from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 from tests.support.roles import act_of
 
 WHO = "P-1"
-WITHDRAWAL = {"v": 1, "kind": "withdraw", "act_id": "a", "at": "2026-11-24T00:00:00Z", "by": "pm", "recipient_id": WHO}
 
 
 def record(topic: str, offset: int, value: bytes, *, key: str, at: int = 0) -> Record:
@@ -68,16 +65,6 @@ def read(folder: Path, *topics: list[Record]) -> Model:
     return model
 
 
-def test_any_record_of_a_piece_then_all_of_it_and_nothing_of_others(tmp_path: Path) -> None:
-    first, release, other = (one.key.decode() for one in audits() if one.key)
-    with read(tmp_path, audits()).read() as db:
-        for did in (first, release):
-            assert [one.did for one in record_places.piece(db, [did])] == [first, release]
-        assert [one.did for one in record_places.piece(db, [other])] == [other]
-        assert record_places.beginning(db, first[:10]) == [first]
-        assert record_places.beginning(db, "A" * 10) == []
-
-
 def test_one_letter_of_a_person_then_the_others_are_found_by_the_pseudonym(tmp_path: Path) -> None:
     first, release, other = (one.key.decode() for one in audits() if one.key)
     with read(tmp_path, audits(), letters("cleared", 1), letters("review", 1)[1:]).read() as db:
@@ -116,30 +103,3 @@ def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(t
             assert record_places.of_person(db, WHO) == []  # nothing of `audit` is read yet
             assert record_places.whose(db, [first]) == (None, True)
             assert record_places.whose(db, [release]) == (WHO, False)
-
-
-def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
-    token, reading = "t1_" + "A" * 43, "t1_" + "B" * 43
-    value = orjson.dumps(
-        {
-            "v": 1,
-            "kind": "objection",
-            "suppression_id": "S",
-            "received_at": "2026-01-01",
-            "token": token,
-            "readings": [{"token": reading, "score": 900}],
-        }
-    )
-    without_key = Record("sources", 0, 3, 0, None, b'{"recipient_id":"P-1"}', ())
-    records = [
-        record("suppressions", 0, value, key=token),
-        record("consents", 1, b"{broken", key=WHO),
-        without_key,
-        record("acts", 4, orjson.dumps(WITHDRAWAL), key=WHO),
-        record("acts", 5, invented.escaped(WITHDRAWAL), key=WHO),
-        record("acts", 6, orjson.dumps(invented.item_act("release", desk().told(0))), key=WHO),
-        record("acts", 7, b'{"kind":"withdraw"}', key=WHO),
-    ]
-    with read(tmp_path, records).read() as db:
-        assert record_places.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4), (0, 5)}}
-        assert record_places.facts(db, [reading]) == record_places.facts(db, [token]) == {"suppressions": {(0, 0)}}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import orjson
@@ -14,7 +12,6 @@ from gatekeeper.console.reference_view import Registered, Registrations
 from gatekeeper.index.model import Model
 from gatekeeper.index.referred import PART
 from schemas.record import Record
-from schemas.topics import DAY_MS
 from tests.support import invented, policies, staff
 from tests.support.staff import Line
 
@@ -67,23 +64,6 @@ def test_registered_twice_then_the_newer_counts_and_the_unreadable_changes_nothi
     assert console.now().of_kind("controller") == []
 
 
-def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(console: Console) -> None:
-    stricter = policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
-    wrong = policies.policy_record(stricter, sha256="0" * 64)
-    console.put(policies.policy_record(stricter, since=invented.T + DAY_MS), wrong, b"{")
-    packs = console.now().packs("jp-pmark")
-    assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
-
-
-def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_language(console: Console) -> None:
-    said = {"id": "mkt.winter", "name_ja": "冬のご案内", "name_en": "Winter news"}
-    _, purpose = invented.purpose(**said)
-    console.put(purpose)
-    assert [console.now().names(lang)["purpose/mkt.winter"] for lang in ("ja", "en")] == ["冬のご案内", "Winter news"]
-    console.put({**purpose, "name_ja": "歳末のご案内"})
-    assert console.now().names("ja")["purpose/mkt.winter"] == "歳末のご案内"
-
-
 def test_a_policy_that_nobody_signed_then_it_waits_and_changes_nothing(signed: Console) -> None:
     stricter = policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
     record, signature = by(stricter, "hanako")
@@ -108,12 +88,6 @@ def test_a_suspension_that_nobody_signed_then_the_controller_is_shown_as_it_coun
     assert [one["suspended_since"] for one in signed.now().of_kind("controller")] == [AT]
 
 
-def test_a_record_that_waits_and_is_written_again_then_it_is_listed_once(signed: Console) -> None:
-    for _ in range(2):
-        signed.lines(by(CONTROLLER))
-    assert [(row.name, row.offset) for row in signed.now().waiting] == [("controller/C1", signed.written - 2)]
-
-
 def test_a_resolution_then_the_model_does_not_hold_its_reason(signed: Console) -> None:
     named = {"id": "consents-1-2", "topic": "consents", "partition": 1, "offset": 2}
     said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "secret words", "at": "2026-11-24"}
@@ -121,32 +95,3 @@ def test_a_resolution_then_the_model_does_not_hold_its_reason(signed: Console) -
     assert signed.now().endorsed.log.endorsements.refused == []
     with signed.model.read() as db:
         assert "secret words" not in str([tuple(row) for row in db.execute("SELECT value FROM referred")])
-
-
-def test_the_model_made_anew_then_the_records_are_folded_anew(signed: Console) -> None:
-    signed.lines(by(CONTROLLER, "taro"))
-    assert signed.now().of_kind("controller")
-    signed.model.reset()
-    assert signed.now().of_kind("controller") == []
-
-
-def test_a_page_that_folds_long_then_others_get_the_last_records_meanwhile(
-    signed: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signed.lines(by(CONTROLLER, "taro"))
-    last, begun, go_on, fold = signed.now(), Event(), Event(), Registered.of
-
-    def slow(*given: Any) -> Registered:
-        begun.set()
-        assert go_on.wait(20)
-        return fold(*given)
-
-    monkeypatch.setattr(Registered, "of", slow)
-    signed.lines(by({"v": 1, "kind": "campaign", "id": "K-1", "name": "冬のカタログ"}, "taro"))
-    with ThreadPoolExecutor(1) as pool:
-        folding = pool.submit(signed.now)
-        assert begun.wait(20)
-        assert signed.now() is last
-        go_on.set()
-        assert folding.result().names("ja")["campaign/K-1"] == "冬のカタログ"
-    assert signed.now() is folding.result()

@@ -40,19 +40,6 @@ def test_sends_that_expired_then_it_goes_on_at_the_first_kept_and_says_what_is_g
     assert found.skips(Position(250, 7)) == [ProposedSkip("sends", 100, 250)]
 
 
-def test_acts_that_expired_then_from_is_an_offset_of_acts_and_no_send_is_skipped() -> None:
-    found = refusal("error.sends_expired", acts_log=KeptRange(8, 9), topic="mail.acts.v1")
-    assert (found.topic, found.suggested, found.position(9)) == ("acts", 8, Position(100, 9))
-    assert found.skips(found.position(9)) == [ProposedSkip("acts", 7, 9)]
-
-
-def test_both_inputs_expired_then_the_other_goes_on_at_its_first_as_well() -> None:
-    found = refusal(
-        "error.sends_expired", sends_log=KeptRange(250, 400), acts_log=KeptRange(8, 9), topic="mail.sends.v1"
-    )
-    assert found.position(300) == Position(300, 8)
-
-
 def test_another_log_than_was_read_then_it_goes_on_at_what_nobody_has_decided() -> None:
     found = refusal("error.input_replaced", topic="mail.sends.v1", fresh={"sends": 30, "acts": 0})
     assert (found.range, found.suggested) == (KeptRange(0, 400), 30)
@@ -82,11 +69,6 @@ def test_a_torn_transaction_then_it_goes_on_behind_it_and_nothing_is_skipped() -
     )
 
 
-def test_a_clock_that_was_wrong_then_nothing_is_skipped() -> None:
-    found = refusal("error.clock_before_head", partition=2, ahead_ms=5)
-    assert (found.suggested, found.skips(found.position(100))) == (100, [])
-
-
 @pytest.mark.parametrize("start", [0, 249, 401])
 def test_an_offset_outside_the_log_or_decided_then_it_says_which_are_allowed(start: int) -> None:
     with pytest.raises(UsageError) as caught:
@@ -108,13 +90,6 @@ def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
         "pm-7",
         fingerprint(HEAD.encode(), "error.sends_expired"),
     )
-
-
-def test_a_reason_that_no_act_can_hold_then_the_option_is_named() -> None:
-    found = refusal("error.clock_before_head")
-    with pytest.raises(UsageError) as caught:
-        found.act(found.position(100), act_id="a", at="2026-11-27T10:00:00Z", by="pm-7", reason="a\nb")
-    assert caught.value.values["option"] == "--reason"
 
 
 def test_a_record_that_is_a_defect_then_it_alone_can_be_passed() -> None:

