@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
 import orjson
 import pytest
 
 from gatekeeper.engine.act import ActRecord
-from gatekeeper.engine.acts import handling
-from schemas.codec import canonical, decode
-from schemas.events import Act
+from schemas.codec import canonical
 from schemas.record import Record
 from streams.worker.batch_input import cancels
 from streams.worker.intake import InputRange
@@ -66,33 +63,6 @@ def test_copy_of_a_signed_act_then_it_is_refused_until_it_is_too_old_anyway(desk
     desk.check_anew()
 
 
-def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: Office) -> None:
-    act = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
-    later = msgspec.structs.replace(desk.now, at=desk.at + 5 * 3_600_000)
-    codes = []
-    for offset in (1, 2):
-        record = Record("mail.acts.v1", 3, offset, desk.at, None, orjson.dumps(act))
-        judged = desk.asked(record, None, later)
-        for entry in (*judged.entries, *desk.state.expiry.due(later.at, 100)):
-            desk.state.put(entry)
-        codes.append(orjson.loads(judged.audit)["act"]["code"])
-    assert codes == [None, "seen_before"]
-
-
-def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> None:
-    act = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
-    assert desk.judged(act) == ("recorded", None)
-    assert desk.state.marks.seen("n-1")
-    desk.at += 12 * 60_000
-    late = staff.instant(desk.at)
-    desk.sign = lambda record: [staff.header(decode("acts", None, record.value), at=late)]
-    desk.encode = lambda said: canonical(said)
-    value = invented.item_act("note", desk.told(), **acted_by("kenji", "n-2", at=late))
-    model = decode("acts", None, canonical(value))
-    assert desk.judged(staff.signatures.encode(model))[0] == "recorded"
-    assert not desk.state.marks.seen("n-1")
-
-
 def test_two_people_needed_then_the_consoles_word_is_enough_for_neither() -> None:
     desk = Office(*TWO)
     desk.send()
@@ -115,13 +85,6 @@ def test_person_of_another_controller_then_the_act_is_refused(desk: Office) -> N
     assert desk.campaign("cancel", by="mio", at=SIGNED_AT) == [("refused", "")]
 
 
-def test_hand_off_of_an_approver_then_it_hands_on_and_a_copy_does_not() -> None:
-    desk = Office(invented.source(), invented.consent())
-    desk.send()
-    outcomes = [[outcome for outcome, _ in desk.campaign("handoff", by="yuki", at=SIGNED_AT)] for _ in range(2)]
-    assert outcomes == [["handed", "done"], ["refused"]]
-
-
 def test_cancellation_of_nobody_then_it_does_not_overtake_facts_or_end_a_hand_off() -> None:
     acts = [campaign_act(kind) for kind in ("handoff", "cancel")]
     for counted in (True, False):
@@ -133,13 +96,6 @@ def test_cancellation_of_nobody_then_it_does_not_overtake_facts_or_end_a_hand_of
 def campaign_act(kind: str) -> ActRecord:
     said = {"v": 1, "kind": kind, "act_id": kind, "at": SIGNED_AT, "by": "yuki", "subject": "campaign/K-1"}
     return ActRecord.of(Record("mail.acts.v1", 3, 1, 0, b"campaign/K-1", orjson.dumps(said)))
-
-
-def test_campaign_of_nobody_then_nothing_is_recalled() -> None:
-    desk = Office(invented.source(), invented.consent())
-    desk.send()
-    desk.by = None
-    assert desk.campaign("cancel", by="yuki", at=SIGNED_AT) == [("refused", "")]
 
 
 # the fact of a readmission
@@ -286,9 +242,3 @@ def test_print_that_somebody_of_the_staff_signed_then_that_text_alone_passes() -
         ]
         assert sent == [() if text in passing else ("PRINT_UNACCOUNTED",) for text in (WORK, other)], offset
     desk.check_anew()
-
-
-def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
-    (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
-    assert found.dead
-    assert Act is not None

@@ -29,7 +29,6 @@ from tests.support.trails import Step, Trail, alone, signing_key
 WORKER = signing_key(f"{staff.ORIGIN}/worker")
 PEOPLE = staff.person_lines(arrived=invented.T)
 Proof = dict[str, Any]
-Change = Callable[[Proof], object]
 
 
 def written(*records: bytes, place: int = 0, people: list[PersonLine] | None = None) -> Proof:
@@ -93,27 +92,6 @@ def test_other_people_made_up_from_the_first_on_then_the_check_names_the_first_o
     for report, by_ in ((first, "hanako"), (other, "taro")):
         assert ("founder", {"by": by_, "public": staff.key(by_).public}) in report.says
     assert "first manager, hanako" in "\n".join(first.lines("en"))
-
-
-def test_the_proof_then_only_of_a_signed_act_it_names_people_and_those_of_its_time(records: dict[str, bytes]) -> None:
-    assert written(records["send"])["people"] == written(records["refused"])["people"] == []
-    policy = staff.signed({"v": 1, "kind": "controller", "id": "C-1", "name": "C"}, "hanako", at=SIGNED_AT)
-    later = [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=policy, first=50)]
-    later += staff.person_lines(
-        arrived=invented.T + 60_000, lines=[staff.line(staff.person("kenji", keys=[]))], first=60
-    )
-    assert written(records["release"], people=later) == written(records["release"])
-
-
-def test_an_act_of_an_earlier_release_then_its_proof_holds_and_says_unsigned(records: dict[str, bytes]) -> None:
-    record = orjson.loads(records["release"])
-    del record["act"]["signed"]
-    proof = written(canonical(record))
-    assert who(check(proof)) == [("act_unsigned", {"by": "kenji"})]
-    del proof["people"]
-    for report in (check({**proof, "v": 1}), check(written(canonical(record), people=[]))):
-        assert (codes(report), who(report)) == ([], [("act_unsigned", {"by": "kenji"})])
-    assert codes(check(proof)) == ["proof"]
 
 
 def test_the_file_that_comes_with_an_export_then_it_checks_who_signed_as_well(
@@ -295,12 +273,8 @@ def swapped(acts: list[dict[str, Any]]) -> None:
     [
         swapped,
         signed_like(0, by="hanako"),
-        signed_like(3, by="kenji"),
         signed_like(4, method="key"),
-        signed_like(4, signin="oidc"),
         signed_like(0, method="vouched", console="console", signin="password"),
-        signed_like(0, method="passkey"),
-        signed_like(0, key="k2"),
         lambda acts: acts[0].update(by="hanako"),
         lambda acts: acts[0].update(kind="uphold"),
         lambda acts: acts[2].update(signed=[]),
@@ -319,18 +293,10 @@ def test_an_export_signed_and_sealed_anew_by_a_thief_then_peoples_signatures_tel
     assert {one.code for one in report.findings} <= {"act_signature", "signer_unknown"}
 
 
-@pytest.mark.parametrize("without", ["kenji", "hanako", "console", "yuki"])
+@pytest.mark.parametrize("without", ["kenji", "console"])
 def test_an_export_without_the_record_of_a_person_then_their_acts_are_nobodys(
     tmp_path: Path, acted: list[Judged], without: str
 ) -> None:
     people = [one for one in PEOPLE if orjson.loads(one.value)["id"] != without]
     report = exported(tmp_path / "export", acted, people)
     assert (report.exit_code, {one.code for one in report.findings}) == (4, {"signer_unknown"})
-
-
-def test_an_export_with_a_key_that_had_ended_then_its_acts_are_nobodys(tmp_path: Path, acted: list[Judged]) -> None:
-    ended = staff.signed(staff.person("kenji", keys=[]), "hanako", "taro", at=SIGNED_AT)
-    report = exported(
-        tmp_path / "export", acted, [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=ended, first=50)]
-    )
-    assert [one.code for one in report.findings] == ["signer_unknown"] * 3

@@ -28,11 +28,6 @@ def test_one_form_then_it_is_named_with_its_arrival_and_a_copy_is_no_version() -
     assert put(reference, event, T) == named
 
 
-def test_one_template_then_its_own_bytes_are_named() -> None:
-    reference, event = Reference(), invented.template()
-    assert put(reference, event, CAME) == put(reference, event, T) == orjson.dumps(event[1])
-
-
 def test_several_versions_then_the_one_that_had_arrived_is_in_force() -> None:
     reference = Reference()
     put(reference, invented.notice(), T)
