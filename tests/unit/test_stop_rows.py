@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Iterable
-from importlib.resources import files as resources
-from pathlib import Path
 from typing import Any, cast
 
 import orjson
 import pytest
 
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.identity import Identified, Tokens, given_mark, places, stop_row
-from gatekeeper.identity.letters import alike
-from gatekeeper.identity.name import person_of
-from gatekeeper.identity.name_forms import same_names
+from gatekeeper.identity import Identified, Tokens, stop_row
 from gatekeeper.identity.stop_row import Bound, StopRow
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.lists import Event, Outcome, Rejected, StopTally, events, json_events, read_map
-from gatekeeper.lists.stop_tally import RowsByToken
+from gatekeeper.lists import Event, Outcome, Rejected, events, json_events, read_map
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.report.nos import Nos
 from gatekeeper.service.named_stops import named_stop
 from schemas.codec import decode, encode
 from schemas.events import Delivery, Send
-from schemas.events.suppressions import BOUND
 from schemas.record import Record
 from schemas.topics import subject_key
 from streams.client.reader import Reader
@@ -78,18 +70,10 @@ def printed(name: str, *lines: str) -> Identified:
     [
         ("高橋 一郎", (HOME,), None),
         ("高橋一郎様", ("〒150-0001 東京都渋谷区神宮前一丁目２番３号", "みどりハイツ101号室"), None),
-        ("高橋 一郎さん", (HOME,), None),
         ("高橋 花子（タカハシ ハナコ）", (HOME,), None),
         ("高橋 一郎・花子", (HOME,), None),
-        ("高橋 一郎", (f"{HOME} 佐藤様方",), None),
         ("高橋 一郎", ("札幌市中央区北1条西2丁目3-4",), "060-0001"),
-        ("高橋 一郎", ("京都市中京区御幸町通御池上ル亀屋町1-2",), "604-0941"),
-        ("髙橋 一郎", ("静岡県清水市草薙1-2",), "424-0886"),
-        ("高橋 一郎", ("渋谷区神宮前1丁目2",), None),
-        ("高橋 一郎", ("渋谷区神宮前2026-11",), None),
-        ("高橋 一郎", ("渋谷区神宮前1-2-3,101",), None),
         ("John Smith", (HOME,), None),
-        ("金哲秀", (HOME,), None),
     ],
 )
 def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
@@ -103,22 +87,11 @@ def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
     ("name", "line", "lacks"),
     [
         ("高橋", HOME, "name_short"),
-        ("高橋 様", HOME, "name_short"),
-        ("高橋家", HOME, "name_short"),
-        ("高橋 御一同", HOME, "name_short"),
         ("タカハシ イチロウ", HOME, "name_in_kana"),
-        ("ﾀｶﾊｼ ｲﾁﾛｳ 様", HOME, "name_in_kana"),
         ("〓橋 一郎", HOME, "letter_unknown"),
-        ("?橋 一郎", HOME, "letter_unknown"),
-        ("\ufffd橋 一郎", HOME, "letter_unknown"),
-        ("\ue000橋 一郎", HOME, "letter_unknown"),
         ("高橋 一郎", "渋谷区神宮前1-2-〓", "letter_unknown"),
-        ("高橋一郎・花子", HOME, "names_unclear"),
-        ("株式会社見本 高橋 一郎", HOME, "names_unclear"),
         ("高橋 花子(旧姓 佐藤)", HOME, "names_unclear"),
-        ("高橋 一郎 花子", HOME, "names_unclear"),
         ("高橋 一郎", f"{HOME} 営業部", "address_unaccounted"),
-        ("高橋 一郎", f"みどりハイツ101 {HOME}", "address_unaccounted"),
         ("高橋 一郎", "府中市宮西町1-2-3", "prefecture_missing"),
         ("高橋 一郎", "渋谷区神宮1-2-3", "town_unknown"),
         *(("高橋 一郎", f"渋谷区神宮前{number}", "number_unclear") for number in (*UNCLEAR, *NO_HOUSE)),
@@ -135,8 +108,6 @@ def test_row_that_lacks_something_then_it_is_wide_and_says_what(name: str, line:
     ("name", "line", "cause"),
     [
         ("高橋 一郎", "浦和市常盤1-2-3", "place_unknown"),
-        ("高橋 一郎", "緑山県若葉市青葉町1-2-3", "place_unknown"),
-        ("高橋 一郎", "神宮前1-2-3", "place_unknown"),
         ("高橋 一郎", "渋谷区神宮前", "number_missing"),
         ("-", HOME, "name_missing"),
     ],
@@ -148,26 +119,6 @@ def test_row_whose_address_cannot_be_read_then_it_is_not_right_and_binds_as_writ
     assert found.cause == cause
     as_printed = () if name == "-" else (TOKENS.of("postal", Delivery(name=name, lines=(line,))),)
     assert [bound.token for bound in found.bound] == [one.token for one in as_printed if one]
-
-
-def test_table_of_former_municipalities_then_all_of_today_are_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shipped = resources("gatekeeper.identity")
-    for name in ("municipalities.tsv", "postcodes.tsv", "kanji.toml", "unassigned.txt"):
-        (tmp_path / name).write_bytes(shipped.joinpath(name).read_bytes())
-    (tmp_path / places.FORMER).write_text("埼玉県\t浦和市\t11107 11108\n東京都\t保谷市\t13229\n", "utf-8")
-    monkeypatch.setattr(places, "files", lambda _: tmp_path)
-    places._former_names.cache_clear()
-    try:
-        several, alone = row("高橋 一郎", "浦和市常盤1-2-3"), row("高橋 一郎", "東京都保谷市泉町1-2-3")
-    finally:
-        monkeypatch.undo()
-        places._former_names.cache_clear()
-    assert (several.lacks, alone.lacks) == ("former_place", None)
-    today = printed("高橋 一郎", "埼玉県さいたま市浦和区常盤1-2-3").token
-    assert dict(several.bound[0].readings)[today] == 800
-    assert alone.bound[0].token == printed("高橋 一郎", "東京都西東京市泉町1-2-3").token
 
 
 def test_wide_row_then_it_binds_as_written_and_at_800_where_it_may_be_meant() -> None:
@@ -189,19 +140,6 @@ def test_number_that_became_a_date_then_it_binds_at_800_where_it_may_be_meant() 
         assert dict(bound.readings)[home] == 800, number
     (bound,) = row("高橋 一郎", "渋谷区神宮前11月3日").bound
     assert dict(bound.readings)[printed("高橋 一郎", "渋谷区神宮前11-3").token] == 800
-
-
-def test_number_that_became_a_days_serial_then_it_binds_at_800_where_it_may_be_meant() -> None:
-    for serial, number in (("36925", "1-2-3"), ("46328", "11-2")):  # 2001-02-03, 2026-11-02
-        (bound,) = row("高橋 一郎", f"渋谷区神宮前{serial}").bound
-        assert dict(bound.readings)[printed("高橋 一郎", f"渋谷区神宮前{number}").token] == 800, serial
-    assert row("高橋 一郎", "渋谷区神宮前36925-1").lacks is None
-
-
-@pytest.mark.parametrize("name", ANYBODY)
-def test_row_of_whoever_lives_there_then_everybody_printed_there_is_near(name: str) -> None:
-    (bound,) = row(name, HOME).bound
-    assert {token for token, _ in bound.readings} & {token for token, _ in printed("高橋 健", HOME).places}
 
 
 def scores(rows: Iterable[Bound]) -> dict[str, int]:
@@ -240,45 +178,6 @@ def test_rejected_row_of_two_then_each_is_bound_as_written() -> None:
         assert {printed(name, line).token for name in ("高橋 一郎・花子", "高橋 一郎", "高橋 花子")} <= sure
 
 
-@pytest.mark.parametrize("name", ["アウン サン", "アウンサン", "スー サン", "高橋 行", "王 君", "故島 一郎"])
-def test_name_that_ends_as_an_honorific_does_then_its_own_honorifics_are_looked_up(name: str) -> None:
-    forms, bound = dict(printed(name, HOME).further), scores(row(name, HOME).bound)
-    for honorific in ("さん", "サン", "先生", "ちゃん"):
-        with_it = printed(name.replace(" ", "") + honorific, HOME).token
-        assert (forms[with_it], bound[with_it]) == (1000, 1000), honorific
-
-
-def test_mark_of_a_death_then_the_readings_are_of_the_name_without_it_too() -> None:
-    for name in ("高橋 一郎（故人）", "高橋 一郎(故)", "故 高橋 一郎", "故・高橋 一郎"):
-        bound = scores(row(name, f"{HOME}-101").bound)
-        assert bound[printed("高橋 一郎", HOME).token] == 800, name
-        assert bound[printed(name, HOME).token] >= 800
-
-
-def test_mark_of_a_death_beside_one_of_two_then_only_that_one_is_surely_meant() -> None:
-    for name in ("高橋 一郎（故人）・花子", "高橋 一郎(故)花子", "高橋 一郎(故) 花子"):
-        bound = scores(row(name, HOME).bound)
-        assert [bound[printed(each, HOME).token] for each in ("高橋 一郎", "高橋 花子")] == [1000, 800], name
-        plain = alike(name)
-        assert "高橋一郎花子" not in same_names(person_of(plain), plain), "nothing is glued"
-    bound = scores(row("高橋 一郎・花子（故人）", HOME).bound)
-    assert [bound[printed(each, HOME).token] for each in ("高橋 一郎", "高橋 花子")] == [800, 1000]
-
-
-def test_many_keys_then_sure_forms_push_nothing_out_and_what_does_not_fit_is_said() -> None:
-    line = f"みどりハイツ101 {HOME}"
-    for keys in (1, 2, 6):
-        tokens = Tokens({number: bytes([number]) * 32 for number in range(1, keys + 1)})
-        found = row("渡邊 恵・渡辺 一", line, tokens=tokens)
-        known = tokens.of("postal", Delivery(name="渡邊 恵・渡辺 一", lines=(line,)))
-        assert known is not None
-        assert found.lacks == "address_unaccounted"
-        assert {token for token, _ in known.others} <= scores(found.bound).keys()
-    tokens = Tokens({number: bytes([number]) * 32 for number in range(1, 101)})
-    found = row("渡邊 恵・渡辺 一", line, tokens=tokens)
-    assert (found.lacks, max(len(each.readings) for each in found.bound)) == ("too_many", BOUND)
-
-
 def test_mark_of_a_death_then_it_is_no_part_of_the_name_and_both_are_bound() -> None:
     for name in ("故高橋 一郎", "故 高橋 一郎 様", "亡 高橋 一郎", "高橋 一郎（故人）"):
         (bound,) = row(name, HOME).bound
@@ -286,20 +185,6 @@ def test_mark_of_a_death_then_it_is_no_part_of_the_name_and_both_are_bound() -> 
         assert dict(bound.readings)[printed("高橋 一郎", HOME).token] == 1000, name
     assert dict(printed("高橋 一郎", HOME).further)[printed("故高橋 一郎", HOME).token] == 1000
     assert dict(printed("故 高橋 一郎", HOME).further)[printed("高橋 一郎", HOME).token] == 1000
-
-
-def test_latin_name_then_a_send_looks_up_each_of_its_words_and_initials() -> None:
-    near = dict(printed("John Smith", HOME).further)
-    assert {near[printed(name, HOME).token] for name in ("Smith", "J. Smith", "Smith J", "John S")} == {800}
-
-
-def test_several_keys_then_a_row_has_the_tokens_under_each() -> None:
-    found = row("タカハシ イチロウ", f"{HOME}-101", tokens=BOTH)
-    (bound,) = found.bound
-    assert bound.token.startswith("t1k2_")
-    sure = Counter(token.partition("_")[0] for token, score in bound.readings if score == 1000)
-    assert sure["t1"] == sure["t1k2"] + 1, "the row's own token is under the key in use"
-    assert len(bound.readings) == len({token for token, _ in bound.readings}) <= 256
 
 
 def test_row_of_two_then_an_event_for_each_and_the_first_keeps_the_id() -> None:
@@ -334,47 +219,6 @@ def test_rejected_row_then_a_record_of_its_id_says_what_it_lacks() -> None:
     assert key.decode() == said["token"] == as_written.token
     assert (said["suppression_id"], said["row"], said["lacks"]) == ("X1", "rejected", "place_unknown")
     decode("suppressions", key, value)
-
-
-def test_row_without_an_id_of_its_own_then_a_list_of_before_has_the_same_id() -> None:
-    columns = NAMED.replace('suppression_id = { column = "番号" }\n', "")
-    found = stops(read(f"氏名,住所\n高橋 一郎,{HOME}\n高橋 一郎・花子,{HOME}\n", columns))
-    assert [stop["suppression_id"] for stop in found] == [
-        "row-a88a6a12775c82c9ed956b2b82fb8ff0bab459c2",
-        "row-69122510b9e87cc7de4bee05b2e4ac212f2af3e8",
-        "row-69122510b9e87cc7de4bee05b2e4ac212f2af3e8.2",
-    ]
-
-
-def test_rows_before_they_are_written_then_who_meets_nobody_and_who_many() -> None:
-    tally = StopTally(before=("X3", "X4", "X1"))
-    rows = f"X1,高橋 一郎さん,{HOME}\nX2,林 誠,{HOME}\nX3,高橋,{HOME}\nX4,高橋 一郎,浦和市1-2\nX5,タカハシ,{HOME}\n"
-    for outcome in read(f"番号,氏名,住所\n{rows}"):
-        assert isinstance(outcome, Event | Rejected)
-        tally.take(outcome)
-    home = printed("高橋 一郎", HOME)
-    for number in range(11):
-        point = {"id": "A", "token": home.token, "readings": [{"token": t, "score": s} for t, s in home.readings]}
-        tally.source(orjson.dumps({"recipient_id": f"R{number}", "contact_points": [point]}))
-    assert dict(tally.rows) == {"certain": 2, "wide": 2, "rejected": 1}
-    assert (tally.nobody, tally.many) == (2, [2])
-    assert [(each.id, each.binds, each.lacks) for each in tally.again] == [
-        ("X3", "too_little", "name_short"),
-        ("X4", "nobody", "place_unknown"),
-    ]
-
-
-def test_many_tokens_then_a_row_is_found_by_each_and_takes_twelve_bytes_for_it() -> None:
-    names = [f"t1_{n}" for n in range(3 * 2**18)]  # more than are sorted at once
-    rows, none = RowsByToken(), RowsByToken()
-    for n, name in enumerate(names):
-        rows.add(name, n // 2, whole=n % 2 == 0)
-    rows.add(names[0], 7, whole=False)
-    assert sorted(rows.rows(names[0])) == [(0, True), (7, False)]
-    assert [*rows.rows(names[-1])] == [(len(names) // 2 - 1, False)]
-    assert [*rows.rows("t1_other")] == [*none.rows(names[0])] == []
-    held = sum(len(part) * part.itemsize for run in rows._runs for part in run)
-    assert held == 12 * (len(names) + 1)
 
 
 def test_stop_with_a_delivery_over_http_then_it_is_read_as_a_row() -> None:
@@ -415,11 +259,6 @@ def test_mark_of_a_row_from_outside_then_it_is_refused_at_its_cell(field: str) -
     assert name in str(wrong.value)
     with pytest.raises(UsageError):
         read(f"suppression_id,kind,received_at,recipient_id,{name}\nX1,objection,2026-04-01,R1,certain\n", "")
-
-
-def test_mark_of_another_place_then_it_is_let_be() -> None:
-    assert given_mark(orjson.dumps(stop_of("row", recipient_id="lacks", evidence_ref="\\u0072ow"))) is None
-    assert given_mark(b"[") is None
 
 
 def stop_of(id_: str, **more: Any) -> dict[str, Any]:
@@ -472,18 +311,11 @@ OF_ONE = {**REJECTED, "recipient_id": "P-1"}
         ((REJECTED, BY_TOKEN), None),
         ((BY_TOKEN, REJECTED), (1, "place_unknown")),
         ((REJECTED, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
-        ((REJECTED, stop_of("X1", recipient_id="P-1", row="wide", lacks="place_unknown")), None),
         ((OF_ONE, stop_of("X1", recipient_id="P-999")), (0, "place_unknown")),
-        ((OF_ONE, stop_of("X1", recipient_id="P-999", row="wide", lacks="place_unknown")), (0, "place_unknown")),
-        ((OF_ONE, stop_of("X1", recipient_id="P-1")), None),
         ((REJECTED, {**BY_TOKEN, "effective_until": "2026-04-02"}), (0, "place_unknown")),
         ((REJECTED, {**BY_TOKEN, "kind": "undeliverable"}), (0, "place_unknown")),
-        ((REJECTED, BY_TOKEN, REJECTED), None),
         ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-05-01"}), (2, "place_unknown")),
-        ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-03-01"}), None),
         ((REJECTED, BY_TOKEN, {**REJECTED, "lacks": "number_missing"}), (2, "number_missing")),
-        ((REJECTED, {**REJECTED, "received_at": "2026-05-01"}), (0, "place_unknown")),
-        ((REJECTED, BY_TOKEN, {**REJECTED, "received_at": "2026-05-01"}, BY_TOKEN), None),
     ],
 )
 def test_rejected_row_then_only_a_later_right_one_of_the_same_closes_it_in_any_order(
@@ -491,17 +323,6 @@ def test_rejected_row_then_only_a_later_right_one_of_the_same_closes_it_in_any_o
 ) -> None:
     for order in (slice(None), slice(None, None, -1)):
         assert duties_of(*said, order=order) == ([duty] if duty else [])
-
-
-def test_rows_of_one_id_that_name_very_many_then_it_stays_small_and_its_duties_open() -> None:
-    store = FactStore()
-    for number in range(300):
-        for more in ({"row": "rejected", "lacks": "place_unknown"}, {}):
-            value = stop_of("X1", recipient_id=f"P-{number}", **more)
-            place = "suppressions", 0, 2 * number + bool(more), invented.T, f"P-{number}".encode()
-            assert store.apply(Record(*place, orjson.dumps(value))) is None
-    assert max(len(row) for _, row in store.stop_rows._table.items()) < 8_000
-    assert [duty.id for duty in store.stop_rows.duties(store.log)] == ["X1"]
 
 
 def test_rejected_row_with_a_person_s_id_then_it_binds_that_person() -> None:
@@ -512,23 +333,6 @@ def test_rejected_row_with_a_person_s_id_then_it_binds_that_person() -> None:
     assert [hit.stop.suppression_id for hit in store.view(send, None, **invented.NOW).suppressions] == ["X1"]
 
 
-def test_rows_on_file_then_counted_in_any_order_and_a_rejected_one_binds_nobody() -> None:
-    token = invented.token("cp-1")
-    said = [
-        stop_of("X1", row="rejected", lacks="place_unknown"),
-        stop_of("X1", token=token, row="certain"),
-        stop_of("X2", token=token),
-        stop_of("X2", token=token, row="wide", lacks="name_short"),
-        stop_of("X3", token=token),
-        stop_of("X4", row="rejected", lacks="number_missing"),
-        stop_of("X5", recipient_id="P-1"),
-    ]
-    counts = []
-    for order in (said, said[::-1]):
-        store = FactStore()
-        for offset, value in enumerate(order):
-            key = (value.get("recipient_id") or value.get("token") or value["suppression_id"]).encode()
-            record = Record("suppressions", 0, offset, invented.T, key, orjson.dumps(value))
-            assert store.apply(record) is None
-        counts.append((dict(store.row_counts), store.people, store.withhold_everybody))
-    assert counts[0] == counts[1] == ({"before": 1, "rejected": 1, "wide": 1, "certain": 1}, 1, False)
+def test_latin_name_then_a_send_looks_up_each_of_its_words_and_initials() -> None:
+    near = dict(printed("John Smith", HOME).further)
+    assert {near[printed(name, HOME).token] for name in ("Smith", "J. Smith", "Smith J", "John S")} == {800}

@@ -14,19 +14,17 @@ import pytest
 from gatekeeper.deciding.answer import sentence
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
-from gatekeeper.ground.texts import Language, text
-from gatekeeper.identity import Identified, Tokens, identify, printed
+from gatekeeper.identity import Tokens, identify, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import HEADER, named_by
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
-from gatekeeper.policy.reasons import Found
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
 from streams.worker.app import create_app
 from streams.worker.reevaluation import ReevaluationQueue
-from tests.support import golden_cases, invented
+from tests.support import invented
 from tests.support.world import World
 
 BOTH = invented.gate(1, 2)
@@ -56,21 +54,6 @@ def test_a_token_of_two_keys_then_each_names_its_key_and_the_newest_is_the_first
     assert {*found.readings} == {*one.readings, *two.readings}
 
 
-@pytest.mark.parametrize("token", ["t1k1_", "t1k0_", "t1k02_", "t1k10000_", "t0_", "t1k_"])
-def test_a_token_with_another_name_for_its_key_then_it_is_refused(token: str) -> None:
-    value = invented.send(delivery=None)
-    value["contact_point"]["token"] = token + "A" * 43
-    with pytest.raises(ValueError, match="pattern"):
-        Send.model_validate_json(json.dumps(value))
-
-
-def test_facts_of_two_keys_then_each_key_counts_what_hangs_on_it() -> None:
-    facts = (stop("cp-1", 1, "X-1"), stop("cp-2", 2, "X-2"), source("cp-1", 1), source("cp-2", 2, "S-2"))
-    assert uses(*facts) == [("t1", 1, 1), ("t1k2", 1, 1)]
-    assert uses(*facts, stop("cp-1", 2, "X-1")) == [("t1", 0, 1), ("t1k2", 2, 1)], "known under the later key, too"
-    assert uses(*facts, source("cp-1", 2)) == [("t1", 1, 0), ("t1k2", 1, 2)]
-
-
 def test_facts_of_two_keys_then_order_and_copies_change_no_count() -> None:
     facts = (stop("cp-1", 1), stop("cp-2", 1), stop("cp-1", 2), source("cp-1", 1), source("cp-1", 2))
     expected = uses(*facts)
@@ -98,17 +81,6 @@ def test_a_piece_cleared_before_a_key_was_there_then_a_stop_under_it_holds_it_ba
     state.put(entries.clearance(sent, **more, printed=printed(BOTH, sent.model)))
     (clearance,) = state.clearances(invented.T)
     assert later.weigh(clearance).decision.codes == ("SUBJECT_OBJECTED",)
-
-
-def test_the_same_print_under_other_keys_then_it_is_alike_and_another_is_not() -> None:
-    def at(point: str, *keys: int) -> Identified:
-        found = printed(invented.gate(*keys), Send.model_validate_json(json.dumps(invented.send(point=point))))
-        assert isinstance(found, Identified)
-        return found
-
-    assert at("cp-1", 1).is_like(at("cp-1", 1, 2))
-    assert not at("cp-1", 1).is_like(at("cp-2", 1, 2))
-    assert not at("cp-1", 1).is_like(at("cp-1", 2)), "without a common key nobody can tell"
 
 
 def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_which() -> None:
@@ -161,63 +133,6 @@ def test_a_stop_list_with_another_key_of_the_same_number_then_nothing_is_cleared
     assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
 
 
-@pytest.mark.parametrize(
-    ("places", "case", "what"),
-    [
-        (["token_key/t1k2/*"], "token_key", "t1k2"),
-        (["token_key/t1x/*"], "foreign_key", "t1x"),
-        (["token_key/t1k2/*", "token_key/t1k2x/*", "token_key/t1x/*"], "token_key", "t1k2"),
-        (["suppressions/0/7/*", "token_key/t1x/*"], "batch", "suppressions/0/7"),
-        (["consents/1/3", "token_key/t1k2/*"], "unreadable", "consents/1/3"),
-        (["spoilt/facts", "token_key/t1x/*"], "spoilt", "spoilt/facts"),
-    ],
-)
-def test_what_cannot_be_compared_beside_other_faults_then_its_own_cure_is_named(
-    places: list[str], case: str, what: str
-) -> None:
-    (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
-    assert (found.says, found.facts) == ({"case": case, "what": what}, tuple(places))
-
-
-def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_again() -> None:
-    (found,) = told(*LIVES, (stop("cp-2", 1), header(1, t1=OTHER))).evaluate(SENT).decision.reasons
-    assert "import that list again" in sentence(found, "en")
-    assert "取り込み直す" in sentence(found, "ja")
-    assert "every worker" not in sentence(found, "en")
-    (lacks,) = told(*LIVES, (stop("cp-2", 2), header(2)), of=invented.TOKENS).evaluate(SENT).decision.reasons
-    assert "to every worker" in sentence(lacks, "en")
-
-
-@pytest.mark.parametrize(
-    ("places", "cases"),
-    [
-        (["token_key/t1k2/*", "token_key/t1x/*"], {"token_key": "t1k2", "foreign_key": "t1x"}),
-        (["spoilt/facts", "token_key/t1x/*"], {"spoilt": "spoilt/facts", "foreign_key": "t1x"}),
-        (
-            ["suppressions/0/7/*", "token_key/t1k2/*", "token_key/t1x/*"],
-            {"batch": "suppressions/0/7", "token_key": "t1k2", "foreign_key": "t1x"},
-        ),
-        (
-            ["consents/1/3", "spoilt/facts", "token_key/t1k2/*"],
-            {"spoilt": "consents/1/3, spoilt/facts", "unreadable": "consents/1/3", "token_key": "t1k2"},
-        ),
-    ],
-)
-def test_faults_with_several_cures_then_the_sentence_names_each_of_them(
-    places: list[str], cases: dict[str, str]
-) -> None:
-    (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
-    between: dict[Language, str] = {"ja": "", "en": " "}
-    for language, gap in between.items():
-        each = (text(f"reason.FACTS_UNAVAILABLE_{case}", language, what=what) for case, what in cases.items())
-        assert sentence(found, language) == gap.join(each)
-
-
-def test_a_reason_to_which_former_rules_gave_another_case_then_the_record_s_sentence() -> None:
-    found = Found("FACTS_UNAVAILABLE", ("token_key/t1k2/*", "token_key/t1x/*"), {"case": "unreadable", "what": "x"})
-    assert sentence(found, "en") == text("reason.FACTS_UNAVAILABLE_unreadable", "en", what="x")
-
-
 def test_match_tokens_under_another_key_than_a_stop_then_their_cure_is_named() -> None:
     sent = invented.send(match=[{"token": invented.token("cp-3"), "score": 900}])
     held = told(*LIVES, (stop("cp-2", 2), header(2)))
@@ -249,21 +164,6 @@ def test_a_list_imported_again_with_the_right_key_then_all_who_waited_are_rejudg
     assert taken(stop("cp-4", 1, "X-3")) == []
 
 
-def test_a_stop_and_a_source_under_one_foreign_key_then_the_stop_touches_its_person() -> None:
-    store = invented.store()
-    store.token_keys.ours = BOTH.prints
-    touched = ReevaluationQueue(store, asyncio.Event())
-    ledger = LedgerState()
-    ledger.put(entries.held("P-1", "D-1", offset=0, until=invented.T, rejudge=invented.T))
-    touched.watch(ledger)
-    while touched.take(10):
-        pass
-    for offset, (topic, value) in enumerate((source("cp-1", 1), stop("cp-1", 1))):
-        record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
-        assert store.apply(replace(record, headers=header(1, t1=OTHER))) is None
-        assert touched.take(10) == ["P-1"], topic
-
-
 @pytest.mark.parametrize("order", [*permutations(range(2))])
 def test_the_list_imported_again_with_the_right_key_then_its_stops_count(
     order: tuple[int, ...],
@@ -287,13 +187,13 @@ def test_a_stop_with_and_without_another_key_s_name_then_it_is_the_other_s(
     assert again.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
 
 
-def test_a_source_imported_with_another_key_then_it_is_one_of_a_key_of_nobody() -> None:
-    seen = told((source("cp-1", 1), header(1, t1=OTHER)), (invented.consent(), ()))
-    assert seen.evaluate(SENT).decision.verdict != "clear"
-    assert [tuple(use) for use in seen.store.token_keys.uses()] == [("t1x", 0, 1)]
-
-
 def test_a_header_that_names_no_fingerprint_then_the_stop_is_unreadable() -> None:
     topic, value = stop("cp-1", 1)
     record = replace(invented.fact(topic, 0, 0, None, orjson.dumps(value)), headers=((HEADER, b"t1=?"),))
     assert invented.store().apply(record) == f"header_invalid at {HEADER}"
+
+
+def test_a_source_imported_with_another_key_then_it_is_one_of_a_key_of_nobody() -> None:
+    seen = told((source("cp-1", 1), header(1, t1=OTHER)), (invented.consent(), ()))
+    assert seen.evaluate(SENT).decision.verdict != "clear"
+    assert [tuple(use) for use in seen.store.token_keys.uses()] == [("t1x", 0, 1)]

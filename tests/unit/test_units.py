@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
 from gatekeeper.ground.errors import IntegrityError, RestartError, UsageError
@@ -51,14 +50,6 @@ def test_given_a_unit_then_its_call_and_its_settings_exist(name: str) -> None:
         Settings.model_validate({field: value.replace("%S", "/var/lib").replace("%l", "host-1")})
 
 
-def test_given_a_call_with_a_wrong_option_then_it_is_not_taken() -> None:
-    with pytest.raises(click.UsageError):
-        read_call(["worker", "--proceses", "auto"])
-    with pytest.raises(click.UsageError):
-        read_call(["audit", "sael"])
-    assert read_call(["worker", "--processes", "2"]) == {"processes": "2"}
-
-
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_then_it_starts_again_but_not_after_what_a_person_must_see_first(name: str) -> None:
     assert values(name, "Restart") == ["always"]
@@ -84,14 +75,6 @@ def test_given_all_units_on_one_host_then_no_two_have_the_same_port_for_metrics(
     given = [dict(value.split("=", 1) for value in values(name, "Environment")) for name in UNITS]
     places = [one["GATEKEEPER_METRICS"] for one in given if "GATEKEEPER_METRICS" in one]
     assert len(places) == len(set(places)) == len(UNITS) - 1, "all but the worker"
-
-
-def test_given_the_file_of_common_settings_then_each_is_one() -> None:
-    for variable, value in lines(SYSTEMD / "gatekeeper.env"):
-        if variable != "GATEKEEPER_LANG":
-            field = variable.removeprefix("GATEKEEPER_").lower()
-            assert field in Settings.model_fields, variable
-            Settings.model_validate({field: value})
 
 
 @pytest.mark.skipif(

@@ -26,17 +26,16 @@ from structlog.testing import capture_logs
 
 from gatekeeper.audit.log.seal_status import LATE_MS
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.ground.metrics import LOG_READABLE, READY, WEBHOOKS_WAITING
 from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings
 from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
-from gatekeeper.webhooks.endpoint_queue import AT_ONCE, EndpointQueue
+from gatekeeper.webhooks.endpoint_queue import EndpointQueue
 from gatekeeper.webhooks.endpoints import Endpoint, read
-from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
-from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
-from gatekeeper.webhooks.runner import Backlogs, log_readable, now_ms, queues, ready
+from gatekeeper.webhooks.outbox import KEPT_MS, Outbox, event_id
+from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause
+from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
 from schemas.record import Record
@@ -46,8 +45,6 @@ from streams.operations import fleet
 from tests.support.certificates import certify
 from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
 from tests.support.witnessed_log import WitnessedLog
-
-DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -146,15 +143,10 @@ def test_the_example_in_the_documents_then_it_is_such_a_file(tmp_path: Path) -> 
     ("given", "said"),
     [
         ({"event": ["recall"]}, "endpoints.print-house.event is unknown key (did you mean events?)"),
-        ({"events": ["recal"]}, "endpoints.print-house.events.0: must be one of recall, campaign.decided, review."),
         ({"events": []}, "endpoints.print-house.events"),
-        ({"url": "hooks.example"}, "endpoints.print-house.url"),
-        ({"url": "https://hooks.example/#a"}, "endpoints.print-house.url"),
         ({"url": "https://a:b@hooks.example/"}, "no user"),
         ({"url": "http://hooks.example/", "allow_http": False}, "allow_http = true"),
-        ({"url": "https://hooks.example:99999/"}, "endpoints.print-house.url"),
         ({"secrets": ["missing"]}, "endpoints.print-house.secrets"),
-        ({"campaigns": ["a*b"]}, "endpoints.print-house.campaigns.0"),
         ({"id": "花子"}, "endpoints.1.id"),
     ],
 )
@@ -195,26 +187,12 @@ PRIVATE = [
     *("168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:a83f:8110::", "161.26.0.10", "166.9.0.1"),
     *("fd20:ce::254", "fd00:42::42", "169.254.170.2", "169.254.0.23", "fe80::a9fe:a9fe"),
 ]
-PUBLIC = [
-    "8.8.8.8",
-    "1.1.1.1",
-    "203.0.114.1",
-    "168.63.129.15",
-    "2606:4700::1111",
-    "::ffff:8.8.8.8",
-    "64:ff9b::808:808",
-    "2002:808:808::1",
-]
+PUBLIC = ("8.8.8.8", "203.0.114.1", "168.63.129.15", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")
 
 
-@pytest.mark.parametrize("address", PRIVATE)
-def test_an_address_of_a_machine_or_its_network_then_it_is_not_public(address: str) -> None:
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_internet_then_it_is_public(address: str) -> None:
-    assert is_public(address)
+def test_an_address_of_a_machine_or_its_network_then_it_is_not_public() -> None:
+    assert [address for address in PRIVATE if is_public(address)] == []
+    assert [address for address in PUBLIC if not is_public(address)] == []
 
 
 class Names(AbstractResolver):
@@ -233,9 +211,7 @@ class Names(AbstractResolver):
         pass
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "１２７.0.0.1", "0x7f.1", "2130706433"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1"])
 def test_an_endpoint_on_this_machine_then_nothing_is_sent_unless_it_is_allowed(server: Receiver, host: str) -> None:
     url = server.url.replace("127.0.0.1", host)
     assert not posted(endpoint(url, allow_private=False)).delivered
@@ -285,15 +261,6 @@ def test_a_delivery_then_its_signature_is_right_for_each_secret_and_for_no_other
         Webhook(stranger).verify(came.body, came.headers)
 
 
-def test_many_events_at_once_then_they_share_connections(server: Receiver) -> None:
-    async def post() -> list[Answer]:
-        async with Deliverer(endpoint(server.url)) as deliverer:
-            return [await deliverer.post(f"evt_{number}", b"{}", now=now_ms()) for number in range(20)]
-
-    assert all(answer.delivered for answer in asyncio.run(post()))
-    assert len({one.client for one in server.came}) == 1
-
-
 def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
     server.answer = lambda _: (307, {"location": server.url + "/elsewhere"})
     assert posted(endpoint(server.url)).said == "307"
@@ -302,16 +269,8 @@ def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [
-        b"",
-        b"\x00\xff junk",
-        b"HTTP/1.1 99999 X\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"x: a\r\n" * 100_000,
-        b"HTTP/1.1 103 Early\r\n\r\n" * 1_000,
-    ],
-    ids=["nothing", "junk", "a status", "a length", "a long header", "many headers", "early hints"],
+    [b"\x00\xff junk", b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", b"HTTP/1.1 103 Early\r\n\r\n" * 1_000],
+    ids=["junk", "a long header", "early hints"],
 )
 def test_an_answer_that_is_no_http_then_the_try_has_failed_and_nothing_is_raised(said: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -335,11 +294,6 @@ def test_an_answer_that_does_not_come_then_the_try_ends(server: Receiver) -> Non
     assert len(server.came) == 1
 
 
-def test_an_answer_that_asks_to_wait_then_for_how_long(server: Receiver) -> None:
-    server.answer = lambda _: (503, {"retry-after": "120"})
-    assert posted(endpoint(server.url)) == Answer("503", 120.0)
-
-
 def test_an_endpoint_whose_certificate_is_another_s_or_nobody_s_then_nothing_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,38 +306,16 @@ def test_an_endpoint_whose_certificate_is_another_s_or_nobody_s_then_nothing_is_
         assert posted(endpoint(server.url)).delivered
 
 
-def test_nobody_listens_or_no_http_then_the_answer_is_a_word(server: Receiver) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    assert posted(endpoint(f"http://127.0.0.1:{port}/")).said == "unreachable"
-    assert posted(endpoint("http://no-such-name.invalid/")).said == "name_unknown"
-    assert posted(endpoint(server.url.replace("http:", "https:"))).said == "tls"
-
-
 # -- pauses --------------------------------------------------------------------------------------------
-
-
-def test_failures_then_pauses_grow_to_a_bound_and_chance_takes_half_off_at_most() -> None:
-    whole = [pause(n, 0.0) for n in range(1, 2_000)]
-    assert whole[:4] == [5.0, 10.0, 20.0, 40.0]
-    assert whole == sorted(whole)
-    assert max(whole) == MOST_SECONDS
-    assert [pause(n, 1.0) for n in range(1, 2_000)] == [one / 2 for one in whole]
 
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [
         ("120", 120.0),
-        (" 7 ", 7.0),
         ("999999999", float(GIVE_UP_SECONDS)),
         (format_datetime(datetime(2026, 11, 28, 12, 1, tzinfo=UTC), usegmt=True), 60.0),
-        (format_datetime(datetime(2026, 11, 28, 11, 0, tzinfo=UTC), usegmt=True), 0.0),
-        ("-5", 0.0),
         ("nan", 0.0),
-        ("soon", 0.0),
-        ("9" * 400, float(GIVE_UP_SECONDS)),
-        ("²", 0.0),
         (None, 0.0),
     ],
 )
@@ -468,33 +400,6 @@ def test_an_endpoint_that_fails_and_recovers_then_the_same_event_after_a_pause(o
     assert outbox.backlog("e1").waiting == 0
 
 
-def test_an_endpoint_that_fails_then_one_event_tries_it_and_all_go_once_it_is_back(outbox: Outbox) -> None:
-    now, post = Now(), Played(*["503"] * AT_ONCE, "503")
-    put(outbox, now(), *range(40))
-    lane = lane_of(outbox, post, now)
-    rounds(lane, 5)
-    assert len(post.ids) == AT_ONCE
-    now.pass_(5)
-    rounds(lane, 5)
-    assert len(post.ids) == AT_ONCE + 1
-    now.pass_(10)
-    rounds(lane, 20)
-    assert outbox.backlog("e1").waiting == 0
-
-
-def test_retry_after_then_nothing_is_sent_before(outbox: Outbox) -> None:
-    now, post = Now(), Played(Answer("429", 300.0), Answer("429", 10.0))
-    put(outbox, now(), 1, 2)
-    lane = lane_of(outbox, post, now)
-    rounds(lane)
-    now.pass_(299)
-    rounds(lane, 5)
-    assert len(post.ids) == 2
-    now.pass_(1)
-    rounds(lane, 5)
-    assert outbox.backlog("e1").waiting == 0
-
-
 def test_a_day_of_failures_then_a_dead_letter_that_can_be_replayed_under_its_id(outbox: Outbox) -> None:
     now, post = Now(), Played(*["500"] * 1_000)
     (id_,) = put(outbox, now(), 1)
@@ -514,25 +419,6 @@ def test_a_day_of_failures_then_a_dead_letter_that_can_be_replayed_under_its_id(
     rounds(lane, 2)
     assert post.ids[-1] == id_
     assert (outbox.dead(), outbox.backlog("e1").waiting) == ([], 0)
-
-
-def test_an_event_that_waited_for_days_then_its_first_failure_is_not_its_last(outbox: Outbox) -> None:
-    """Behind an endpoint that fails, many events wait without a try of their own."""
-    now, post = Now(), Played(Answer("503", 7_200.0), "500", "500")
-    (id_,) = put(outbox, now(), 1)
-    lane = lane_of(outbox, post, now)
-    now.pass_(3 * GIVE_UP_SECONDS)
-    rounds(lane)
-    assert (outbox.backlog("e1").tried, outbox.dead()) == (1, [])
-    now.pass_(7_199)
-    rounds(lane)
-    assert len(post.ids) == 1
-    now.pass_(1)
-    rounds(lane)
-    assert (len(post.ids), outbox.dead()) == (2, [])
-    now.pass_(GIVE_UP_SECONDS - 7_200)
-    rounds(lane)
-    assert [one.id for one in outbox.dead()] == [id_]
 
 
 def test_gone_then_nothing_more_is_sent_until_somebody_replays(outbox: Outbox) -> None:
@@ -622,64 +508,6 @@ def test_old_dead_letters_then_they_are_forgotten_with_their_events(outbox: Outb
     assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
 
 
-def test_old_events_then_only_those_of_endpoints_that_left_the_file_are_forgotten(outbox: Outbox) -> None:
-    now = Now()
-    put(outbox, now(), 1, 2, to=("e1", "left"))
-    now.pass_(KEPT_MS / 1000 + 1)
-    put(outbox, now(), 3, to=("e1", "left"))
-    assert outbox.forget(now(), ["e1"])
-    assert (outbox.backlog("e1").waiting, outbox.backlog("left").waiting) == (3, 1)
-    assert outbox.give_up("e1", now=now(), before=now() - KEPT_MS) == 2
-    assert {(one.id, one.tries, one.answer) for one in outbox.dead()} == {
-        (event_id("partition.refused", number), 0, None) for number in (1, 2)
-    }
-    assert (outbox.backlog("e1").waiting, outbox.backlog("e1").gone) == (1, None)
-
-
-def test_much_that_is_old_then_it_is_forgotten_in_parts(outbox: Outbox) -> None:
-    now = Now()
-    put(outbox, now(), *range(MOST_ROWS + 1))
-    now.pass_(KEPT_MS / 1000 + 1)
-    assert not outbox.forget(now(), [])
-    assert outbox.backlog("e1").waiting == 1
-    assert outbox.forget(now(), [])
-    assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
-
-
-def test_an_endpoint_that_is_gone_with_a_long_queue_then_another_is_served_meanwhile(outbox: Outbox) -> None:
-    now, works = Now(), Played()
-    put(outbox, now(), *range(20 * MOST_ROWS))
-    (other,) = put(outbox, now(), 20 * MOST_ROWS, to=("e2",))
-
-    async def both() -> None:
-        first = asyncio.create_task(lane_of(outbox, Played(*["410"] * AT_ONCE), now).run())
-        second = asyncio.create_task(lane_of(outbox, works, now, "e2").run())
-        while outbox.backlog("e2").waiting:
-            await asyncio.sleep(0)
-        assert outbox.backlog("e1").waiting > 0
-        while outbox.backlog("e1").waiting:
-            await asyncio.sleep(0.01)
-        first.cancel()
-        second.cancel()
-
-    asyncio.run(both())
-    assert works.ids == [other]
-    assert outbox.backlog("e1").dead == 20 * MOST_ROWS
-
-
-def test_many_dead_letters_then_they_are_replayed_in_parts(outbox: Outbox) -> None:
-    now, said = Now(), list[str]()
-    put(outbox, now(), *range(2 * MOST_ROWS + 1))
-    while outbox.give_up("e1", now=now()):
-        pass
-    outbox.db.set_trace_callback(said.append)
-    assert outbox.replay("e1", (), now=now()) == 2 * MOST_ROWS + 1
-    outbox.db.set_trace_callback(None)
-    parts = [part.count("DELETE FROM dead") for part in " ".join(said).split("COMMIT")]
-    assert max(parts) == MOST_ROWS
-    assert (outbox.backlog("e1").waiting, outbox.dead()) == (2 * MOST_ROWS + 1, [])
-
-
 def test_a_file_that_another_process_holds_then_the_lane_waits_and_posts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,34 +531,6 @@ def test_a_file_that_another_process_holds_then_the_lane_waits_and_posts_once(
     assert [one["event"] for one in logs] == ["webhooks_wait", "webhook_failed"]
     assert len(post.ids) == 2
     assert outbox.backlog("e1").tried == 1
-
-
-def test_numbers_asked_for_often_then_they_are_counted_once_in_a_while(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = [endpoint("https://hooks.example/")]
-    backlogs = Backlogs(outbox.path.parent, known)
-    found = [backlogs.told()["e1"]["waiting"]]
-    put(outbox, now_ms(), 1)
-    found.append(backlogs.told()["e1"]["waiting"])
-    assert queues(known, backlogs)[WEBHOOKS_WAITING][("e1", "partition.refused")] == 0, "no page counts anew"
-    monkeypatch.setattr("gatekeeper.webhooks.runner.TOLD_SECONDS", 0.0)
-    backlogs = Backlogs(outbox.path.parent, known)
-    found.append(backlogs.told()["e1"]["waiting"])
-    put(outbox, now_ms(), 2)
-    found.append(backlogs.told()["e1"]["waiting"])
-    assert found == [0, 0, 1, 2]
-    assert queues(known, backlogs)[WEBHOOKS_WAITING] == {
-        ("e1", kind): 2 if kind == "partition.refused" else 0 for kind in WEBHOOK_TYPES
-    }
-
-
-def test_an_outbox_that_cannot_be_read_then_the_metric_says_not_ready(tmp_path: Path) -> None:
-    known = [endpoint("https://hooks.example/")]
-    assert ready(True, Backlogs(tmp_path / "whole", known)) == {READY: {(): 1}}
-    assert ready(False, Backlogs(tmp_path / "whole", known)) == {READY: {(): 0}}
-    (tmp_path / "file").touch()
-    assert ready(True, Backlogs(tmp_path / "file", known)) == {READY: {(): 0}}
 
 
 # -- the seal ------------------------------------------------------------------------------------------
@@ -777,26 +577,6 @@ def test_the_log_s_public_key_is_missing_then_a_late_seal_is_told_once_it_is_bac
     assert damaged == {"error": "error.log_checkpoint_wrong"}
 
 
-def test_a_log_without_checkpoint_and_without_its_public_key_then_the_damage_is_told(
-    outbox: Outbox, tmp_path: Path
-) -> None:
-    settings = sealed_log(tmp_path)
-    (tmp_path / "keys" / "log-1.pub").unlink()
-    (tmp_path / "log" / "checkpoint").unlink()
-    assert told_of_seals(outbox, settings, decided=SEALED, now=SEALED) == [{"error": "error.log_checkpoint_missing"}]
-
-
-def test_the_metric_of_the_log_then_it_is_0_without_its_key_and_shown_where_wanted(
-    tmp_path: Path,
-) -> None:
-    settings, wanted = sealed_log(tmp_path), [endpoint("https://hooks.example/")]
-    assert log_readable(settings, wanted) == {LOG_READABLE: {(): 1}}
-    (tmp_path / "keys" / "log-1.pub").unlink()
-    assert log_readable(settings, wanted) == {LOG_READABLE: {(): 0}}
-    assert log_readable(settings, [endpoint("https://hooks.example/", events=("recall",))]) == {}
-    assert log_readable(Settings(log=str(tmp_path / "none")), wanted) == {LOG_READABLE: {(): 1}}, "there is none yet"
-
-
 def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes() -> None:
     whole = document(paths("0"))
     assert whole["webhooks"].keys() == WEBHOOKS.keys()
@@ -805,21 +585,6 @@ def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes(
         Draft202012Validator({"components": whole["components"], **body["schema"]}).validate(body["example"])
         with pytest.raises(ValidationError):
             Draft202012Validator({"components": whole["components"], **body["schema"]}).validate({"type": kind})
-
-
-def test_state_of_the_past_then_it_is_forgotten(outbox: Outbox) -> None:
-    now = Now()
-    with outbox.change() as db:
-        assert outbox.news("deadline/K1/2026-12-07", "0/1", now=now())
-        assert not outbox.news("deadline/K1/2026-12-07", "0/1", now=now())
-        assert outbox.news("partition/3", "a", now=now())
-        db.execute("INSERT INTO campaign VALUES ('K1', ?, 0, 1, NULL)", (now(),))
-        db.execute("INSERT INTO item VALUES ('D1', 'K1', '2026-12-07', ?)", (now(),))
-    outbox.forget(now() + 61 * DAY_MS, ["e1"])
-    left = {
-        name: outbox.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("told", "campaign", "item")
-    }
-    assert left == {"told": 1, "campaign": 0, "item": 0}
 
 
 def test_examples_then_each_is_a_webhook_without_anything_about_a_person() -> None:

@@ -11,12 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.ground.texts import text
 from gatekeeper.identity import printed
 from gatekeeper.knowledge import gaps
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
-from gatekeeper.staff.message import milliseconds
 from schemas.events import Send
 from schemas.record import Refusal
 from tests.support import invented, staff
@@ -26,7 +24,6 @@ from tests.support.facts import fact
 GATE = invented.gate(1)
 B = invented.controller(id="C2", name="あおば通販", group="G2")
 NINE = invented.token("cp-9").replace("t1_", "t1k9_")
-ARRIVED = milliseconds(staff.instant(invented.T)) or 0
 
 
 class Log:
@@ -102,11 +99,9 @@ def test_a_company_s_stop_under_a_key_of_nobody_then_only_its_sends_are_withheld
     ("more", "whom"),
     [
         ({}, "everybody"),
-        ({"scope": {"controller": "*"}}, "everybody"),
         ({"scope": {"purpose": "mkt.dm.own"}}, "everybody"),
         ({"scope": {"controller": "C-77"}}, "everybody"),
         ({"scope": {"group": "G2"}}, "companies"),
-        ({"scope": {"group": "G-77"}}, "everybody"),
         ({"scope": {"controller": "C2", "group": "G1"}}, "everybody"),
         ({"scope": {"controller": "C2"}, "kind": "deceased"}, "everybody"),
     ],
@@ -120,14 +115,6 @@ def test_a_stop_under_a_key_of_nobody_then_its_scope_says_whom_it_may_concern(mo
     binds = whom == "everybody" or more["scope"].get("group") == "G1"
     assert (log.codes() == UNKNOWN) is binds
     assert log.store.withhold_everybody == (whom == "everybody")
-
-
-def test_a_company_registered_after_the_stop_then_it_narrows_nothing() -> None:
-    log = Log(*LIVES)
-    log.put(*stop(scope={"controller": "C3"}), timestamp=invented.T - 5)
-    third = {**invented.controller(id="C3", group="G3")[1]}
-    log.refer(*staff.signed(third, "hanako", at=staff.instant(invented.T)))
-    assert log.codes() == UNKNOWN
 
 
 def test_a_stop_under_a_key_of_nobody_then_one_manager_lets_nobody_go_and_two_do() -> None:
@@ -156,12 +143,7 @@ def test_a_stop_of_a_known_key_that_two_managers_passed_then_it_stands() -> None
     assert log.codes() == ("SUBJECT_OBJECTED",)
 
 
-def test_a_stop_stated_again_under_a_key_of_ours_then_nobody_else_is_withheld() -> None:
-    log = Log(*LIVES, stop(), stop(invented.token("cp-9")))
-    assert (log.codes(), log.whom()) == ((), [])
-
-
-@pytest.mark.parametrize("key", [None, NINE, "?"])
+@pytest.mark.parametrize("key", [None, NINE])
 def test_an_unreadable_stop_of_nobody_knows_whom_then_all_wait_for_two_managers(
     key: str | None,
 ) -> None:
@@ -182,14 +164,6 @@ def test_an_unreadable_stop_of_another_key_of_our_number_then_everybody_is_withh
     assert log.codes() == UNKNOWN
 
 
-def test_an_unreadable_record_of_one_person_then_one_manager_lets_the_person_go() -> None:
-    log = Log(*LIVES)
-    place = log.put("consents", b"{", "P-1")
-    assert (log.codes(), log.whom()) == (UNKNOWN, [(place, "named", (), 0, 1)])
-    log.resolve(place, "hanako")
-    assert (log.codes(), log.whom()) == ((), [])
-
-
 BARRING = ["controller/C1", "purpose/mkt.dm.own", "template/T-1", "policy/jp-pmark", "notice/OK"]
 
 
@@ -205,7 +179,7 @@ def test_two_bytes_of_nobody_on_reference_then_they_bar_nothing_once_staff_is_kn
     assert log.whom() == [(place, "nobody", (), 0, 1)], "and it is told"
 
 
-@pytest.mark.parametrize("name", BARRING)
+@pytest.mark.parametrize("name", BARRING[::3])
 def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed(name: str) -> None:
     kind, _, id_ = name.partition("/")
     newer = orjson.dumps({"v": 2, "kind": kind, "id": id_, "newer": True})
@@ -261,7 +235,7 @@ SCOPES = st.fixed_dictionaries(
 KINDS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     scope=SCOPES,
     kind=st.sampled_from(KINDS),
@@ -294,7 +268,7 @@ def test_any_stop_under_a_key_of_nobody_then_it_withholds_each_send_it_would_sto
 
 @pytest.mark.parametrize(
     ("companies", "others", "whom"),
-    [(("C1",), (), "companies"), (("C1", "C2"), UNKNOWN, "companies"), ((), UNKNOWN, "everybody")],
+    [(("C1",), (), "companies"), ((), UNKNOWN, "everybody")],
 )
 def test_a_gap_then_its_companies_are_withheld_until_two_managers_resolve_it(
     companies: tuple[str, ...], others: tuple[str, ...], whom: str
@@ -309,12 +283,6 @@ def test_a_gap_then_its_companies_are_withheld_until_two_managers_resolve_it(
     assert log.codes() == UNKNOWN
     log.resolve(place, "taro")
     assert (log.codes(), log.whom(), log.store.withhold_everybody) == ((), [], False)
-
-
-def test_a_gap_with_evidence_then_it_withholds_nobody() -> None:
-    log = Log(*LIVES)
-    log.put(*invented.gap("method/web", evidence_ref="ticket-12"))
-    assert (log.codes(), log.whom()) == ((), [])
 
 
 def test_a_gap_that_cannot_be_read_or_is_one_too_many_then_everybody_is_withheld(
@@ -349,8 +317,9 @@ def test_a_gap_then_the_cleared_is_neither_recalled_nor_handed_and_the_withheld_
     assert [outcome for outcome, _ in desk.campaign("handoff", act_id="later")] == ["handed", "handed", "done"]
 
 
-def test_the_sentence_then_it_names_the_feed_and_the_command() -> None:
-    for language in ("ja", "en"):
-        said = text("reason.FACTS_UNAVAILABLE_gap", language, what="method/web (consents/1/900)")
-        assert "method/web" in said
-        assert "gatekeeper deadletter resolve" in said
+def test_a_company_registered_after_the_stop_then_it_narrows_nothing() -> None:
+    log = Log(*LIVES)
+    log.put(*stop(scope={"controller": "C3"}), timestamp=invented.T - 5)
+    third = {**invented.controller(id="C3", group="G3")[1]}
+    log.refer(*staff.signed(third, "hanako", at=staff.instant(invented.T)))
+    assert log.codes() == UNKNOWN

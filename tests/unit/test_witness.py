@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.audit.log.tree import newest
-from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import IntegrityError
 from tests.support.witnessed_log import WitnessedLog
@@ -25,17 +24,6 @@ def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Wit
     assert [place.look(), place.look()] == [(300, True), (300, False)]
     place.seal(b"more")
     assert [place.look(), place.cosigned()] == [(301, True), 301]
-
-
-@pytest.mark.parametrize("end", ["\r", "\f", "\x85", "\u2028"])
-def test_a_signature_whose_name_has_another_end_of_line_then_the_witness_s_alone(place: WitnessedLog, end: str) -> None:
-    log = place.seal(b"one")
-    place.look()
-    (file,) = (place.folder / "log/witness").iterdir()
-    stranger = f"— some{end}body AAAAAAAA\n".encode()
-    assert log.cosign(file.read_bytes() + stranger, place.keys.public("witness"))
-    standing = (place.folder / "log/checkpoint").read_bytes()
-    assert (standing, stranger in standing) == (file.read_bytes(), False)
 
 
 def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_is_of(place: WitnessedLog) -> None:
@@ -126,22 +114,6 @@ def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look
     with pytest.raises(IntegrityError) as told:
         place.look()
     assert told.value.key == "error.witness_memory"
-
-
-def test_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: WitnessedLog) -> None:
-    place.seal(b"one")
-    former = (place.folder / "log/checkpoint").read_text()
-    place.keys.make("log", "gate.example")
-    place.keys.make("witness", "gate.example/witness")
-    log = place.seal(b"two")
-    place.look()
-    assert (log.size, [key.name for key in place.keys.public("log")]) == (2, ["gate.example"] * 2)
-    first, second = place.keys.public("log")
-    standing = newest(AtomicStore(place.folder / "log"), [first, second])
-    assert standing is not None
-    assert standing[0].note.signed(second) is True
-    (place.folder / "log/checkpoint").write_text(former)
-    assert newest(AtomicStore(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None
 
 
 def test_a_lost_memory_then_4_and_not_cosigned_until_it_is_called_the_first_look(
