@@ -7,13 +7,12 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.console import given_reasons
-from gatekeeper.index import act_log, items, recipients, record_places
+from gatekeeper.index import items, recipients, record_places
 from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
@@ -59,11 +58,6 @@ def of(number: int, name: str, *, at: int = NOW, place: int | None = None) -> li
 def stop(name: str, place: int, at: int = ERASED) -> Record:
     (one,) = erasures.stops(name, [], act_id=f"{place:032x}", at="2026-11-24T00:00:00.000Z")
     return Record("suppressions", 0, place, at, name.encode(), encode(one), ())
-
-
-def act(place: int, kind: str, at: int = NOW, **about: Any) -> Record:
-    value = {"v": 1, "kind": kind, "act_id": f"{kind}-1", "at": "2026-11-24T00:00:00Z", "by": "hanako", "reason": "why"}
-    return Record("acts", 0, place, at, None, orjson.dumps({**value, **about}), ())
 
 
 def written(folder: Path) -> bytes:
@@ -123,31 +117,6 @@ def test_a_console_that_ended_before_then_its_next_start_empties_the_log(
     assert b"RCP-7" in written(tmp_path)
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").generation == killed.generation
     assert b"RCP-7" not in written(tmp_path)
-
-
-def test_topics_in_whatever_order_then_only_what_came_after_the_erasure_is_there(tmp_path: Path) -> None:
-    before, after = of(7, "RCP-7"), of(8, "RCP-7", at=ERASED + 1)
-    for number, order in enumerate(([*before, stop("RCP-7", 0), *after], [stop("RCP-7", 0), *before, *after],
-                                    [*before, *after, stop("RCP-7", 0)])):  # fmt: skip
-        model = Model(tmp_path / str(number), PARTS, zone="Asia/Tokyo")
-        model.take(order)
-        with model.read() as db:
-            ids = [row["id"] for row in db.execute("SELECT id FROM item")]
-        assert (ids, found(model, "RCP-7")) == ([after[1].key.decode() if after[1].key else ""], ["RCP-7"])
-
-
-def test_an_erasure_then_open_pages_are_out_of_date_and_the_person_s_reasons_gone(tmp_path: Path) -> None:
-    stopped = act(0, "withdraw", recipient_id="RCP-7")
-    done = act(1, "erase", ERASED + 1, recipient_id="RCP-7")
-    for number, order in enumerate(([stopped, done, stop("RCP-7", 0)], [stop("RCP-7", 0), stopped, done])):
-        model = Model(tmp_path / str(number), PARTS, zone="Asia/Tokyo")
-        model.take(of(7, "RCP-7"))
-        shown = model.changes()
-        model.take(order)
-        assert shown < model.erasure() <= model.changes()
-        with model.read() as db:
-            assert given_reasons.places(db, ["withdraw-1", "erase-1"]) == {"erase-1": (0, 1)}
-            assert {one.subject for one in act_log.recent(db, most=9)} == {None}
 
 
 def test_an_act_about_an_item_of_an_erased_person_then_its_reason_is_not_shown(tmp_path: Path) -> None:

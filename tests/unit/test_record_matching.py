@@ -101,14 +101,6 @@ def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
     assert place in matcher.strays
 
 
-def test_given_records_of_earlier_manifests_then_they_are_passed_quietly() -> None:
-    said, wanted = written()
-    own = [(name(value), value) for records in wanted for value in records]
-    coming = rows([(b"x", b"y"), *own[:-1], (b"x", b"y"), own[-1]])
-    found, matcher = sifted(said[3:], coming, floor=1 + sum(map(len, wanted[:3])))
-    assert (found, matcher.strays) == (wanted[3:], {len(own): 1})
-
-
 def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() -> None:
     said, wanted = written()
     own = [(name(value), value) for records in wanted for value in records]

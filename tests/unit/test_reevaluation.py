@@ -14,7 +14,6 @@ from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from schemas.record import Refusal
-from streams.worker import reevaluation
 from streams.worker.reevaluation import STEP, ReevaluationQueue
 from tests.support import invented
 from tests.support.facts import fact
@@ -116,17 +115,6 @@ def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
     assert everybody(touched) == ["P-8"]
 
 
-def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_again(
-    watched: tuple[ReevaluationQueue, invented.FactStore],
-) -> None:
-    touched, store = watched
-    learn(store, invented.controller())
-    touched.take(100)
-    learn(store, invented.consent(recipient_id="P-5"), invented.template())
-    assert touched.take(1) == ["P-5"]
-    assert len(everybody(touched)) == len(PEOPLE) - 100 + len(PEOPLE)
-
-
 def test_a_flood_of_facts_about_people_then_a_quarantined_list_is_found_all_the_same(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
@@ -139,32 +127,6 @@ def test_a_flood_of_facts_about_people_then_a_quarantined_list_is_found_all_the_
         if "P-7" in taken:
             return
     pytest.fail("the walk came to nobody")
-
-
-def test_items_that_wait_for_late_facts_then_one_is_tried_first_and_then_all(
-    watched: tuple[ReevaluationQueue, invented.FactStore], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.0)
-    touched, _ = watched
-    names = [f"W-{number}" for number in range(250)]
-
-    async def run() -> None:
-        waits(touched, *names)
-        for name in names:
-            touched.stale(name)
-        assert touched.take(100) == names[:1], "it asks whether the facts are known"
-        touched.fresh()
-        found: list[str] = []
-        while touched._arrived.is_set():
-            touched._arrived.clear()
-            taken = touched.take(100)
-            assert len(taken) <= 100, "sends do not wait for all of them"
-            found += taken
-        assert found == names, "in the order of their items"
-        touched.fresh()
-        assert everybody(touched) == [], "once"
-
-    asyncio.run(run())
 
 
 def test_a_batch_that_withholds_everybody_then_nobody_is_touched_until_a_resolution(

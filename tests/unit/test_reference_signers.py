@@ -94,10 +94,3 @@ def test_a_signature_that_counts_for_nothing_then_nobody_signed(
     record: dict[str, Any], lines: Callable[[dict[str, Any]], list[staff.Line]]
 ) -> None:
     assert signers(*lines(record)).of(record)["notice/OK"] == ()
-
-
-def test_signed_for_another_log_or_without_people_then_nobody_signed(record: dict[str, Any]) -> None:
-    lines = signed(record, "notice/OK", "hanako")
-    assert signers(*lines, origin="test.gatekeeper").of(record)["notice/OK"] == ()
-    assert ReferenceSigners([], staff.ORIGIN, BYTES.get).of(record)["notice/OK"] == ()
-    assert ReferenceSigners([], staff.ORIGIN, lambda digest: None).of(record) == {"policy/jp-pmark@1": None}

@@ -57,13 +57,6 @@ def by(said: dict[str, Any], *people: str) -> list[Line]:
     return staff.signed(said, *people, at=AT)
 
 
-def test_registered_twice_then_the_newer_counts_and_the_unreadable_changes_nothing(console: Console) -> None:
-    first = {"v": 1, "kind": "batch", "id": "B-1"}
-    console.put(first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"})
-    assert [(one["id"], one["state"]) for one in console.now().of_kind("batch")] == [("B-1", "quarantined")]
-    assert console.now().of_kind("controller") == []
-
-
 def test_a_policy_that_nobody_signed_then_it_waits_and_changes_nothing(signed: Console) -> None:
     stricter = policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
     record, signature = by(stricter, "hanako")

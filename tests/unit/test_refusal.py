@@ -58,17 +58,6 @@ def test_no_head_then_it_goes_on_behind_what_the_last_manifest_claims() -> None:
     assert refusal("error.head_missing", head=None, sends_log=KeptRange(20, 40)).suggested == 20
 
 
-def test_a_torn_transaction_then_it_goes_on_behind_it_and_nothing_is_skipped() -> None:
-    found = refusal("error.torn", topic="mail.sends.v1", position=100, end=120, acts=8)
-    assert (found.range.start, found.suggested, found.position(120)) == (120, 120, Position(120, 8))
-    assert found.skips(found.position(120)) == []
-    assert found.skips(found.position(130)) == [ProposedSkip("sends", 120, 130)]
-    ahead = refusal("error.torn", topic="mail.sends.v1", position=100, sends=90, end=100, acts=7)
-    assert ahead.skips(ahead.position(100)) == [ProposedSkip("sends", 90, 100)], (
-        "the ledger is further than the records"
-    )
-
-
 @pytest.mark.parametrize("start", [0, 249, 401])
 def test_an_offset_outside_the_log_or_decided_then_it_says_which_are_allowed(start: int) -> None:
     with pytest.raises(UsageError) as caught:

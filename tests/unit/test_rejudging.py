@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
@@ -81,20 +80,6 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
     before, after = sorted(queue.items(), key=lambda item: item.place.offset)
     assert (before.primary, before.state, before.by) == ("FACTS_STALE", "redecided", "gatekeeper")
     assert (after.primary, after.state, after.by) == (reason, "open", None)
-    desk.check_ledger()
-
-
-@pytest.mark.parametrize("withheld", [late])
-def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, withheld: object) -> None:
-    withheld(desk)  # type: ignore[operator]
-    desk.resolve(OFFSET)
-    desk.at += 72 * HOUR_MS - 1
-    item, state = desk.review[0], desk.read_back()
-    assert reconsider(msgspec.structs.replace(desk.now, ledger=state), item).judged, "a millisecond before"
-    desk.at += 1
-    assert desk.state.waiting("P-1", desk.at, answered=False) == {}
-    assert reconsider(desk.now, item) == NOTHING
-    assert desk.act("redecide") == ("cleared", None)
     desk.check_ledger()
 
 

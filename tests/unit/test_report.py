@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
@@ -19,14 +18,12 @@ from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.ground.atomic_store import AtomicStore
-from gatekeeper.ground.errors import UsageError
-from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ground.texts import catalogue
 from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.report import page, period
-from gatekeeper.report.evidence import Chains, Draw, ProvingLog
+from gatekeeper.report import page
+from gatekeeper.report.evidence import Chains, ProvingLog
 from gatekeeper.report.nos import Nos
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.workbook import workbook
@@ -180,34 +177,6 @@ def signed_acts(desk: Office) -> list[ManifestChain]:
     return [chain]
 
 
-def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:
-    people = [f"p{n}" for n in range(40)]
-    zero = [name for name in people if partition_of(name.encode(), 2) == 0][:3]
-    one = next(name for name in people if partition_of(name.encode(), 2) == 1)
-    tally = month_tally(partitions=2)
-    for offset, (name, after) in enumerate([(zero[0], 0), (zero[1], 10), (one, 20), (zero[2], 30)]):
-        _, value = invented.consent(recipient_id=name, state="Withdrawn", record_id=f"W-{offset}")
-        tally.people.consent(0, offset, invented.T + after, name.encode(), orjson.dumps(value))
-    chains = [ManifestChain(0), ManifestChain(1)]
-    chains[0].add([], invented.T + 50, known=1)
-    chains[0].add([], invented.T + 100, known=3)  # the third is not of this partition's people
-    chains[1].add([], invented.T + 400, known=4)
-    found = told(chains, tally=tally)["withdrawals"]
-    assert found == {"total": 4, "bound": 3, "latency_ms": {"p50": 90, "p99": 380}}
-
-
-def test_recalls_then_in_time_or_late_against_the_mail_date() -> None:
-    desks = []
-    for number, mail_date in enumerate(("2026-12-01T00:00:00+09:00", "2026-11-24T10:00:00+09:00", None)):
-        desk = desk_of(number, invented.source(), invented.consent())
-        desk.send(**({"mail_date": mail_date} if mail_date else {}))
-        desk.learn(invented.suppression())
-        desk.weigh()
-        desks.append(desk)
-    found = told(chains_of(*desks))["recalls"]
-    assert found == [{"cause": "SUBJECT_OBJECTED", "in_time": 1, "late": 1, "undated": 1}]
-
-
 def test_manifests_in_order_then_none_breaks_and_what_is_changed_shows() -> None:
     desk = clear_and_blocked()
     chain = ManifestChain()
@@ -299,30 +268,6 @@ def test_page_then_both_languages_and_markup_is_escaped(tmp_path: Path) -> None:
         assert all(one["inquiry"] in html for one in found["samples"])
 
 
-def test_another_seed_or_size_then_other_decisions_are_drawn_and_the_report_says_how() -> None:
-    chains = [ManifestChain()]
-    chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
-    drawn = {}
-    for draw in (Draw(), Draw(seed="auditor 7"), Draw(seed="auditor 8"), Draw(size=9, seed="auditor 7")):
-        found = told(chains, tally=month_tally(draw=draw))
-        assert found["draw"] == {"size": draw.size, "seed": draw.seed}
-        assert len(found["samples"]) == draw.size
-        assert draw.seed in page.document(found, "en")
-        drawn[draw] = [one["did"] for one in found["samples"]]
-    assert len({tuple(sorted(one)) for one in drawn.values()}) == 4
-    assert drawn[Draw(size=9, seed="auditor 7")][:5] == drawn[Draw(seed="auditor 7")]
-
-
-@pytest.mark.parametrize(
-    ("size", "seed", "key"),
-    [(0, "", "error.sample_size"), (5, "a" * 65, "error.sample_seed"), (5, "a\nb", "error.sample_seed")],
-)
-def test_a_draw_that_is_none_then_refused(size: int, seed: str, key: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        Draw(size, seed)
-    assert refused.value.key == key
-
-
 def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_formula(tmp_path: Path) -> None:
     found = sealed(tmp_path / "export")
     found["samples"][0]["campaign"] = "=1+1"
@@ -338,29 +283,9 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     assert f"<v>{found['sends']['total']}</v>" in sheets[0]
 
 
-# -- the first page -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("since", "to", "key"),
-    [
-        ("yesterday", "2026-11-30", "error.period_time"),
-        ("2026-12-01", "2026-11-30", "error.period_empty"),
-        ("2016-01-01", "2026-11-30", "error.period_empty"),
-    ],
-)
-def test_period_that_is_none_then_refused(since: str, to: str, key: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        period.read(since, to, "Asia/Tokyo")
-    assert raised.value.key == key
-
-
-@pytest.mark.parametrize("skipped", [{"sends": 1, "acts": 1}])
-def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken(skipped: dict[str, int]) -> None:
-    trail, chains = (
-        Trail(seed=3, partitions=1, acting=1).write(4).resume(0, skipped=skipped).write(4),
-        Chains(lambda _: True),
-    )
+def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken() -> None:
+    trail = Trail(seed=3, partitions=1, acting=1).write(4).resume(0, skipped={"sends": 1, "acts": 1}).write(4)
+    chains = Chains(lambda _: True)
     for step in trail.steps:
         link = Link(0, step.offset, step.value, step.sig, step.records)
         chains.take(link, link.manifest)

@@ -14,7 +14,7 @@ from gatekeeper.policy.packs import load
 from schemas.codec import decode
 from schemas.events import Result
 from tests.support import invented
-from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
 
 
@@ -81,16 +81,6 @@ def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_resu
     ]
     assert [one.send for one in results(desk)] == ["sends/3/1", None, None, None]
     assert {one.event_id for one in results(desk)} == {"E-1"}
-
-
-def test_acts_that_leave_the_send_as_it_is_then_they_have_no_result() -> None:
-    desk = Desk(*TWO)
-    desk.send()
-    assert desk.act("release") == ("waiting", None)
-    assert desk.act("note")[0] == "recorded"
-    assert desk.act("uphold") == ("upheld", None)
-    assert desk.act("ask")[0] == "refused"
-    assert told(desk) == [("withheld", None, None)]
 
 
 def test_campaign_handed_off_and_cancelled_then_both_are_told_and_no_repetition() -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import date
 from typing import get_args
 
 import pytest
 
-from gatekeeper.confirmation import code as codes
-from gatekeeper.confirmation.notice import Question, last_day, letter
-from gatekeeper.deciding.case import Case
 from gatekeeper.demo import addresses
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.result import DemoResult
 from gatekeeper.demo.retailer import CAST, Retailer
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
 from gatekeeper.policy.methods import METHODS, RANKS
@@ -29,7 +25,6 @@ from schemas.record import Record
 from schemas.topics import subject_key
 from schemas.values import MessageClass
 from tests.support.facts import fact
-from tests.support.invented import decide
 
 TOKENS = Tokens({1: addresses.KEY})
 TODAY = date(2026, 11, 24)
@@ -67,12 +62,7 @@ def test_given_every_event_then_the_codec_reads_back_what_was_meant(retailer: Re
 
 def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[Event]) -> None:
     text = b"\n".join(_wire(event)[2] for event in facts).decode()
-    provider = {
-        "さくら名簿センター株式会社",
-        "緑山県若葉市青葉町9-9-9",
-        "代表取締役 見本太郎",
-        "通販の購入者名簿",
-    }
+    provider = {"さくら名簿センター株式会社", "緑山県若葉市青葉町9-9-9", "代表取締役 見本太郎", "通販の購入者名簿"}
     assert set(re.findall(r'"([^"]*[^\x00-\x7f"][^"]*)"', text)) == provider
     assert not re.search(r"\b000-\d{4}\b", text)
 
@@ -137,28 +127,3 @@ def test_given_all_data_then_each_method_lane_and_class_of_the_tables_occurs(
     assert {send.message_class for send in sends} == set(get_args(MessageClass))
     cleared = {send.message_class for send, judged in zip(sends, campaign, strict=True) if judged.verdict == "clear"}
     assert cleared == set(get_args(MessageClass))
-
-
-def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: DemoResult) -> None:
-    assert (tally.missing(), tally.wrong()) == (0, 0)
-    assert sum(tally.by_output().values()) == retailer.people
-
-
-def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: Retailer, facts: list[Event]) -> None:
-    store, known = FactStore(), packs.load("jp-pmark")
-    for offset, event in enumerate([*retailer.reference(), *facts]):
-        topic, key, value = _wire(event)
-        assert store.apply(fact(topic, 0, offset, key, value)) is None
-    missing: Counter[tuple[str, ...]] = Counter()
-    for send in retailer.sends(600):
-        view = store.view(send, printed(TOKENS, send), at=AT, zone="Asia/Tokyo")
-        decision = decide(send, view, store.reference, known, AT)
-        if decision.verdict != "confirm":
-            continue
-        source = next(source for source in view.sources if source.source_id == decision.basis)
-        case = Case.of(send=send, facts=view, reference=store.reference, policy=decision.policy, at=AT * 1000)
-        assert store.reference.ask
-        question = Question(case, source, store.reference.ask, codes.new(bytes(7)), last_day(case))
-        missing[letter(question).missing] += 1
-    assert missing.keys() == {()}
-    assert missing[()] > 100

@@ -29,9 +29,7 @@ class Broker:
         return {tp: 7 + tp.partition for tp in tps}
 
 
-def test_readers_that_give_up_then_one_question_waits_and_the_next_gets_its_answer(
-    monkeypatch: Any,
-) -> None:
+def test_readers_that_give_up_then_one_question_waits_and_the_next_gets_its_answer(monkeypatch: Any) -> None:
     monkeypatch.setattr(send_ends, "ENDS_SECONDS", 0.01)
 
     async def go() -> None:

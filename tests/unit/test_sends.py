@@ -118,21 +118,6 @@ def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
     return send_record(orjson.dumps(invented.send(delivery=delivery, **fields)))
 
 
-def test_delivery_near_a_stop_and_a_source_then_the_record_holds_scores_and_replays() -> None:
-    source = invented.source(contact_points=[{"id": "cp-1", "written": FLAT}])
-    next_door = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3-202"]}
-    found = judged(sent(HOUSE), source, invented.consent(), invented.suppression(written=next_door))
-    read = AuditRecord.model_validate_json(found.audit)
-
-    assert found.codes == ("NAME_NEAR_STOP", "PRINT_UNACCOUNTED")
-    assert read.facts is not None
-    assert (read.facts.contact_point_from, read.facts.contact_point_near) == ((), {"S-1": 800})
-    assert [stop.score for stop in read.facts.suppressions] == [800]
-    assert [reason.facts for reason in read.reasons] == [("X-1",), ("S-1",)]
-    assert b"t1_" not in found.audit
-    assert replayed(found) == found.codes
-
-
 @pytest.mark.parametrize(
     ("delivery", "key", "codes", "printed"),
     [

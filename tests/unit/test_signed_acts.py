@@ -25,9 +25,7 @@ def desk() -> Office:
     return found
 
 
-def test_release_that_a_reviewer_signed_then_it_goes_and_the_signature_is_recorded(
-    desk: Office,
-) -> None:
+def test_release_that_a_reviewer_signed_then_it_goes_and_the_signature_is_recorded(desk: Office) -> None:
     assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
     act = desk.records[-1].act
     assert act
@@ -190,14 +188,6 @@ def test_look_that_was_signed_about_another_person_then_this_one_keeps_the_stop(
         record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
         assert desk.store.apply(record) is None
         assert desk.send(event_id=f"E-{offset}").codes == ("SUBJECT_OBJECTED",)
-
-
-def test_correction_of_before_all_staff_then_it_takes_nothing_back() -> None:
-    desk = Office(invented.source(), invented.consent(), ("suppressions", STOPPED))
-    value = canonical({**TAKEN_BACK, "by": ["hanako", "taro"]})
-    early = replace(fact("suppressions", 1, 901, None, value), timestamp=desk.at - 1)
-    assert desk.store.apply(early) is None
-    assert desk.send(event_id="E-901").codes == ("SUBJECT_OBJECTED",)
 
 
 def test_request_that_somebody_of_the_staff_signed_then_the_reply_goes_out() -> None:

@@ -291,12 +291,3 @@ def test_an_export_signed_and_sealed_anew_by_a_thief_then_peoples_signatures_tel
     report = exported(tmp_path / "export", forged, PEOPLE)
     assert report.exit_code in (1, 4)
     assert {one.code for one in report.findings} <= {"act_signature", "signer_unknown"}
-
-
-@pytest.mark.parametrize("without", ["kenji", "console"])
-def test_an_export_without_the_record_of_a_person_then_their_acts_are_nobodys(
-    tmp_path: Path, acted: list[Judged], without: str
-) -> None:
-    people = [one for one in PEOPLE if orjson.loads(one.value)["id"] != without]
-    report = exported(tmp_path / "export", acted, people)
-    assert (report.exit_code, {one.code for one in report.findings}) == (4, {"signer_unknown"})

@@ -32,15 +32,6 @@ def signed(said, *by, **more):
     return staff.signed(said, *by, **{"at": AT, **more})
 
 
-def test_a_record_from_before_the_first_person_then_it_counts_unsigned_until_signed():
-    log = ReferenceLog().write([staff.line(CONTROLLER)]).write(staff.founding(at=AT))
-    assert log.counts("controller/MIDORI")
-    assert [*log.fold.unsigned] == ["controller/MIDORI"]
-    log.write(signed(CONTROLLER, "taro")[1:])
-    assert log.fold.unsigned == {}
-    assert [name for name, _ in log.names].count("controller/MIDORI") == 1
-
-
 @pytest.mark.parametrize(
     ("lines", "at", "code"),
     [
@@ -102,17 +93,6 @@ def test_a_manager_of_one_controller_signs_for_that_one_alone(log):
     assert [one.code for one in log.fold.refused] == ["role"] * 3
 
 
-def test_the_consoles_word_is_enough_for_a_notice_and_not_for_a_purpose(log):
-    for said in (NOTICE, PURPOSE):
-        name, value = staff.line(said)
-        word = staff.signatures.of_reference(
-            name, value, staff.key("console"), origin=staff.ORIGIN, at=AT, id_=name[:6], user="taro", signin="password"
-        )
-        log.write([(name, value), (f"signature/{name[:6]}", word)])
-    assert log.counts("notice/N1")
-    assert [one.code for one in log.fold.refused] == ["vouched_not_enough"]
-
-
 def test_from_until_and_revocation_count_by_arrival(log):
     later, end = staff.instant(T0 + 60_000), staff.instant(T0 + 120_000)
     log.write(signed(staff.person("mio", ["reviewer"], **{"from": later, "until": end}), "hanako", "taro"))
@@ -136,19 +116,6 @@ def weighed(log, act, *headers, arrived=T0, value=None):
     bytes_ = encode(act) if value is None else value
     record = Record("acts", 0, 0, arrived, None, bytes_, headers)
     return weigh(record, orjson.loads(bytes_), roster=log.fold.roster, origin=staff.ORIGIN)
-
-
-def test_the_consoles_word_is_recorded_as_such(log):
-    act = item_act()
-    found = weighed(log, act, staff.vouched(act, at=AT))
-    assert isinstance(found, Signer)
-    assert found.vouched
-    assert {name: found.kept[name] for name in ("by", "console", "method", "signin")} == {
-        "by": "kenji",
-        "console": "console",
-        "method": "vouched",
-        "signin": "password",
-    }
 
 
 @pytest.mark.parametrize(
@@ -248,11 +215,6 @@ def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(l
 
 
 ROWS = [("release", "C1", MESSAGES[:3]), ("approve", None, MESSAGES[3:])]
-
-
-def test_one_touch_signs_each_message_in_its_row_and_no_other():
-    for place, said in enumerate(PASSKEY.signed_table(ROWS)):
-        assert [proven(said, PASSKEY.key, one) for one in MESSAGES] == [at == place for at in range(len(MESSAGES))]
 
 
 @pytest.mark.parametrize(

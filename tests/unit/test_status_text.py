@@ -48,17 +48,6 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     )
 
 
-def test_warnings_that_no_rule_reads_then_they_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    stops = [invented.suppression(kind="court_order", suppression_id=f"X-{n}", recipient_id=f"P-{n}") for n in range(2)]
-    answer = readiness(*stops, invented.batch(id="B-9", flags=["do_not_mail"]))
-    place = f"suppressions/0/{len(invented.REFERENCE)}"
-    assert answer["read_wide"] == [{"name": "suppression/court_order", "people": 2, "record": place}]
-    assert answer["unread_flags"] == ["B-9"]
-    shown = status_shown(answer, capsys)
-    assert text("cli.status_unread_kind", code="court_order", people=2, record=place) in shown
-    assert text("cli.status_unread_flags", count=1, shown="B-9") in shown
-
-
 def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:
     evaluator = Evaluator(load("jp-pmark"), tokens=invented.TOKENS)
     judge = CampaignJudge(Moment(evaluator, invented.store(), LedgerState(), invented.T))

@@ -16,7 +16,6 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import Event, Outcome, Rejected, events, json_events, read_map
 from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.report.nos import Nos
-from gatekeeper.service.named_stops import named_stop
 from schemas.codec import decode, encode
 from schemas.events import Delivery, Send
 from schemas.record import Record
@@ -89,11 +88,9 @@ def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
         ("高橋", HOME, "name_short"),
         ("タカハシ イチロウ", HOME, "name_in_kana"),
         ("〓橋 一郎", HOME, "letter_unknown"),
-        ("高橋 一郎", "渋谷区神宮前1-2-〓", "letter_unknown"),
         ("高橋 花子(旧姓 佐藤)", HOME, "names_unclear"),
         ("高橋 一郎", f"{HOME} 営業部", "address_unaccounted"),
         ("高橋 一郎", "府中市宮西町1-2-3", "prefecture_missing"),
-        ("高橋 一郎", "渋谷区神宮1-2-3", "town_unknown"),
         *(("高橋 一郎", f"渋谷区神宮前{number}", "number_unclear") for number in (*UNCLEAR, *NO_HOUSE)),
         *((name, HOME, "names_unclear") for name in (*DEAD, *ANYBODY)),
         *((name, HOME, "name_short") for name in SHORT),
@@ -166,18 +163,6 @@ def test_real_address_without_house_number_then_it_is_wide_and_binds_each_person
         assert scores(row(name, line).bound)[printed("高橋 一郎", line).token] >= 800, name
 
 
-def test_rejected_row_of_two_then_each_is_bound_as_written() -> None:
-    for line in ("渋谷区神宮前", "浦和市常盤1-2-3"):
-        found = row("高橋 一郎・花子", line)
-        assert found.cause is not None
-        outcomes = read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{line}\n")
-        (stop,) = [each.duty for each in outcomes if isinstance(each, Rejected)]
-        assert stop is not None
-        said = orjson.loads(stop[1])
-        sure = {said["token"], *(each["token"] for each in said["readings"] if each["score"] == 1000)}
-        assert {printed(name, line).token for name in ("高橋 一郎・花子", "高橋 一郎", "高橋 花子")} <= sure
-
-
 def test_mark_of_a_death_then_it_is_no_part_of_the_name_and_both_are_bound() -> None:
     for name in ("故高橋 一郎", "故 高橋 一郎 様", "亡 高橋 一郎", "高橋 一郎（故人）"):
         (bound,) = row(name, HOME).bound
@@ -219,29 +204,6 @@ def test_rejected_row_then_a_record_of_its_id_says_what_it_lacks() -> None:
     assert key.decode() == said["token"] == as_written.token
     assert (said["suppression_id"], said["row"], said["lacks"]) == ("X1", "rejected", "place_unknown")
     decode("suppressions", key, value)
-
-
-def test_stop_with_a_delivery_over_http_then_it_is_read_as_a_row() -> None:
-    def said(name: str, line: str = HOME, **more: Any) -> Any:
-        delivery = {"name": name, "lines": [line]}
-        return named_stop(orjson.dumps({**stop_of("X1"), "delivery": delivery, **more}), TOKENS)
-
-    two = said("高橋 一郎・花子")
-    assert [orjson.loads(value)["suppression_id"] for value in two.values] == ["X1", "X1.2"]
-    assert (two.row, said("高橋").row, said("高橋").lacks) == ("certain", "wide", "name_short")
-    nobody = said("高橋 一郎", "浦和市常盤1-2-3")
-    assert (nobody.row, nobody.cause, nobody.field) == ("rejected", "place_unknown", "delivery.lines")
-    assert said("-").field == "delivery.name"
-    assert orjson.loads(said("高橋 一郎", "浦和市常盤1-2-3", recipient_id="R1").values[0])["recipient_id"] == "R1"
-    assert said("-", whole_address=True).row == "certain"
-    for value in (two.values[0], nobody.values[0]):
-        decode("suppressions", None, value)
-    assert named_stop(orjson.dumps(stop_of("X1", recipient_id="R1")), TOKENS) is None
-    assert named_stop(b'{"delivery": 7, "suppression_id": "X1"}', TOKENS) is None
-    assert named_stop(b"[", TOKENS) is None
-    delivery = {"name": "高橋 一郎", "lines": [HOME]}
-    for wrong in ({"suppression_id": 7}, {"recipient_id": None}):  # the contract refuses it
-        assert named_stop(orjson.dumps({**stop_of("X1"), "delivery": delivery, **wrong}), TOKENS) is None
 
 
 @pytest.mark.parametrize("field", ["row", "lacks", "\\u0072ow"])

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.answer import sentence
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.identity import Tokens, identify, printed
@@ -38,10 +37,6 @@ def source(point: str, key: int, id_: str = "S-1", **more: Any) -> invented.Even
     return invented.source(source_id=id_, contact_points=[{"id": point, "key": key}], **more)
 
 
-def uses(*facts: invented.Event) -> list[tuple[str, int, int]]:
-    return [tuple(use) for use in invented.store(*facts).token_keys.uses()]
-
-
 def test_a_token_of_two_keys_then_each_names_its_key_and_the_newest_is_the_first() -> None:
     home = Delivery.model_validate_json(json.dumps(invented.written("cp-1")))
     one, two = (identify({n: invented.KEYS[n]}, "postal", home) for n in (1, 2))
@@ -52,14 +47,6 @@ def test_a_token_of_two_keys_then_each_names_its_key_and_the_newest_is_the_first
     assert (one.token[:3], two.token[:5]) == ("t1_", "t1k2_")
     assert (found.token, found.same, found.keys) == (two.token, (one.token,), {"t1", "t1k2"})
     assert {*found.readings} == {*one.readings, *two.readings}
-
-
-def test_facts_of_two_keys_then_order_and_copies_change_no_count() -> None:
-    facts = (stop("cp-1", 1), stop("cp-2", 1), stop("cp-1", 2), source("cp-1", 1), source("cp-1", 2))
-    expected = uses(*facts)
-    assert expected == [("t1", 1, 0), ("t1k2", 1, 1)], "one address of the stop is not known under the later key"
-    for order in permutations(facts):
-        assert uses(*order, *order) == expected
 
 
 def judged(store: FactStore, state: LedgerState, tokens: Tokens) -> Moment:
@@ -133,16 +120,6 @@ def test_a_stop_list_with_another_key_of_the_same_number_then_nothing_is_cleared
     assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
 
 
-def test_match_tokens_under_another_key_than_a_stop_then_their_cure_is_named() -> None:
-    sent = invented.send(match=[{"token": invented.token("cp-3"), "score": 900}])
-    held = told(*LIVES, (stop("cp-2", 2), header(2)))
-    assert held.evaluate(SENT).decision.verdict == "clear"
-    (found,) = held.evaluate(parsed(Send.model_validate_json(json.dumps(sent)))).decision.reasons
-    assert found.says == {"case": "token_key", "what": "t1k2"}
-    assert "match tokens" in sentence(found, "en")
-    assert "照合用トークン（match）" in sentence(found, "ja")
-
-
 def test_a_list_imported_again_with_the_right_key_then_all_who_waited_are_rejudged() -> None:
     store, offsets = invented.store(), count()
     store.token_keys.ours = BOTH.prints
@@ -165,9 +142,7 @@ def test_a_list_imported_again_with_the_right_key_then_all_who_waited_are_rejudg
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
-def test_the_list_imported_again_with_the_right_key_then_its_stops_count(
-    order: tuple[int, ...],
-) -> None:
+def test_the_list_imported_again_with_the_right_key_then_its_stops_count(order: tuple[int, ...]) -> None:
     both = ((stop("cp-2", 1), header(1, t1=OTHER)), (stop("cp-1", 1), header(1)))
     seen = told(*LIVES, *(both[n] for n in order))
     assert seen.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
@@ -176,9 +151,7 @@ def test_the_list_imported_again_with_the_right_key_then_its_stops_count(
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
-def test_a_stop_with_and_without_another_key_s_name_then_it_is_the_other_s(
-    order: tuple[int, ...],
-) -> None:
+def test_a_stop_with_and_without_another_key_s_name_then_it_is_the_other_s(order: tuple[int, ...]) -> None:
     both = ((stop("cp-2", 1), ()), (stop("cp-2", 1), header(1, t1=OTHER)))
     seen = told(*LIVES, *(both[n] for n in order))
     assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)

@@ -136,17 +136,8 @@ def test_a_stop_under_a_key_of_nobody_then_one_manager_lets_nobody_go_and_two_do
         assert (log.codes(), log.whom()[0][0]) == (UNKNOWN, again), "each record is passed for itself"
 
 
-def test_a_stop_of_a_known_key_that_two_managers_passed_then_it_stands() -> None:
-    log = Log(*LIVES, stop(invented.token("cp-1")))
-    place = f"suppressions/0/{next(log._offsets) - 1}"
-    log.resolve(place, "hanako", "taro")
-    assert log.codes() == ("SUBJECT_OBJECTED",)
-
-
 @pytest.mark.parametrize("key", [None, NINE])
-def test_an_unreadable_stop_of_nobody_knows_whom_then_all_wait_for_two_managers(
-    key: str | None,
-) -> None:
+def test_an_unreadable_stop_of_nobody_knows_whom_then_all_wait_for_two_managers(key: str | None) -> None:
     log = Log(*LIVES)
     place = log.put("suppressions", b"{}", key)
     assert log.codes() == UNKNOWN
@@ -266,10 +257,7 @@ def test_any_stop_under_a_key_of_nobody_then_it_withholds_each_send_it_would_sto
         assert "FACTS_UNAVAILABLE" in unknown
 
 
-@pytest.mark.parametrize(
-    ("companies", "others", "whom"),
-    [(("C1",), (), "companies"), ((), UNKNOWN, "everybody")],
-)
+@pytest.mark.parametrize(("companies", "others", "whom"), [(("C1",), (), "companies"), ((), UNKNOWN, "everybody")])
 def test_a_gap_then_its_companies_are_withheld_until_two_managers_resolve_it(
     companies: tuple[str, ...], others: tuple[str, ...], whom: str
 ) -> None:

@@ -93,9 +93,7 @@ def test_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_loo
     assert place.cosigned() == 0
 
 
-def test_a_rotated_key_of_the_log_then_it_is_cosigned_and_an_unknown_one_is_not(
-    place: WitnessedLog,
-) -> None:
+def test_a_rotated_key_of_the_log_then_it_is_cosigned_and_an_unknown_one_is_not(place: WitnessedLog) -> None:
     place.seal(b"one")
     place.look()
     place.keys.make("log", "gate.example")
@@ -116,9 +114,7 @@ def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look
     assert told.value.key == "error.witness_memory"
 
 
-def test_a_lost_memory_then_4_and_not_cosigned_until_it_is_called_the_first_look(
-    place: WitnessedLog,
-) -> None:
+def test_a_lost_memory_then_4_and_not_cosigned_until_it_is_called_the_first_look(place: WitnessedLog) -> None:
     with pytest.raises(IntegrityError) as told:  # also while there is no log: it may be lost together with the memory
         place.look(first=False)
     assert told.value.key == "error.witness_memory_lost"

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientSession
 from click.testing import CliRunner
 
-from gatekeeper.cli import cores, worker
+from gatekeeper.cli import worker
 from gatekeeper.ground import metrics
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.metrics_page import Metrics
@@ -64,21 +64,6 @@ def test_a_number_of_processes_that_cannot_be_then_it_is_a_wrong_call(asked: str
     done = CliRunner().invoke(worker.command, ["--processes", asked], env={"GATEKEEPER_PARTITIONS": "8"})
     assert isinstance(done.exception, UsageError)
     assert "8" in str(done.exception)
-
-
-@pytest.mark.parametrize(("asked", "count"), [("2", 2), ("auto", 3)])
-def test_a_number_of_processes_then_so_many_run_and_never_more_than_partitions(
-    asked: str, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(_: object, processes: int) -> int:
-        found.append(processes)
-        return 4
-
-    found: list[int] = []
-    monkeypatch.setattr(workers, "run", run)
-    monkeypatch.setattr(worker, "cores", lambda: cores.cores() + 16)
-    done = CliRunner().invoke(worker.command, ["--processes", asked], env={"GATEKEEPER_PARTITIONS": "3"})
-    assert (done.exit_code, found) == (4, [count])
 
 
 def test_a_process_whose_metrics_fail_then_the_page_has_the_others_and_its_restarts() -> None:
