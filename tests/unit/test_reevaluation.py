@@ -38,10 +38,8 @@ def clearance(name: str) -> entries.Entry:
 def watched() -> tuple[ReevaluationQueue, invented.FactStore]:
     """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
     own = [{"id": "own", "token": "own"}]
-    store, remembered = (
-        invented.store(invented.source(recipient_id="P-7", batch_id="B-1", contact_points=own)),
-        LedgerState(),
-    )
+    store = invented.store(invented.source(recipient_id="P-7", batch_id="B-1", contact_points=own))
+    remembered = LedgerState()
     for name in PEOPLE:
         remembered.put(clearance(name))
     touched = ReevaluationQueue(store, asyncio.Event())

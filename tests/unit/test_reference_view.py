@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from gatekeeper.console.reference_view import Registered, Registrations
@@ -27,13 +26,9 @@ class Console:
         self.registrations = Registrations(self.model, staff.ORIGIN)
         self.written = 0
 
-    def put(self, *values: dict[str, Any] | bytes) -> None:
-        self.lines((None, one if isinstance(one, bytes) else orjson.dumps(one)) for one in values)
-
     def lines(self, lines: Any) -> None:
         for name, value in lines:
-            key = name.encode() if name else None
-            self.model.take([Record("reference", 0, self.written, invented.T, key, value, ())])
+            self.model.take([Record("reference", 0, self.written, invented.T, name.encode(), value, ())])
             self.written += 1
 
     def now(self) -> Registered:
@@ -42,13 +37,9 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
-    return Console(tmp_path)
-
-
-@pytest.fixture
-def signed(console: Console) -> Console:
+def signed(tmp_path: Path) -> Console:
     """A console of a log that has people."""
+    console = Console(tmp_path)
     console.lines(staff.founding(at=AT))
     return console
 

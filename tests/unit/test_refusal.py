@@ -73,12 +73,8 @@ def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
         [(record, act)], partition=2, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True
     )
     assert one is not None
-    assert (one.sends, one.acts, one.by, act.head) == (
-        260,
-        7,
-        "pm-7",
-        fingerprint(HEAD.encode(), "error.sends_expired"),
-    )
+    assert (one.sends, one.acts, one.by) == (260, 7, "pm-7")
+    assert act.head == fingerprint(HEAD.encode(), "error.sends_expired")
 
 
 def test_a_record_that_is_a_defect_then_it_alone_can_be_passed() -> None:

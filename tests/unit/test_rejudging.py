@@ -7,10 +7,8 @@ import pytest
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.ground.times import instant
 from gatekeeper.review.queue import Queue
-from schemas.record import Refusal
 from tests.support import invented
 from tests.support.desk import Desk
-from tests.support.facts import fact
 
 HOUR_MS = 3_600_000
 WITHDRAWN = invented.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
@@ -83,21 +81,19 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
     desk.check_ledger()
 
 
-@pytest.mark.parametrize("kind", ["uphold"])
-def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk, kind: str) -> None:
+def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk) -> None:
     late(desk)
     item = desk.review[0]
-    desk.act(kind)
+    desk.act("uphold")
     assert desk.reconsider() == []
     assert reconsider(desk.now, item) == NOTHING
     desk.check_ledger()
 
 
-@pytest.mark.parametrize("kind", ["redecide"])
-def test_the_gate_was_first_then_the_person_is_told(desk: Desk, kind: str) -> None:
+def test_the_gate_was_first_then_the_person_is_told(desk: Desk) -> None:
     late(desk)
     assert desk.reconsider() == ["clear"]
-    assert desk.act(kind) == ("refused", "closed")
+    assert desk.act("redecide") == ("refused", "closed")
     assert [topic for topic, _ in desk.out].count("cleared") == 1
 
 
@@ -123,18 +119,6 @@ def test_cleared_by_the_gate_then_a_withdrawal_calls_it_back(desk: Desk) -> None
     desk.learn(WITHDRAWN)
     assert len(desk.weigh()) == 1
     desk.check_ledger()
-
-
-def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_without_a_word(desk: Desk) -> None:
-    late(desk)
-    desk.store.apply(fact("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET)))
-    before = len(desk.records)
-    assert desk.reconsider() == ["withheld"]
-    assert len(desk.records) == before
-    desk.resolve(OFFSET)
-    assert desk.reconsider() == ["withheld"], "it needs two managers"
-    desk.resolve(OFFSET, by="taro")
-    assert desk.reconsider() == ["clear"]
 
 
 def test_erased_then_nothing_is_remembered(desk: Desk) -> None:

@@ -17,18 +17,11 @@ def test_a_cursor_then_its_text_leads_back_to_it() -> None:
     assert "=" not in cursor.encode()
 
 
-@pytest.mark.parametrize(
-    "said",
-    [1, None, [], ["t", "K"], ["t", "K", 1], ["t", "K", [[0]]], ["t", "K", [[0, -1]]], ["t", "K", [["0", 1]]],
-     ["t", "K", [[0, 1.5]]], ["t", "K", [[0, True]]], ["t", "K", [[[], 1]]], [1, "K", []], ["t", None, []]],
-)  # fmt: skip
-def test_another_value_then_it_is_no_cursor(said: object) -> None:
-    text = base64.urlsafe_b64encode(orjson.dumps(said)).decode()
-    with pytest.raises(ValueError, match="no cursor"):
-        Cursor.decode(text)
+WRONG: list[object] = [1, [], ["t", "K", [[0, -1]]], ["t", "K", [["0", 1]]], ["t", "K", [[0, 1.5]]], [1, "K", []]]
+TEXTS = [base64.urlsafe_b64encode(orjson.dumps(said)).decode() for said in WRONG]
 
 
-@pytest.mark.parametrize("text", ["", "?", "見本", "e", "AAAA", "*" * 9])
+@pytest.mark.parametrize("text", ["", "見本", "AAAA", "*" * 9, *TEXTS])
 def test_any_other_text_then_it_is_no_cursor(text: str) -> None:
     with pytest.raises(ValueError, match="no cursor"):
         Cursor.decode(text)

@@ -41,7 +41,7 @@ def step(desk: Desk, number: int, name: str) -> None:
         desk.campaign(kind, act_id=f"act-{number}", **({"again": True} if name == "more" else {}))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
 def test_any_story_then_the_sums_are_what_the_command_counts(names: list[str]) -> None:
     desk = Desk(*consenting("P-2"), *consenting("P-3"), *YOUNG)
@@ -104,13 +104,7 @@ def test_sends_of_two_controllers_then_each_is_counted_for_whom_it_may_be_told()
 
 @pytest.mark.parametrize(
     "results",
-    [
-        (HANDED,),
-        (HANDED, {}),
-        ({}, HANDED, HANDED),
-        ({"controller_id": "C2"}, {}, HANDED, HANDED),
-        ({}, HANDED, {"outcome": "cleared", "send": None, "replaces": {"outcome": "withheld", "primary": "A"}}, HANDED),
-    ],
+    [(HANDED,), ({}, HANDED, HANDED), ({"controller_id": "C2"}, {}, HANDED, HANDED)],
 )
 def test_the_result_of_a_send_is_no_longer_kept_then_its_campaign_is_incomplete(results: Any) -> None:
     assert told(taken(*results))["incomplete"] is True

@@ -51,13 +51,6 @@ def test_send_that_is_decided_then_its_result_has_codes_and_place_alone() -> Non
     assert not any(b"P-" in (one.value or b"") for one in desk.outputs["results"]), "the person's id"
 
 
-def test_record_that_cannot_be_read_then_its_result_names_the_place() -> None:
-    desk = Desk()
-    desk.send({"v": 1, "event_id": "E-1"})
-    (one,) = results(desk)
-    assert (one.outcome, one.primary, one.send, one.event_id) == ("withheld", "EVENT_INVALID", "sends/3/1", None)
-
-
 def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standing() -> None:
     desk = Desk(*consenting("P-1"))
     desk.send(recipient_id="P-1", event_id="E-1")

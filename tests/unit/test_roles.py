@@ -93,25 +93,12 @@ RECORDS: dict[str, dict[str, Any]] = {
     "controller": {"id": "C1", "name": "みどり"},
     "notice": {"id": "N1", "controller_id": "C1", "purposes": ["dm"], "complete": True},
     "template": {"id": "T1", "display_ok": {"marketing": ["postal"]}, "ask_complete": True},
-    "joint_use_terms": {
-        "terms_id": "J1",
-        "version": 1,
-        "published_at": "2026-01-01",
-        "parties": ["C1"],
-        "purposes": ["dm"],
-        "complete": True,
-    },
+    "joint_use_terms": {"terms_id": "J1", "version": 1, "published_at": "2026-01-01"}
+    | {"parties": ["C1"], "purposes": ["dm"], "complete": True},
     "batch": {"id": "B1", "state": "quarantined"},
     "campaign": {"id": "K-1", "name": "冬のカタログ"},
-    "feed": {
-        "id": "crm",
-        "topic": "consents",
-        "controllers": ["C1"],
-        "rhythm": "P1D",
-        "limit": "P2D",
-        "owner": "kenji",
-        "counted": True,
-    },
+    "feed": {"id": "crm", "topic": "consents", "controllers": ["C1"], "rhythm": "P1D"}
+    | {"limit": "P2D", "owner": "kenji", "counted": True},
     "register": {"id": "R1", "file_date": "2026-01-01"},
     "audience_phrase": {"id": "P1", "phrase": "健康靴下", "reason": "a brand of socks"},
     "purpose": {"id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True},
@@ -131,9 +118,7 @@ PERSONAL = ("audience_phrase", "ground", "policy", "provider", "purpose", "resol
 def record(kind: str, by: str) -> tuple[str, bytes]:
     """Returns a record of this kind, of which the person is the author where it names one."""
     author = {
-        "policy": {"by": by},
-        "resolution": {"by": by},
-        "ground": {"by": by},
+        **dict.fromkeys(("policy", "resolution", "ground"), {"by": by}),
         "audience_phrase": {"by": [by, "hanako"]},
     }
     said = {"v": 1, "kind": kind, **RECORDS[kind], **author.get(kind, {})}

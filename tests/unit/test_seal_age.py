@@ -14,10 +14,6 @@ def read(place: WitnessedLog) -> SealStatus | None:
     return fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
 
 
-def test_no_log_then_nothing_is_told(tmp_path: Path) -> None:
-    assert read(WitnessedLog(tmp_path)) is None
-
-
 def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
     place = WitnessedLog(tmp_path)
     place.seal(b"a")

@@ -162,14 +162,8 @@ def test_decision_id_given_then_as_the_specification_says() -> None:
 
 
 def test_provider_check_recorded_then_without_its_texts() -> None:
-    check = {
-        "checked_at": "2025-03-03",
-        "name": "さくら名簿",
-        "address": "緑山県",
-        "representative": "見本太郎",
-        "how_obtained": "通販",
-        "basis": "consent",
-    }
+    check = {"checked_at": "2025-03-03", "name": "さくら名簿", "address": "緑山県", "representative": "見本太郎"}
+    check |= {"how_obtained": "通販", "basis": "consent"}
     found = judged(send_record(), invented.source(method="indirect.partner", check=check))
     assert found.codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
     for secret in ("さくら", "緑山", "見本", "通販"):

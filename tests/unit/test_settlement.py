@@ -12,8 +12,6 @@ import pytest
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.settlement import Settled, settled
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
-from gatekeeper.ground.errors import IntegrityError
-from gatekeeper.ground.texts import text
 from gatekeeper.ledger.head import Head
 from schemas.codec import canonical
 from schemas.record import Record
@@ -86,18 +84,6 @@ def test_records_without_manifest_then_the_next_manifest_takes_them_in() -> None
         assert [(one.topic, one.start, one.to, one.n) for one in found.took] == [
             (one["topic"], one["from"], one["to"], one["n"]) for one in taken
         ]
-
-
-def test_a_head_beyond_manifests_and_records_then_the_partition_does_not_go_back() -> None:
-    before, torn = STEPS[:4], STEPS[4]
-    ahead = head([*before, torn])
-    found = judged(ahead, manifests(before), audit(records(before)))
-    assert found is not None
-    assert (found.head.sends, found.head.prev) == (head(before).sends, head(before).prev)
-    assert found.least == (ahead.sends, ahead.acts)
-    error = found.error(ahead, topic="mail.sends.v1", partition=0)
-    assert isinstance(error, IntegrityError)
-    assert str(error) == text("error.torn", **error.values)
 
 
 def test_what_others_put_there_then_it_refuses_nothing() -> None:

@@ -77,13 +77,3 @@ def test_a_state_that_others_could_have_written_then_exit_2_and_it_stays_as_it_w
     with pytest.raises(UsageError) as caught:
         state.begun(file, Counted, OF)
     assert (caught.value.key, file.read_bytes()) == ("error.state_open", before)
-
-
-@pytest.mark.parametrize("spoilt", [b"[]", b'{"of":"%b","done":"1"}'])
-def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(tmp_path: Path, spoilt: bytes) -> None:
-    file, content = tmp_path / "state", spoilt.replace(b"%b", OF.encode())
-    file.write_bytes(content)
-    file.chmod(0o600)
-    with pytest.raises(UsageError) as caught:
-        state.begun(file, Counted, OF)
-    assert (caught.value.key, file.read_bytes()) == ("error.state_unreadable", content)

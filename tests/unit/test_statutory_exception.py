@@ -40,12 +40,6 @@ def source(**fields: Any) -> invented.Event:
     return invented.source(**{**CARD, "evidence_ref": "card-1", **fields})
 
 
-def test_shipped_pack_then_an_opt_in_is_needed() -> None:
-    decision = decided(source(), switched=("ask_cap = 1", "ask_cap = 1\nrejudge_hours = 0"))
-    assert (decision.verdict, decision.primary) == ("block", "EMAIL_OPT_IN_MISSING")
-    assert load("jp-appi").at(AT).statutory_exception is None
-
-
 def test_one_manager_then_it_is_not_in_force() -> None:
     assert decided(source(), by="hanako").policy.name == "jp-appi@3"
 

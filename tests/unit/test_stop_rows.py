@@ -24,7 +24,7 @@ from streams.client.reader import Reader
 from streams.operations import corrections
 from tests.support import invented
 
-TOKENS, BOTH = Tokens({1: bytes(range(32))}), Tokens({1: bytes(range(32)), 2: bytes(32)})
+TOKENS = Tokens({1: bytes(range(32))})
 HOME = "渋谷区神宮前1-2-3"
 NO_HOUSE = ("1丁目", "一丁目", "1丁目 みどりハイツ101", "1丁目101号室", "101号室", "3階", "2棟")
 UNCLEAR = (
@@ -44,8 +44,8 @@ NAMED = COLUMNS + 'token = { channel = "postal", name = "氏名", lines = ["住�
 OF_PERSON = NAMED + 'recipient_id = { column = "会員" }\n'
 
 
-def row(name: str, *lines: str, postcode: str | None = None, tokens: Tokens = TOKENS) -> StopRow:
-    return stop_row(tokens, Delivery(name=name, postcode=postcode, lines=lines))
+def row(name: str, *lines: str, postcode: str | None = None) -> StopRow:
+    return stop_row(TOKENS, Delivery(name=name, postcode=postcode, lines=lines))
 
 
 def read(rows: str, columns: str = NAMED, **more: Any) -> list[Outcome]:
@@ -60,7 +60,7 @@ def stops(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 def printed(name: str, *lines: str) -> Identified:
     known = TOKENS.of("postal", Delivery(name=name, lines=lines))
-    assert known is not None
+    assert known
     return known
 
 

@@ -17,7 +17,7 @@ from gatekeeper.ground.texts import Language, text
 
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
-    [("GATEKEEPER_MODE", "test", "'live' or 'shadow'"), ("GATEKEEPER_PARTITIONS", "257", "256 以下")],
+    [("GATEKEEPER_MODE", "test", "'live' or 'shadow'"), ("GATEKEEPER_PARTITIONS", "257", "256 or less")],
 )
 def test_given_a_setting_that_is_wrong_then_its_variable_and_hint(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str

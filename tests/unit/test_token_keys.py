@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from itertools import count, permutations
+from itertools import permutations
 from typing import Any
 
 import orjson
@@ -22,7 +22,6 @@ from gatekeeper.policy.packs import load
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
 from streams.worker.app import create_app
-from streams.worker.reevaluation import ReevaluationQueue
 from tests.support import invented
 from tests.support.world import World
 
@@ -118,27 +117,6 @@ def test_a_stop_list_with_another_key_of_the_same_number_then_nothing_is_cleared
     seen = told(*LIVES, stranger)
     assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
     assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
-
-
-def test_a_list_imported_again_with_the_right_key_then_all_who_waited_are_rejudged() -> None:
-    store, offsets = invented.store(), count()
-    store.token_keys.ours = BOTH.prints
-    touched = ReevaluationQueue(store, asyncio.Event())
-    touched.watch(ledger := LedgerState())
-    touched.take(10)
-    ledger.put(entries.held("P-1", "D-1", offset=0, until=invented.T, rejudge=invented.T))
-
-    def taken(fact: invented.Event, **over: str) -> list[str]:
-        topic, value = fact
-        record = invented.fact(topic, 0, next(offsets), None, orjson.dumps(value))
-        assert store.apply(replace(record, headers=header(1, **over))) is None
-        return touched.take(10)
-
-    assert taken(stop("cp-8", 1, "X-1"), t1=OTHER) == []
-    assert taken(stop("cp-9", 1, "X-2"), t1=OTHER) == []
-    assert taken(stop("cp-2", 1, "X-1")) == [], "the other stop may still be anybody's"
-    assert taken(stop("cp-3", 1, "X-2")) == ["P-1"]
-    assert taken(stop("cp-4", 1, "X-3")) == []
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])

@@ -11,8 +11,6 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoint_queue import EndpointQueue
 from gatekeeper.webhooks.endpoints import Endpoint, read
 from gatekeeper.webhooks.outbox import Outbox, event_id
-from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause
+from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS
 from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
@@ -297,18 +295,6 @@ def test_an_endpoint_whose_certificate_is_another_s_or_nobody_s_then_nothing_is_
 
 
 # -- pauses --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("said", "seconds"),
-    [
-        ("999999999", float(GIVE_UP_SECONDS)),
-        (format_datetime(datetime(2026, 11, 28, 12, 1, tzinfo=UTC), usegmt=True), 60.0),
-        ("nan", 0.0),
-    ],
-)
-def test_retry_after_then_so_many_seconds_within_bounds(said: str | None, seconds: float) -> None:
-    assert asked_pause(said, datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()) == seconds
 
 
 # -- the lane ------------------------------------------------------------------------------------------

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 from click.testing import CliRunner
 
 from gatekeeper.cli import worker
-from gatekeeper.ground import metrics
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.ground.metrics_page import Metrics
-from gatekeeper.ground.settings import Settings
 from streams.worker import workers
-from streams.worker.health import serve_health
-from streams.worker.supervisor import CAUSES, Signs
 from tests.support.status_lines import status_shown
 
 
@@ -64,32 +57,3 @@ def test_a_number_of_processes_that_cannot_be_then_it_is_a_wrong_call(asked: str
     done = CliRunner().invoke(worker.command, ["--processes", asked], env={"GATEKEEPER_PARTITIONS": "8"})
     assert isinstance(done.exception, UsageError)
     assert "8" in str(done.exception)
-
-
-def test_a_process_whose_metrics_fail_then_the_page_has_the_others_and_its_restarts() -> None:
-    shown = Metrics()
-    shown.set(metrics.PEOPLE, 7)
-
-    async def joined_page() -> str:
-        async def fails() -> bytes:
-            raise RuntimeError
-
-        async def answers() -> bytes:
-            return shown.page()
-
-        async def readiness() -> dict[str, Any]:
-            return {"ready": True}
-
-        settings, signs = Settings(http_port=0), Signs(3)
-        signs.restarted(0, "silent")
-        ports = [await serve_health(settings, readiness, metrics=page) for page in (fails, answers)]
-        async with ClientSession() as session:
-            return (await workers.joined_metrics(session, ports, signs)).decode()
-
-    page = asyncio.run(joined_page())
-    assert 'gatekeeper_people{process="1"} 7.0' in page
-    counted = {line.partition(" ")[0]: line[-3:] for line in page.splitlines() if 'process="0"' in line}
-    assert counted == {
-        f'gatekeeper_process_restarts_total{{cause="{cause}",process="0"}}': "1.0" if cause == "silent" else "0.0"
-        for cause in CAUSES
-    }
