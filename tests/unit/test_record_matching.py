@@ -26,10 +26,11 @@ def rows(records: Sequence[tuple[bytes | None, bytes | None]]) -> list[Row]:
     return [(offset, *record) for offset, record in enumerate(records)]
 
 
-def written() -> tuple[list[dict[str, Any]], list[list[bytes]]]:
-    """Returns manifests of one partition with the records of each."""
+def written() -> tuple[list[dict[str, Any]], list[list[bytes]], list[tuple[bytes, bytes]]]:
+    """Returns manifests of one partition, the records of each, and all of these with their keys."""
     steps = [step for step in Trail(partitions=1, seed=7).write(12).steps if step.records]
-    return [orjson.loads(step.value) for step in steps], [list(step.records) for step in steps]
+    own = [(name(value), value) for step in steps for value in step.records]
+    return [orjson.loads(step.value) for step in steps], [list(step.records) for step in steps], own
 
 
 def sifted(
@@ -72,8 +73,7 @@ STRANGERS: dict[str, Callable[[bytes], tuple[bytes | None, bytes | None]]] = {
 @pytest.mark.parametrize("kind", STRANGERS)
 @pytest.mark.parametrize("seed", range(2))
 def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str, seed: int) -> None:
-    said, wanted = written()
-    own = [(name(value), value) for records in wanted for value in records]
+    said, wanted, own = written()
     random = Random(seed)
     for place in {0, len(own), *(random.randrange(len(own)) for _ in range(8))}:
         stranger = STRANGERS[kind](random.choice(own[max(0, place - 2) : place + 2])[1])
@@ -86,8 +86,7 @@ def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_recor
 
 
 def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
-    said, wanted = written()
-    own = [(name(value), value) for records in wanted for value in records]
+    said, wanted, own = written()
     forged = an_act(own[0][1])
     place = len(wanted[0])
     found, matcher = sifted(said, rows([*own[:place], *[(b"x", b"y")] * 9_000, *[forged] * 9_000, *own[place:]]))
@@ -97,8 +96,7 @@ def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
 
 
 def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() -> None:
-    said, wanted = written()
-    own = [(name(value), value) for records in wanted for value in records]
+    said, wanted, own = written()
     own[1] = changed(own[1][1])
     found, matcher = sifted(said, rows(own))
     assert found[1:] == wanted[1:]
@@ -108,8 +106,7 @@ def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() ->
 
 
 def test_given_a_lost_record_then_it_is_short_or_cannot_be_told() -> None:
-    said, wanted = written()
-    own = [(name(value), value) for records in wanted for value in records]
+    said, wanted, own = written()
     found, _ = sifted(said, rows(own[1:]))
     assert found[0] is None
     found, _ = sifted(said[:1], rows(own[: len(wanted[0]) - 1]))

@@ -11,7 +11,6 @@ from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Judged
-from gatekeeper.engine.sends import Judge
 from schemas.audit import AuditRecord
 from schemas.record import Record
 from tests.support import invented
@@ -34,9 +33,7 @@ def desk() -> Desk:
     return found
 
 
-def again(
-    desk: Desk, value: bytes | None = SENT, *, judge: Judge = JUDGE, as_of: int | None = None, **fields: Any
-) -> tuple[Judged, str, str | None]:
+def again(desk: Desk, **fields: Any) -> tuple[Judged, str, str | None]:
     """Judges an act that asks for the one piece; returns what came of it, its outcome and code."""
     act = {
         "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako",
@@ -44,9 +41,9 @@ def again(
         "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields,
     }  # fmt: skip
     record = Record("mail.acts.v1", 3, 9, desk.at, b"P-1", orjson.dumps(act))
-    item = Record("mail.sends.v1", 3, 1, desk.at, None, value) if value is not None else None
+    item = Record("mail.sends.v1", 3, 1, desk.at, None, SENT)
     desk.at += 60_000
-    found = desk.asked(record, item, Moment(judge, desk.store, desk.state, desk.at, as_of))
+    found = desk.asked(record, item, Moment(JUDGE, desk.store, desk.state, desk.at, None))
     for entry in found.entries:
         desk.state.put(entry)
     told = AuditRecord.model_validate_json(found.audit)

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
@@ -22,7 +21,7 @@ from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.report import page
-from gatekeeper.report.evidence import Chains, ProvingLog
+from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.nos import Nos
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.workbook import workbook
@@ -34,7 +33,6 @@ from tests.support.desk import YOUNG
 from tests.support.facts import fact
 from tests.support.office import Office, acted_by
 from tests.support.records import Recorded
-from tests.support.trails import Trail
 
 
 def told(chains: list[ManifestChain], *, tally: Tally | None = None, made: int = invented.T + DAY_MS) -> dict[str, Any]:
@@ -43,13 +41,6 @@ def told(chains: list[ManifestChain], *, tally: Tally | None = None, made: int =
         for link in chain.links:
             tally.link(link)
     return tally.told(made=made)
-
-
-def desk_of(number: int, *facts: invented.Event) -> Recorded:
-    """One desk of several, whose inputs stand at offsets of their own."""
-    desk = Recorded(*facts)
-    desk._sends = desk._acts = 1_000 * number
-    return desk
 
 
 def clear_and_blocked() -> Recorded:
@@ -70,26 +61,6 @@ def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
     days = {one["from"]: sum(one["verdicts"].values()) for one in found["time"]["steps"]}
     assert (len(days), days["2026-11-24"], sum(days.values())) == (30, 3, 3)
     assert found["policies"][0]["sends"] == 3
-
-
-def test_cleared_then_counted_by_class_ground_template_and_people_who_had_said_no() -> None:
-    owed = desk_of(0, invented.suppression(), invented.event(kind="request_received"))
-    for number, event in enumerate(("E-1", "E-2", "E-1")):
-        owed.send(message_class="safety_legal", event_id=event, campaign_id=f"K-{number // 2}")
-    owed.send(message_class="rights_reply", campaign_id="K-5")
-    released = desk_of(1, *YOUNG)
-    released.send()
-    released.act("release")
-    other = desk_of(2, invented.suppression(state="corrected"))
-    other.send(message_class="safety_legal", ground="tax")
-    found = told(chains_of(owed, released, other))
-    rows = [(one["class"], one["ground"], one["template"], one["pieces"], one["said_no"]) for one in found["cleared"]]
-    assert rows == [
-        ("safety_legal", "recall", "T-SERVICE", 3, 1),
-        ("marketing", None, "T-1", 1, 0),
-        ("rights_reply", "dsr.7", "T-SERVICE", 1, 1),
-        ("safety_legal", "tax", "T-SERVICE", 1, 0),
-    ]
 
 
 def test_acts_then_by_kind_how_they_were_signed_and_who_and_why_others_were_refused() -> None:
@@ -239,16 +210,6 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     assert "<t>=1+1</t>" in texts
     assert all(f"<t>{one['inquiry']}</t>" in texts for one in found["samples"])
     assert f"<v>{found['sends']['total']}</v>" in sheets[0]
-
-
-def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken() -> None:
-    trail = Trail(seed=3, partitions=1, acting=1).write(4).resume(0, skipped={"sends": 1, "acts": 1}).write(4)
-    chains = Chains(lambda _: True)
-    for step in trail.steps:
-        link = Link(0, step.offset, step.value, step.sig, step.records)
-        chains.take(link, link.manifest)
-    (told,) = chains.told()
-    assert (told["manifests"], told["breaks"], told["torn"]) == (len(trail.steps), 0, 0)
 
 
 def facts_on_file(*stated: tuple[str, dict[str, Any], str | None]) -> dict[str, Any]:

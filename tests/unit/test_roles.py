@@ -117,11 +117,9 @@ PERSONAL = ("audience_phrase", "ground", "policy", "provider", "purpose", "resol
 
 def record(kind: str, by: str) -> tuple[str, bytes]:
     """Returns a record of this kind, of which the person is the author where it names one."""
-    author = {
-        **dict.fromkeys(("policy", "resolution", "ground"), {"by": by}),
-        "audience_phrase": {"by": [by, "hanako"]},
-    }
-    said = {"v": 1, "kind": kind, **RECORDS[kind], **author.get(kind, {})}
+    author = {"by": [by, "hanako"]} if kind == "audience_phrase" else {"by": by}
+    named = kind in ("policy", "resolution", "ground", "audience_phrase")
+    said = {"v": 1, "kind": kind, **RECORDS[kind], **(author if named else {})}
     value = orjson.dumps(said)
     model = decode("reference", None, value)
     return f"{kind}/{model.id}", value

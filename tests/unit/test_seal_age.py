@@ -10,8 +10,10 @@ from streams.operations import fleet
 from tests.support.witnessed_log import WitnessedLog
 
 
-def read(place: WitnessedLog) -> SealStatus | None:
-    return fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
+def read(place: WitnessedLog) -> SealStatus:
+    found = fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
+    assert found is not None
+    return found
 
 
 def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
@@ -20,7 +22,6 @@ def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -
     place.look(now=1_750_000_000)
     place.seal(b"b")
     found = read(place)
-    assert found is not None
     assert (found.size, found.witnessed) == (2, (1, 1_750_000_000_000))
 
 
@@ -31,7 +32,6 @@ def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) 
     for file in (tmp_path / "keys").glob("witness-*.pub"):
         file.unlink()
     found = read(place)
-    assert found is not None
     assert found.witnessed is None
 
 
@@ -41,7 +41,6 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
     file = tmp_path / "log" / "checkpoint"
     file.write_text(file.read_text().replace("\n1\n", "\n7\n"))
     found = read(place)
-    assert found is not None
     assert found.error is not None
     assert found.error.key == "error.log_checkpoint_wrong"
 
@@ -51,6 +50,5 @@ def test_a_log_without_its_public_keys_then_the_missing_file_is_named_and_no_dam
     place.seal(b"a")
     (tmp_path / "keys" / "log-1.pub").unlink()
     found = read(place)
-    assert found is not None
     assert found.error is not None
     assert (found.error.key, found.error.values["folder"]) == ("error.log_keyless", tmp_path / "keys")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatekeeper.cli.handoff import COLUMNS, LINES, _row
+from gatekeeper.cli.rejects import Rejects
+from gatekeeper.lists import Rejected
 from gatekeeper.management.spreadsheet import FORMULA, SpreadsheetRows
+from schemas.events import Delivery, Send
+from tests.support import invented
 
 
 def written(**row: object) -> str:
@@ -42,3 +49,36 @@ def test_any_texts_then_no_cell_begins_a_formula_and_nothing_else_of_them_change
 def test_every_cell_is_quoted_and_the_mark_comes_first() -> None:
     text = written(id="R-1", codes=("A", "B"), line=-3, none=None)
     assert text == '\ufeff"id","codes","line","none"\r\n"R-1","A B","-3",""\r\n'
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize("start", ["=", "\t"])
+def test_a_column_that_begins_a_formula_then_its_cell_is_text_in_a_second_run_too(tmp_path: Path, start: str) -> None:
+    file = tmp_path / "rejected.csv"
+    with Rejects(file, from_line=1, as_json=False) as rejects:
+        rejects.add(Rejected(2, 2, f"{start}A1", "acquired_at", "row.time_unclear"))
+    with Rejects(file, from_line=5, as_json=False) as rejects:
+        rejects.add(Rejected(6, 6, "plain", "acquired_at", "row.time_unclear"))
+    first, second = rows(file)
+    assert (first["line"], first["column"], second["column"]) == ("2", f"'{start}A1", "plain")
+    assert not any(cell.startswith(FORMULA) for row in (first, second) for cell in row.values())
+    assert file.read_text("utf-8").count("\ufeff") == 1
+
+
+@pytest.mark.parametrize("start", ["=", "\t"])
+def test_a_piece_for_the_print_house_then_no_cell_is_executed_and_all_are_quoted(tmp_path: Path, start: str) -> None:
+    send = Send.model_validate_json(json.dumps(invented.send())).model_copy(
+        update={"delivery": Delivery.model_construct(name=f"{start}A1", postcode=f"{start}1", lines=(f"{start}2",) * 3)}
+    )
+    file = tmp_path / "out.csv"
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        SpreadsheetRows(handle, COLUMNS).write(_row("D" * 26, send, "MUST_PRINT_STOP_CONTACT", again=False))
+    (row,) = rows(file)
+    assert [row["name"], row["postcode"], row["line_1"]] == [f"'{start}A1", f"'{start}1", f"'{start}2"]
+    assert not any(cell.startswith(FORMULA) for cell in row.values())
+    assert len([name for name in row if name.startswith("line_")]) == LINES
+    assert f'"{row["name"]}","{row["postcode"]}"'.encode() in file.read_bytes()

@@ -172,12 +172,6 @@ def test_mark_of_a_death_then_it_is_no_part_of_the_name_and_both_are_bound() -> 
     assert dict(printed("故 高橋 一郎", HOME).further)[printed("高橋 一郎", HOME).token] == 1000
 
 
-def test_row_of_two_then_an_event_for_each_and_the_first_keeps_the_id() -> None:
-    both = stops(read(f"番号,氏名,住所\nX1,高橋 一郎・花子,{HOME}\n"))
-    assert [(stop["suppression_id"], stop["row"]) for stop in both] == [("X1", "certain"), ("X1.2", "certain")]
-    assert [stop["token"] for stop in both] == [printed(name, HOME).token for name in ("高橋 一郎", "高橋 花子")]
-
-
 def test_row_with_a_person_s_id_then_the_id_is_bound_whatever_its_address_says() -> None:
     rows = (
         f"番号,会員,氏名,住所\nX1,R1,高橋 一郎,{HOME}\nX2,R2,高橋 一郎,浦和市常盤1-2-3\nX3,,高橋 一郎,浦和市常盤1-2-3\n"

@@ -13,14 +13,14 @@ import pytest
 
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
-from gatekeeper.identity import Tokens, identify, printed
+from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import HEADER, named_by
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from schemas.codec import parsed
-from schemas.events import Delivery, Send
+from schemas.events import Send
 from streams.worker.app import create_app
 from tests.support import invented
 from tests.support.world import World
@@ -34,18 +34,6 @@ def stop(point: str, key: int, id_: str = "X-1") -> invented.Event:
 
 def source(point: str, key: int, id_: str = "S-1", **more: Any) -> invented.Event:
     return invented.source(source_id=id_, contact_points=[{"id": point, "key": key}], **more)
-
-
-def test_a_token_of_two_keys_then_each_names_its_key_and_the_newest_is_the_first() -> None:
-    home = Delivery.model_validate_json(json.dumps(invented.written("cp-1")))
-    one, two = (identify({n: invented.KEYS[n]}, "postal", home) for n in (1, 2))
-    found = BOTH.of("postal", home)
-    assert one is not None
-    assert two is not None
-    assert found is not None
-    assert (one.token[:3], two.token[:5]) == ("t1_", "t1k2_")
-    assert (found.token, found.same, found.keys) == (two.token, (one.token,), {"t1", "t1k2"})
-    assert {*found.readings} == {*one.readings, *two.readings}
 
 
 def judged(store: FactStore, state: LedgerState, tokens: Tokens) -> Moment:

@@ -57,17 +57,8 @@ def entry(url: str = "https://hooks.example/gate", **more: Any) -> dict[str, Any
 
 def endpoint(url: str, **more: Any) -> Endpoint:
     keys = (SECRET.removeprefix("whsec_"),)
-    return Endpoint(
-        **{
-            "id": "e1",
-            "url": url,
-            "events": WEBHOOK_TYPES,
-            "campaigns": (),
-            "secrets": keys,
-            "allow_private": True,
-            **more,
-        }
-    )
+    usual = {"id": "e1", "events": WEBHOOK_TYPES, "campaigns": (), "secrets": keys, "allow_private": True}
+    return Endpoint(**{**usual, "url": url, **more})
 
 
 def posted(one: Endpoint, resolver: AbstractResolver | None = None, **more: float) -> Answer:
@@ -191,9 +182,8 @@ class Names(AbstractResolver):
 
     async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[Any]:
         self.asked += 1
-        return [
-            {"hostname": host, "host": self.left.pop(0), "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
-        ]
+        found = {"hostname": host, "host": self.left.pop(0), "port": port}
+        return [{**found, "family": socket.AF_INET, "proto": 0, "flags": 0}]
 
     async def close(self) -> None:
         pass
@@ -326,16 +316,17 @@ class Played:
         return self.answers.pop(0) if self.answers else Answer("204")
 
 
+SINCE = "2026-11-28T00:00:00.000Z"
+
+
 def put(outbox: Outbox, now: int, *numbers: int, to: Sequence[str] = ("e1",)) -> list[str]:
     """Queues events about partitions; returns their ids."""
     ids = [event_id("partition.refused", number) for number in numbers]
     known = [endpoint("https://hooks.example/", id=name) for name in to]
     with outbox.change():
         for number, id_ in zip(numbers, ids, strict=True):
-            data = RefusedPartition(
-                partition=number, reason="error.torn", since="2026-11-28T00:00:00.000Z", resumable=True
-            )
-            event = PartitionRefusedWebhook(type="partition.refused", timestamp="2026-11-28T00:00:00.000Z", data=data)
+            data = RefusedPartition(partition=number, reason="error.torn", since=SINCE, resumable=True)
+            event = PartitionRefusedWebhook(type="partition.refused", timestamp=SINCE, data=data)
             outbox.put(event, id_, known, now=now)
     return ids
 
@@ -353,7 +344,7 @@ def rounds(lane: EndpointQueue, count: int = 1) -> None:
     asyncio.run(go())
 
 
-def lane_of(outbox: Outbox, post: Played, now: Now, name: str = "e1") -> EndpointQueue:
+def lane_of(outbox: Outbox, post: Any, now: Now, name: str = "e1") -> EndpointQueue:
     return EndpointQueue(name, outbox, post, clock=now, chance=lambda: 0.0, metrics=Metrics())
 
 
@@ -399,10 +390,8 @@ def test_one_endpoint_that_hangs_then_another_gets_everything(outbox: Outbox) ->
         raise AssertionError
 
     async def both() -> None:
-        stuck = asyncio.create_task(
-            EndpointQueue("e1", outbox, hangs, clock=now, chance=lambda: 0.0, metrics=Metrics()).run()
-        )
-        other = EndpointQueue("e2", outbox, works, clock=now, chance=lambda: 0.0, metrics=Metrics())
+        stuck = asyncio.create_task(lane_of(outbox, hangs, now).run())
+        other = lane_of(outbox, works, now, "e2")
         while outbox.backlog("e2").waiting:
             await other.round()
         stuck.cancel()
