@@ -1,4 +1,4 @@
-"""A cleared piece asked for again: written once if it still stands, the very bytes; in doubt nothing goes out."""
+"""A cleared piece asked for again: the very bytes if it still stands, and nothing after a withdrawal."""
 
 from __future__ import annotations
 

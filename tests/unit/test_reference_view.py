@@ -1,4 +1,4 @@
-"""The controllers, lists, policies and people in the read model: those that count, as a worker folds `reference`."""
+"""The controllers and policies in the read model: those that count, as a worker folds `reference`."""
 
 from __future__ import annotations
 

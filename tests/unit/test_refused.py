@@ -128,11 +128,3 @@ def test_one_manager_signs_with_two_keys_or_for_another_then_it_is_not_passed() 
     assert not passed(mine, word(4, "kenji", staff.key("kenji"))), "no manager"
     assert not passed(word(3, "hanako", first, other)), "one act with two signatures"
     assert passed(mine, word(4, "taro", other))
-
-
-def test_a_defect_then_each_try_writes_a_new_head_and_acts_count_until_it_moves() -> None:
-    refused, head = "error.partition_defect", Head.decode(SEEN)
-    again, moved, back = replace(head, prev="0" * 64, at=9), replace(head, sends=11), replace(head, resumed="a-1")
-    names = [fingerprint(one.encode(), refused) for one in (head, again, moved, back)]
-    assert names[0] == names[1]
-    assert len({*names}) == 3

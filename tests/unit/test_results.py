@@ -145,6 +145,6 @@ def test_a_send_with_and_without_a_trace_then_decision_and_result_are_the_same()
     judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
     one, other = (Desk(*YOUNG, judge=judge).send(headers=headers) for headers in ((("traceparent", TRACE),), ()))
     assert (one.audit, one.did, one.entries) == (other.audit, other.did, other.entries)
-    assert one.result is not None
-    assert other.result is not None
+    assert one.result
+    assert other.result
     assert one.result.value == other.result.value

@@ -41,7 +41,7 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
     file = tmp_path / "log" / "checkpoint"
     file.write_text(file.read_text().replace("\n1\n", "\n7\n"))
     found = read(place)
-    assert found.error is not None
+    assert found.error
     assert found.error.key == "error.log_checkpoint_wrong"
 
 

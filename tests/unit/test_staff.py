@@ -258,7 +258,18 @@ def test_a_touch_that_signs_many_then_it_covers_no_record_of_reference(log, form
     assert [one.code for one in log.fold.refused] == ["not_alone"]
 
 
-# key files
+@pytest.mark.parametrize("field", ["sig", "authenticator", "client"])
+def test_no_content_of_a_signature_raises(field):
+    said, key = PASSKEY.signed(b"text"), PASSKEY.key
+    for junk in ("", "!", "AAAA", b64encode(b"[]").decode(), b64encode(b'{"type": 1}').decode(), None, 7):
+        assert not proven({**said, field: junk}, key, b"text")
+
+
+def test_acts_signed_in_the_form_of_an_earlier_release_then_they_are_refused(log):
+    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
+    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
+    for act, header in zip(acts, staff.touched(Passkey("yuki"), acts, at=AT, old=True), strict=True):
+        assert weighed(log, act, header) == "old_form"
 
 
 def test_a_key_file_is_never_overwritten_and_never_read_when_open(tmp_path):
@@ -314,6 +325,14 @@ def test_a_key_that_ended_is_nobody_elses(log):
     assert log.fold.roster.member("mio", T0) is None
 
 
+def test_a_key_that_nobody_can_load_marks_itself_alone(log):
+    junk = {**staff.person("kenji")["keys"][0], "public": "AAAA"}
+    log.write(signed(staff.person("mio", ["reviewer"], keys=[junk]), "hanako", "taro"))
+    log.write(signed(staff.person("rin", ["reviewer"], keys=[{**junk, "public": "AAAB"}]), "hanako", "taro"))
+    log.write(signed(staff.person("ren", ["reviewer"], keys=[junk]), "hanako", "taro"))
+    assert [log.fold.roster.member(by, T0) is not None for by in ("mio", "rin", "ren")] == [True, True, False]
+
+
 # the first person
 
 
@@ -345,25 +364,3 @@ def test_a_ground_then_it_counts_by_its_manager_and_is_lone_until_a_second_one_s
     log.write(signed(GROUND, "taro")[1:])
     assert (log.fold.lone, log.fold.waiting) == ([], [])
     assert [name for name, _ in log.names].count("ground/recall.x") == 1
-
-
-@pytest.mark.parametrize("field", ["sig", "authenticator", "client"])
-def test_no_content_of_a_signature_raises(field):
-    said, key = PASSKEY.signed(b"text"), PASSKEY.key
-    for junk in ("", "!", "AAAA", b64encode(b"[]").decode(), b64encode(b'{"type": 1}').decode(), None, 7):
-        assert not proven({**said, field: junk}, key, b"text")
-
-
-def test_a_key_that_nobody_can_load_marks_itself_alone(log):
-    junk = {**staff.person("kenji")["keys"][0], "public": "AAAA"}
-    log.write(signed(staff.person("mio", ["reviewer"], keys=[junk]), "hanako", "taro"))
-    log.write(signed(staff.person("rin", ["reviewer"], keys=[{**junk, "public": "AAAB"}]), "hanako", "taro"))
-    log.write(signed(staff.person("ren", ["reviewer"], keys=[junk]), "hanako", "taro"))
-    assert [log.fold.roster.member(by, T0) is not None for by in ("mio", "rin", "ren")] == [True, True, False]
-
-
-def test_acts_signed_in_the_form_of_an_earlier_release_then_they_are_refused(log):
-    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
-    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
-    for act, header in zip(acts, staff.touched(Passkey("yuki"), acts, at=AT, old=True), strict=True):
-        assert weighed(log, act, header) == "old_form"

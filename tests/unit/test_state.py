@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.cli.audit import state
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UsageError
 from schemas.values import Count
 
 OF = state.of("count", to=3)
@@ -40,13 +40,12 @@ def count(file: Path, *, error: BaseException | None = None) -> list[int]:
     return steps
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")])
 def test_interrupted_in_a_step_then_that_one_does_not_count_and_the_call_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: BaseException
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "state"
-    with pytest.raises(type(error)):
-        count(file, error=error)
+    with pytest.raises(KeyboardInterrupt):
+        count(file, error=KeyboardInterrupt())
     assert f"--state {file}" in capsys.readouterr().err
     assert file.stat().st_mode & 0o777 == 0o600
     assert count(file) == [3]

@@ -1,4 +1,4 @@
-"""Status, `/readyz`, `check` and pages name what is read wide, provisional, unlisted, or made with a missing key."""
+"""Status, `/readyz` and `check` name what is read wide, unlisted, or not signed."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     answer = readiness(*nos, invented.consent(state="Withdrawn", notice_id=None))
     place = f"consents/0/{len(invented.REFERENCE)}"
     assert answer["read_wide"] == [{"name": "controller/C-TYPO", "people": 3, "record": place}]
-    assert text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place) in status_shown(
-        answer, capsys
-    )
+    said = text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place)
+    assert said in status_shown(answer, capsys)
 
 
 def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""The exceptions of the law from the opt-in to e-mail: by whom they are in force, and what ends them."""
+"""The exceptions of the law from the opt-in to e-mail: by whom they are not in force."""
 
 from __future__ import annotations
 
@@ -16,34 +16,22 @@ from tests.support.policies import policy_record, today
 
 AT = invented.T + 30 * 86_400_000
 ON = ("ask_cap = 1", 'ask_cap = 1\nstatutory_exception = "opinion-7"')
-CARD = {"method": "direct.business_card", "channel": "email"}
-CONTROLLER = {"mail_order": False}
+CARD = invented.source(method="direct.business_card", channel="email", evidence_ref="card-1")
 
 
-def decided(
-    *facts: invented.Event,
-    of: str = "jp-appi",
-    by: Any = ("hanako", "taro"),
-    controller: dict[str, Any] = CONTROLLER,
-    switched: tuple[str, str] = ON,
-    **send: Any,
-) -> Decision:
+def decided(*facts: invented.Event, of: str = "jp-appi", by: Any = ("hanako", "taro")) -> Decision:
     """Returns the decision on an e-mail of a company whose policy has the exceptions in force."""
-    put = ("reference", policy_record(today(7, switched, of=of), by=by, since=AT - 86_400_000))
-    known = invented.store(*facts, reference=(invented.controller(**controller), *invented.REFERENCE[1:], put))
-    one = Send.model_validate_json(orjson.dumps(invented.send(**{"channel": "email", **send})))
+    put = ("reference", policy_record(today(7, ON, of=of), by=by, since=AT - 86_400_000))
+    known = invented.store(*facts, reference=(invented.controller(mail_order=False), *invented.REFERENCE[1:], put))
+    one = Send.model_validate_json(orjson.dumps(invented.send(channel="email")))
     packs = known.activations.over(load(of))
     return deciding.decide(Plans(known.reference, packs, AT).of(one), one, invented.view(known, one, at=AT))
 
 
-def source(**fields: Any) -> invented.Event:
-    return invented.source(**{**CARD, "evidence_ref": "card-1", **fields})
-
-
 def test_one_manager_then_it_is_not_in_force() -> None:
-    assert decided(source(), by="hanako").policy.name == "jp-appi@3"
+    assert decided(CARD, by="hanako").policy.name == "jp-appi@3"
 
 
 def test_mark_then_never_in_force() -> None:
-    decision = decided(source(), of="jp-pmark")
+    decision = decided(CARD, of="jp-pmark")
     assert (decision.policy.name, decision.primary) == ("jp-pmark@3", "EMAIL_OPT_IN_MISSING")

@@ -1,4 +1,4 @@
-"""Sentences: what is wrong is said in the reader's language, and reasons name what they stand on."""
+"""Sentences about settings and errors of the system: they say what is wrong, and nobody's values."""
 
 from __future__ import annotations
 
@@ -13,22 +13,6 @@ import pytest
 from gatekeeper.ground import settings
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, text
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "hint"),
-    [("GATEKEEPER_MODE", "test", "'live' or 'shadow'"), ("GATEKEEPER_PARTITIONS", "257", "256 or less")],
-)
-def test_given_a_setting_that_is_wrong_then_its_variable_and_hint(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError) as caught:
-        settings.load()
-    said = str(caught.value)
-    assert name in said
-    assert hint in said
-    assert "Input should" not in said
 
 
 @pytest.mark.parametrize(
@@ -60,3 +44,9 @@ def test_given_an_error_of_the_system_then_why_is_said_and_not_of_what(error: OS
     assert ja in said["ja"]
     assert en in said["en"]
     assert "見本" not in "".join(said.values())
+
+
+def test_given_a_setting_that_is_wrong_then_its_variable_and_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_PARTITIONS", "257")
+    with pytest.raises(UsageError, match=r"GATEKEEPER_PARTITIONS.*256 or less"):
+        settings.load()

@@ -284,9 +284,6 @@ def test_an_endpoint_whose_certificate_is_another_s_or_nobody_s_then_nothing_is_
         assert posted(endpoint(server.url)).delivered
 
 
-# -- pauses --------------------------------------------------------------------------------------------
-
-
 # -- the lane ------------------------------------------------------------------------------------------
 
 
@@ -437,9 +434,6 @@ def test_an_error_amid_a_transaction_then_neither_event_nor_position_is_there(ou
     assert (outbox.backlog("e1").waiting, outbox.positions("recalls")) == (0, {})
     put(outbox, now(), 1)
     assert outbox.backlog("e1").waiting == 1
-
-
-# -- the seal ------------------------------------------------------------------------------------------
 
 
 def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes() -> None:
