@@ -7,7 +7,6 @@ import pytest
 from gatekeeper.management.reconciliation import Books, Delivered
 from tests.support import invented
 
-ZONE = "Asia/Tokyo"
 K = "K-1"
 RECALLED_AT = invented.T  # 2026-11-24 in Tokyo
 
@@ -15,7 +14,7 @@ RECALLED_AT = invented.T  # 2026-11-24 in Tokyo
 def books() -> Books:
     keys = {did: (f"P-{did}", K, "postal") for did in ("good", "other", "back", "kept", "no")}
     return Books(
-        ZONE,
+        "Asia/Tokyo",
         cleared={did: keys[did] for did in ("good", "other", "back", "kept")},
         withheld={"no": keys["no"], "old": keys["good"]},
         recalled={"back": RECALLED_AT},

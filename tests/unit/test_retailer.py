@@ -33,7 +33,7 @@ RECIPIENT = re.compile(rb"R\d{6}")
 
 @pytest.fixture(scope="module")
 def retailer() -> Retailer:
-    return Retailer(people=2000, seed=11, today=TODAY)
+    return Retailer(people=1200, seed=11, today=TODAY)
 
 
 @pytest.fixture(scope="module")

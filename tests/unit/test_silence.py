@@ -27,25 +27,21 @@ def codes(*facts: invented.Event, months: int | None = 12, **send: Any) -> tuple
     return decide(one, invented.view(store, one), store.reference, Packs(policies, policies), invented.T).codes
 
 
-def ask(**fields: Any) -> invented.Event:
-    return invented.ask(**fields)
-
-
 ASKS = ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
 
 
 def test_silence_longer_than_the_policy_waits_then_asked_anew() -> None:
-    assert codes(ask(at=ASKED)) == ASKS
+    assert codes(invented.ask(at=ASKED)) == ASKS
     question = {"message_class": "confirmation", "source_id": "S-0", "request_id": "Q-9"}
-    assert codes(ask(at=ASKED), **question) == ()
+    assert codes(invented.ask(at=ASKED), **question) == ()
 
 
 def test_refused_then_no_time_asks_again() -> None:
     refused = invented.consent(state="Refused", answers="Q-1", channels=["email"], event_time="2025-09-10")
-    assert codes(ask(at=ASKED), refused) == ("CONSENT_REFUSED",)
+    assert codes(invented.ask(at=ASKED), refused) == ("CONSENT_REFUSED",)
 
 
 def test_yes_taken_back_then_no_time_asks_again() -> None:
     yes = invented.consent(answers="Q-1", event_time="2025-09-10")
     back = invented.consent(record_id="R-2", state="Withdrawn", event_time="2025-09-20")
-    assert codes(ask(at=ASKED), yes, back) == ("CONSENT_WITHDRAWN", "CONFIRMATION_CAP_REACHED")
+    assert codes(invented.ask(at=ASKED), yes, back) == ("CONSENT_WITHDRAWN", "CONFIRMATION_CAP_REACHED")

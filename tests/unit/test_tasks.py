@@ -13,10 +13,9 @@ from gatekeeper.console.tasks import AT_ONCE, Kind, Tasks
 
 
 def test_as_many_reports_as_may_run_then_a_managers_act_begins_at_once() -> None:
-    tasks, over = Tasks(), threading.Event()
+    tasks, over, begun = Tasks(), threading.Event(), threading.Event()
     filled(tasks, "report", lambda: over.wait(30))
     try:
-        begun = threading.Event()
         tasks.start("erase-1", "manager", "act", lambda _: begun.set())
         assert begun.wait(30)
     finally:

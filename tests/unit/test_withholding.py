@@ -225,7 +225,7 @@ SCOPES = st.fixed_dictionaries(
 KINDS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     scope=SCOPES,
     kind=st.sampled_from(KINDS),
