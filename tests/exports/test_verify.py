@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import errno
 import gzip
-import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tracemalloc
-import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from html import escape
@@ -29,20 +26,18 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.bundle import ROOMS, bundle
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.audit.tlog.canonical_json import MAX_DEPTH, read_canonical
-from gatekeeper.audit.tlog.notes import MAX_TIME, parse_vkey
+from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
-from gatekeeper.audit.verify import __main__, input_files
+from gatekeeper.audit.verify import input_files
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
 from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE, READ_BYTES
 from gatekeeper.audit.verify.partition_records import MAX_TAKEN
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
-from gatekeeper.audit.verify.trust import read_witness
 from gatekeeper.cli.audit.verify import command
 from schemas.codec import canonical
-from tests.support.trails import Step, Trail, alone, by_day, lines, manifest_line, seal, signing_key
+from tests.support.trails import Step, Trail, alone, by_day, lines, seal, signing_key
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "6"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
@@ -279,7 +274,6 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
     ("spoil", "code", "told"),
     [
         (lambda folder: shutil.rmtree(folder / "days/2026-11-21"), 1, "missing_manifest"),
-        (lambda folder: shutil.rmtree(folder / "unfinished"), 4, "missing"),
         (lambda folder: (folder / "days/2026-11-22/1/records.ndjson.gz").unlink(), 4, "missing"),
         (lambda folder: (folder / "days/2026-11-21/0").rename(folder / "days/2026-11-21/3"), 1, "outside"),
         (
@@ -287,7 +281,6 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
             1,
             "repeated_manifest",
         ),
-        (lambda folder: (folder / "export.json").unlink(), 4, "missing"),
         (lambda folder: trail_file(folder).write_bytes(trail_file(folder).read_bytes()[:-9]), 4, "cut"),
     ],
 )
@@ -306,55 +299,21 @@ def trail_file(folder: Path) -> Path:
     return folder / "days/2026-11-22/1/records.ndjson.gz"
 
 
-@pytest.mark.parametrize("name", ["records", "log", "reference"])
 def test_a_folder_that_may_not_be_read_then_it_says_so_and_calls_nothing_missing(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trail = Trail(seed=3).write(3)
-    folder, listed = trail.export(tmp_path / "out"), os.scandir
-
-    def refused(path: Path) -> Any:
-        if Path(path) == folder / name:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return listed(path)
-
-    monkeypatch.setattr(os, "scandir", refused)
-    report = check(trail, folder)
-    assert [(one.code, one.values["file"]) for one in report.findings] == [("file", f"{name}/")]
-    assert report.exit_code == UNVERIFIABLE
-
-
-def test_a_folder_of_others_that_may_not_be_read_then_it_is_a_stranger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trail = Trail(seed=3).write(3)
     folder, listed = trail.export(tmp_path / "out"), os.scandir
-    (folder / "lost+found").mkdir()
 
     def refused(path: Path) -> Any:
-        if Path(path) == folder / "lost+found":
+        if Path(path) == folder / "records":
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", refused)
     report = check(trail, folder)
-    assert (report.exit_code, report.findings) == (0, [])
-    assert ("strangers", {"count": 1, "file": "."}) in report.says
-
-
-def test_folders_that_are_links_then_they_are_read_and_a_circle_ends(tmp_path: Path) -> None:
-    trail = Trail(seed=3).write(3)
-    folder = trail.export(tmp_path / "out")
-    for name in ("log", "records", "reference"):
-        (folder / name).rename(tmp_path / name)
-        (folder / name).symlink_to(tmp_path / name)
-    (folder / "circle").symlink_to(folder)
-    (folder / "keys" / "circle").symlink_to(folder)
-    report = check(trail, folder)
-    assert (report.exit_code, report.findings) == (0, [])
-    assert "witnessed" in [code for code, _ in report.says]
-    (tmp_path / "reference").rename(tmp_path / "gone")
-    assert [(one.code, one.values) for one in check(trail, folder).findings] == [("lacking", {"file": "reference/"})]
+    assert [(one.code, one.values["file"]) for one in report.findings] == [("file", "records/")]
+    assert report.exit_code == UNVERIFIABLE
 
 
 def claims(trail: Trail, **last: Any) -> None:
@@ -400,17 +359,6 @@ def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_the
     assert [one.code for one in check(trail, tmp_path / "out").findings] == ["line"]
 
 
-@pytest.mark.timeout(60)
-def test_records_that_begin_to_name_references_again_and_again_then_it_is_no_slower(
-    tmp_path: Path,
-) -> None:
-    trail = Trail(partitions=1, seed=2).write(3)
-    folder = trail.export(tmp_path / "export")
-    records = [one for step in trail.steps for one in step.records]
-    lines(folder / "records" / "0.ndjson.gz", [b'"refs":{' * (1 << 18), *records])
-    assert [one.code for one in check(trail, folder).findings] == ["stray_record"]
-
-
 def bomb(file: Path, piece: bytes, times: int) -> None:
     """Appends a piece of 64 MiB to a file so many times, each in a member of 64 KiB."""
     member = gzip.compress(piece * ((64 << 20) // len(piece)), 9, mtime=0)
@@ -419,16 +367,16 @@ def bomb(file: Path, piece: bytes, times: int) -> None:
             out.write(member)
 
 
-def test_two_gigabytes_of_line_ends_behind_the_records_then_it_stops_at_the_first(tmp_path: Path) -> None:
+def test_half_a_gigabyte_of_line_ends_behind_the_records_then_it_stops_at_the_first(tmp_path: Path) -> None:
     trail, read = Trail(partitions=1, seed=2).write(3), list[int]()
     folder = trail.export(tmp_path / "export")
     whole = sum(file.stat().st_size for file in folder.rglob("*.ndjson.gz"))
-    bomb(folder / "records" / "0.ndjson.gz", b"\n", 32)
+    bomb(folder / "records" / "0.ndjson.gz", b"\n", 8)
     report, most = most_memory(trail, folder, progress=lambda done, _: read.append(done))
     assert [one.code for one in report.findings] == ["stray_record"]
     assert report.exit_code == CHANGED
     assert most < 24_000_000
-    assert read[-1] <= whole + READ_BYTES, "of 2 MB behind them, what is read at once"
+    assert read[-1] <= whole + READ_BYTES, "of all behind them, what is read at once"
 
 
 def test_records_that_inflate_to_gigabytes_in_a_manifests_place_then_it_gives_up(tmp_path: Path) -> None:
@@ -466,25 +414,6 @@ def test_folders_in_each_other_without_end_then_the_first_is_a_stranger(tmp_path
     assert ("strangers", {"count": 3, "file": "., log/, records/"}) in report.says
 
 
-def test_a_read_that_fails_then_the_file_that_failed_is_named(tmp_path: Path) -> None:
-    trail = Trail(seed=5, partitions=1).write(3)
-    folder = trail.export(tmp_path / "out")
-    (folder / "records" / "0.ndjson.gz").unlink()
-    (folder / "records" / "0.ndjson.gz").symlink_to("/proc/self/mem")
-    (folder / "stray.ndjson.gz").symlink_to("x" * 300)
-    report = check(trail, folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["file"])
-    assert report.findings[0].values["file"] == "records/0.ndjson.gz"
-
-
-def test_a_manifest_that_names_no_policy_by_its_hash_then_the_text_is_missing(tmp_path: Path) -> None:
-    trail = Trail(seed=5, partitions=1).write(3)
-    policy = {**step_value(trail.steps[-1])["policy"], "sha256": "../policies/of-another"}
-    trail.steps[-1] = signed(trail, trail.steps[-1], policy=policy)
-    report = check(trail, trail.export(tmp_path / "out"))
-    assert [(one.code, one.values["file"]) for one in report.findings] == [("lacking", "policies/?.toml")]
-
-
 def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
     records = 0
     for trial in range(CLEAN):
@@ -516,18 +445,9 @@ def decoy(record: bytes) -> bytes:
         (lambda records: (*records[:2], *records[3:]), {"omitted_record"}),
         (lambda records: (*records, records[0]), {"doubled_record"}),
         (lambda records: (records[1], records[0], *records[2:]), {"reordered_record"}),
-        (lambda records: (elsewhere(records[0]), *records[1:]), {"foreign_record", "omitted_record"}),
         (lambda records: (decoy(records[0]), *records[1:]), {"foreign_record", "omitted_record"}),
         (
-            lambda records: (records[0].replace(b'"partition":0', b'"partition":1'), *records[1:]),
-            {"foreign_record", "omitted_record"},
-        ),
-        (
             lambda records: (records[0].replace(b'"src"', b'"source"'), *records[1:]),
-            {"unreadable_record", "omitted_record"},
-        ),
-        (
-            lambda records: (records[0].replace(b'"src"', b'"Xsrc"'), *records[1:]),
             {"unreadable_record", "omitted_record"},
         ),
         (
@@ -556,15 +476,11 @@ def _input(record: bytes) -> int:
     return int(orjson.loads(record)["src"]["offset"])
 
 
-def at(record: bytes, milliseconds: int) -> bytes:
-    return re.sub(rb'"timestamp":\d+,"topic"', b'"timestamp":%d,"topic"' % milliseconds, record)
-
-
-@pytest.mark.parametrize("skipped", [{"sends": 40}, {"acts": 3}, {"sends": 1, "acts": 1}, {"sends": -4}])
+@pytest.mark.parametrize("skipped", [{"sends": 1, "acts": 1}, {"sends": -4}])
 def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
     tmp_path: Path, skipped: dict[str, int]
 ) -> None:
-    trail = Trail(seed=3).write(12).resume(1, skipped=skipped).write(12)
+    trail = Trail(seed=3).write(6).resume(1, skipped=skipped).write(3)
     report = check(trail, trail.export(tmp_path / "x"))
     assert (report.exit_code, report.findings) == (0, [])
     told = [one for one in report.says if one[0] in ("skipped_by", "gone_back_by")]
@@ -572,7 +488,6 @@ def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
         (f"mail.{name}.v1", count) for name, count in skipped.items()
     ]
     assert {(values["partition"], values["by"]) for _, values in told} == {(1, "taro")}
-    assert any("taro" in line for line in report.lines("ja"))
 
 
 def test_offsets_skipped_by_an_act_before_its_turn_then_the_export_is_incomplete(tmp_path: Path) -> None:
@@ -592,7 +507,7 @@ def test_offsets_skipped_by_an_act_before_its_turn_then_the_export_is_incomplete
     ],
 )
 def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wrong: dict[str, Any]) -> None:
-    trail = Trail(seed=3).write(12).resume(1, skipped={"sends": 40}, **wrong).write(6)
+    trail = Trail(seed=3).write(6).resume(1, skipped={"sends": 40}, **wrong).write(1)
     report = check(trail, trail.export(tmp_path / "x"))
     assert (report.exit_code, [one.code for one in report.findings]) == (1, ["unsaid_skip"])
 
@@ -606,7 +521,7 @@ def test_offsets_skipped_elsewhere_than_the_manifest_says_then_it_is_found(tmp_p
     assert [one.code for one in report.findings] == ["skipped_offset"]
 
 
-@pytest.mark.parametrize("skipped", [7, [7], [{}], [{"topic": "x"}]])
+@pytest.mark.parametrize("skipped", [7, [{"topic": "x"}]])
 def test_a_skip_that_is_not_shaped_like_one_then_the_manifest_is_none(tmp_path: Path, skipped: Any) -> None:
     trail = Trail(seed=3, partitions=1).write(3)
     trail.steps = rechained(trail, 1, trail.steps[1].records, skipped=skipped)
@@ -614,21 +529,7 @@ def test_a_skip_that_is_not_shaped_like_one_then_the_manifest_is_none(tmp_path: 
     assert [one.code for one in report.findings] == ["unreadable_manifest"]
 
 
-def test_a_send_of_another_century_amid_others_then_no_alarm_and_it_hides_nothing(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=2, acting=0).write(6)
-    folder = trail.export(tmp_path / "export")
-    number = some(trail, Random(1), records=3)
-    first, second, *more = trail.steps[number].records
-    sealed_anew(trail, folder, rechained(trail, number, (first, at(second, 0), *more)))
-    report = check(trail, folder)
-    assert (report.exit_code, report.findings) == (0, [])
-    twice = (first, cleared(first), at(second, 0), *more)
-    sealed_anew(trail, folder, rechained(trail, number, twice, audit={"from_id": _did(first), "n": len(twice)}))
-    report = check(trail, folder)
-    assert [(one.code, one.values["input"]) for one in report.findings] == [("doubled_record", _input(first))]
-
-
-@pytest.mark.parametrize("time", [b'1,"offset":99', b"x" * 13, b"1" * 14 + b"x"])
+@pytest.mark.parametrize("time", [b'1,"offset":99', b"x" * 13])
 def test_a_time_that_is_none_then_its_record_is_not_shaped_like_one(tmp_path: Path, time: bytes) -> None:
     trail = Trail(partitions=1, seed=3, acting=0).write(4)
     first, *others = trail.steps[1].records
@@ -657,20 +558,6 @@ def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(
         assert report.exit_code == (5 if found else 0)
 
 
-def test_a_first_manifest_of_after_the_range_then_the_next_one_needs_no_predecessor(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=8, acting=0).write(5)
-    late, prev = step_value(trail.steps[4])["t1"], None
-    for number in range(4):  # the clock was ahead at first
-        trail.steps[number] = signed(trail, trail.steps[number], prev=prev, **({} if number else {"t1": late}))
-        prev = sha256(trail.steps[number].value).hexdigest()
-    trail.steps.pop()
-    for sealed, code in ((4, 0), (1, 5)):
-        folder = trail.export(tmp_path / str(sealed), sealed=sealed, to=late)
-        trail.put(folder, trail.steps[1:] if sealed == 4 else [replace(step, index=None) for step in trail.steps[1:]])
-        report = check(trail, folder)
-        assert (report.exit_code, {one.code for one in report.findings}) == (code, {"unsealed"} if code else set())
-
-
 def test_a_sealed_manifest_of_no_time_that_is_left_out_then_its_leaf_is_none(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2).write(6)
     folder = trail.export(tmp_path / "export")
@@ -691,28 +578,6 @@ def test_a_range_that_begins_with_a_second_then_none_of_that_second_can_be_left_
         report = check(trail, folder)
         assert report.exit_code
         assert not {"only", "witnessed"} <= {code for code, _ in report.says}
-
-
-def test_a_key_that_is_not_there_then_it_is_told_once_for_each_partition(tmp_path: Path) -> None:
-    trail = Trail(partitions=2, seed=2).write(6)
-    folder = trail.export(tmp_path / "export")
-    unknown_worker_key(trail, folder)
-    first = {step.partition: step.offset for step in reversed(trail.steps)}
-    report = check(trail, folder)
-    assert [(one.code, one.partition, one.offset) for one in report.findings] == [
-        ("unknown_key", *place) for place in sorted(first.items())
-    ]
-
-
-def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=2, acting=0).write(6)
-    folder = trail.export(tmp_path / "export")
-    trail.put(
-        folder, changed(trail, 3, value=trail.steps[3].value.replace(b'"writer":"worker-0"', b'"writer":"worker-1"'))
-    )
-    told = [(one.code, one.offset) for one in check(trail, folder).findings]
-    place = trail.steps[3].offset
-    assert told == [("forged_manifest", place), ("not_sealed", place)]
 
 
 def test_records_doubled_behind_gaps_that_go_back_then_found_though_all_is_sealed(
@@ -767,14 +632,11 @@ def first_a_forged_record(found: dict[str, Any]) -> bytes:
     "spoil",
     [
         first_a_forged_record,
-        lambda found: orjson.dumps({**found, "verdict": "clear"}),
         lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
         lambda found: spoilt(found, "manifest", offset=NAME),
-        lambda found: spoilt(found, "manifest", offset=1 << 53),
         lambda found: spoilt(found, "manifest", verdict="clear"),
-        lambda found: spoilt(found, "path", leaf=0),
         lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
-        lambda found: b"[]",
+        lambda found: b"",
     ],
 )
 def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_is_not_quoted(
@@ -789,7 +651,7 @@ def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_is_not_quoted(
     assert "Hanako" not in repr(report.plain())
 
 
-@pytest.mark.parametrize(("version", "code"), [(3, "version"), (0, "version"), (True, "proof"), ("1", "proof")])
+@pytest.mark.parametrize(("version", "code"), [(3, "version"), (True, "proof")])
 def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, version: Any, code: str) -> None:
     file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
     more = {"of": "a version to come"} if code == "version" else {}
@@ -798,34 +660,12 @@ def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, v
     assert (report.exit_code, [one.code for one in report.findings]) == (4, [code])
 
 
-@pytest.mark.parametrize("part", ["record", "manifest"])
-@pytest.mark.parametrize("more", [" ", ',"z":1.5}'])
-def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(tmp_path: Path, part: str, more: str) -> None:
-    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
-    of = found if part == "record" else found["manifest"]
-    name = "record" if part == "record" else "value"
-    of[name] = (of[name] if more == " " else of[name][:-1]) + more
-    file.write_bytes(orjson.dumps(found))
-    report = check_proof(file)
-    assert report.exit_code == 4
-    assert any(line.startswith(f"  {part} is not canonical JSON") for line in report.lines("en"))
-
-
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
 
 
 def truncated_tile(trail: Trail, folder: Path) -> None:
     (tile,) = (folder / "log" / "tile" / "0").rglob("000.p/*")
     tile.write_bytes(tile.read_bytes()[:-5])
-
-
-def truncated_entries(trail: Trail, folder: Path) -> None:
-    (tile,) = (folder / "log" / "tile" / "entries").rglob("000.p/*")
-    tile.write_bytes(tile.read_bytes()[:-5])
-
-
-def missing_tile(trail: Trail, folder: Path) -> None:
-    shutil.rmtree(folder / "log" / "tile" / "0")
 
 
 def checkpoint_of_another_log(trail: Trail, folder: Path) -> None:
@@ -852,21 +692,8 @@ def a_float(trail: Trail, folder: Path) -> None:
     trail.put(folder, [*trail.steps[:number], replace(step, records=changed_), *trail.steps[number + 1 :]])
 
 
-def missing_records(trail: Trail, folder: Path) -> None:
-    (folder / "records" / "0.ndjson.gz").unlink()
-
-
-def cut_records(trail: Trail, folder: Path) -> None:
-    file = folder / "records" / "0.ndjson.gz"
-    file.write_bytes(file.read_bytes()[:-30])
-
-
 def missing_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").unlink()
-
-
-def not_gzip(trail: Trail, folder: Path) -> None:
-    (folder / "manifests" / "0.ndjson.gz").write_bytes(b"not compressed")
 
 
 def no_log(trail: Trail, folder: Path) -> None:
@@ -932,44 +759,29 @@ DEEP = b"[" * 60_000
     ("spoil", "codes"),
     [
         (a_range_of(to=""), {"about"}),
-        (a_range_of(**{"from": "z"}), {"about"}),
         (a_range_of(**{"from": "2026-11-24T01:00:16Z"}), {"about"}),
-        (a_range_of(**{"from": 0}), {"about"}),
-        (a_range_of(partitions=True), {"about"}),
-        (a_range_of(v=True), {"about"}),
         (a_range_of(partitions=10**12), {"about"}),
-        (a_range_of(partitions=1 << 53), {"not_canonical"}),
         (deep_about, {"not_canonical"}),
         (first_manifest(DEEP), {"line"}),
-        (first_manifest(b'{"index":null,"offset":"0","sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"more":1,"index":null,"offset":0,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line"}),
-        (first_manifest(b'{"index":null,"offset":9007199254740992,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":1%b,"offset":0,"sig":"","value":"{}"}' % (b"0" * 30)), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line"}),
         (a_leaf(DEEP), {"leaf"}),
-        (a_leaf(b'{"partition":9007199254740992,"prev":null,"t1":""}'), {"leaf"}),
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf"}),
         (a_line_without_end, {"large"}),
         (garbage_behind, {"cut"}),
         (truncated_tile, {"cut"}),
-        (truncated_entries, {"cut"}),
-        (missing_tile, {"missing"}),
-        (checkpoint_of_another_log, {"other_log"}),
         (key_of_another_log, {"unknown_log"}),
+        (checkpoint_of_another_log, {"other_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
         (a_pipe("export.json"), {"no_file"}),
         (a_pipe("records/0.ndjson.gz"), {"no_file"}),
-        (a_pipe("log/checkpoint"), {"no_file"}),
-        (a_pipe("keys/worker-9.pub"), {"no_file"}),
         (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
-        (missing_records, {"missing"}),
-        (cut_records, {"cut"}),
         (missing_about, {"missing"}),
-        (not_gzip, {"cut"}),
         (no_log, {"missing"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -988,133 +800,28 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
         assert all(one.text(lang).encode() for one in report.findings)
 
 
-def test_an_object_nested_one_too_deep_then_it_is_refused_though_a_python_reads_it() -> None:
-    for depth, stands in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False), (900, False), (100_000, False)):
-        value = b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b',"b":[[]]}'
-        if stands:
-            assert read_canonical(value)["b"] == [[]]
-        else:
-            with pytest.raises(ValueError, match="canonical"):
-                read_canonical(value)
-
-
-def test_a_bit_of_the_compressed_bytes_is_another_one_then_the_checksum_tells(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
-    file = folder / "records" / "0.ndjson.gz"
-    data = file.read_bytes()
-    for at in range(len(data) // 2, len(data) - 8):
-        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        with suppress(zlib.error):  # one that can be inflated all the same
-            zlib.decompressobj(-15).decompress(damaged[10:])
-            break
-    file.write_bytes(damaged)
-    report = check(trail, folder)
-    assert report.exit_code
-    assert ("cut", {"file": "records/0.ndjson.gz"}) in [(one.code, one.values) for one in report.findings]
-
-
-def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(3)
-    for kind in ("policies", "reference"):
-        folder = trail.export(tmp_path / kind)
-        file = next((folder / kind).iterdir())
-        file.write_bytes(file.read_bytes() + b" ")
-        report = check(trail, folder)
-        assert (report.exit_code, [one.code for one in report.findings]) == (1, ["content"])
-        assert file.name in report.lines("en")[3]
-
-
-def test_fewer_partitions_stated_than_are_sealed_then_what_is_missing_is_named(tmp_path: Path) -> None:
-    trail = Trail(partitions=2, seed=4).write(6)
-    folder = trail.export(tmp_path / "export")
-    about = orjson.loads((folder / "export.json").read_bytes())
-    (folder / "export.json").write_bytes(canonical({**about, "partitions": 1}))
-    report = check(trail, folder)
-    assert (report.exit_code, {(one.code, one.partition) for one in report.findings}) == (
-        1,
-        {("missing_manifest", 1), ("outside", None)},
-    )
-    assert ("strangers", {"count": 2, "file": "manifests/, records/"}) in report.says
-
-
-def test_a_policy_that_manifests_name_is_gone_then_incomplete_and_the_rest_is_right(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(3)
-    folder = trail.export(tmp_path / "export")
-    shutil.rmtree(folder / "policies")
-    report = check(trail, folder)
-    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
-    assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[3]
-    assert "witnessed" in [code for code, _ in report.says]
-
-
-@pytest.mark.parametrize("name", ["schemas", "reference"])
-@pytest.mark.parametrize("empty", [False, True])
-def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_right(
-    tmp_path: Path, name: str, empty: bool
-) -> None:
+@pytest.mark.parametrize("name", ["policies", "schemas", "reference"])
+def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_right(tmp_path: Path, name: str) -> None:
     trail = Trail(seed=4).write(3)
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / name)
-    if empty:
-        (folder / name).mkdir()
     report = check(trail, folder)
     assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
     assert report.lines("en")[3].startswith(f"  {name}/")
     assert "witnessed" in [code for code, _ in report.says]
 
 
-def test_no_reference_records_and_none_named_then_nothing_is_missing(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=4, acting=0).write(1)
-    folder = trail.export(tmp_path / "export")
-    records = tuple(re.sub(rb'("refs":\{"[^"]+":)[^}]*', rb"\1null", one) for one in trail.steps[0].records)
-    sealed_anew(trail, folder, rechained(trail, 0, records))
-    shutil.rmtree(folder / "reference")
-    assert (check(trail, folder).exit_code, b'"refs":{"controller/C1":null}' in records[0]) == (0, True)
-
-
-@pytest.mark.parametrize("level", ["entries", "0"])
-def test_something_behind_a_tile_then_it_is_not_what_the_leaves_come_to(tmp_path: Path, level: str) -> None:
-    trail = Trail(seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
-    tile = folder / "log" / "tile" / level / "000.p" / "12"
-    tile.write_bytes(tile.read_bytes() + b"more")
-    report = check(trail, folder)
-    assert (report.exit_code, [(one.code, one.values) for one in report.findings]) == (
-        1,
-        [("tile", {"file": f"log/tile/{level}/000.p/12"})],
-    )
-
-
 def test_files_that_are_none_of_an_export_then_number_and_place_and_not_their_names(tmp_path: Path) -> None:
     trail = Trail(seed=4).write(3)
     folder = trail.export(tmp_path / "export")
-    assert "strangers" not in [code for code, _ in check(trail, folder).says]
-    names = ("records/0.ndjson", "records/sub/x", "log/tile/0/001", "policies/evil.toml", "keys/x.pub", "Hanako/x", "y")
-    names += ("keys/worker-Hanako.pub", "reference/.hidden")
+    names = ("records/sub/x", "policies/evil.toml", "Hanako/x", "keys/worker-Hanako.pub", "reference/.hidden")
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"x")
     report = check(trail, folder)
     assert report.exit_code == 0
-    assert (
-        "strangers",
-        {"count": len(names), "file": "., keys/, log/, policies/, records/, reference/"},
-    ) in report.says
+    assert ("strangers", {"count": len(names), "file": "., keys/, policies/, records/, reference/"}) in report.says
     assert "Hanako" not in "\n".join(report.lines("en"))
-
-
-def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(3)
-    folder = trail.export(tmp_path / "export", made="2001-01-01T00:00:00.000Z")
-    (folder / "keys" / "witness-1.pub").unlink()
-    trail.put(folder, [replace(step, offset=step.offset + 1000) for step in trail.steps])
-    report = check(trail, folder)
-    assert (report.exit_code, report.findings) == (0, [])
-    said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
-    for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "time of the export"):
-        assert what in said
-    assert "policies/ holds all that only records name" in said  # of a piece to nobody knows where, say
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_first_and_the_exit_code() -> None:
@@ -1130,67 +837,24 @@ def test_more_findings_than_are_kept_then_the_gravest_is_first_and_the_exit_code
 # -- its verdict, and the causes ----------------------------------------------------------------------------------
 
 
-def causes(report: Report) -> list[tuple[str, int | None, int | None]]:
-    return [(one.first.code, one.first.partition, one.first.offset) for one in causes_of(report.findings)]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "verdict", "ja", "en"),
-    [
-        (lambda trail, folder: None, "intact", "無改ざん:", "INTACT:"),
-        (lambda trail, folder: tampered(trail, folder), "changed", "改ざんあり:", "CHANGED:"),
-        (lambda trail, folder: missing_about(trail, folder), "cannot_tell", "確認できない:", "CANNOT TELL:"),
-        (lambda trail, folder: incomplete(trail, folder), "cannot_tell", "確認できない:", "CANNOT TELL:"),
-    ],
-    ids=["clean", "tampered", "unreadable", "incomplete"],
-)
-def test_verified_then_the_first_line_is_the_verdict(
-    tmp_path: Path, spoil: Callable[[Trail, Path], None], verdict: str, ja: str, en: str
-) -> None:
+def test_verified_then_its_verdict_and_what_it_could_not_exclude(tmp_path: Path) -> None:
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export")
-    spoil(trail, folder)
     report = check(trail, folder)
-    assert report.plain()["verdict"] == verdict
-    for whole in (True, False):
-        assert [report.lines(lang, whole=whole)[0].split(" ")[0] for lang in ("ja", "en")] == [ja, en.split(" ")[0]]
-
-
-def test_intact_without_a_witness_then_the_verdict_says_that_the_keys_came_with_it(tmp_path: Path) -> None:
-    folder = Trail(seed=9).write(5).export(tmp_path / "export")
-    for min_size in (None, 3):
+    assert (report.plain()["verdict"], "witnessed" in [code for code, _ in report.says]) == ("intact", True)
+    for min_size, said in ((None, "not_excluded"), (3, "long_enough")):
         report = verify(folder, min_size=min_size)
-        assert (report.exit_code, report.verdict) == (0, "intact")
+        assert (report.exit_code, report.verdict, said in [code for code, _ in report.says]) == (0, "intact", True)
         assert report.lines("en")[0].startswith("INTACT by its own keys:")
-        assert report.lines("ja")[0].startswith("無改ざん（同梱の鍵による）:")
+    for spoil, verdict in ((incomplete, "cannot_tell"), (tampered, "changed"), (missing_about, "cannot_tell")):
+        spoil(trail, folder)
+        report = check(trail, folder, min_size=1)
+        assert report.plain()["verdict"] == verdict
+        assert (report.exit_code == 5) is ("witnessed" in [code for code, _ in report.says])
 
 
-@pytest.mark.parametrize("removed", ["manifest", "manifest and records", "records"])
-def test_one_manifest_removed_then_it_is_one_cause_and_lacking_records_are_named(tmp_path: Path, removed: str) -> None:
-    trail = Trail(partitions=1, seed=1).write(10, 5).write(1, 400).write(60, 2)
-    step = max(trail.steps, key=lambda one: len(one.records))
-    after = trail.steps[trail.steps.index(step) + 1]
-    assert 334 < len(step.records) < MAX_FINDINGS
-    folder, others = trail.export(tmp_path / "export"), [one for one in trail.steps if one is not step]
-    if "manifest" in removed:
-        lines(folder / "manifests" / "0.ndjson.gz", [manifest_line(one) for one in others])
-    if "records" in removed:
-        lines(folder / "records" / "0.ndjson.gz", [record for one in others for record in one.records])
-    report = check(trail, folder)
-    wanted = [("missing_manifest", 0, after.offset)]
-    if removed == "records":
-        wanted = [("torn_transaction", 0, step.offset), ("omitted_record", 0, step.offset)]
-    assert causes(report) == wanted
-    counts = [one["count"] for one in report.plain()["causes"]]
-    assert sum(counts) == report.found
-    brief = report.lines("en", whole=False)
-    assert f"Causes: {len(wanted)}." in brief[2]
-    for line, count in zip(brief[3:], counts, strict=False):
-        assert (f"(Findings of this cause: {count:,}.)" in line) is (count > 1)
-    whole = report.lines("en")
-    assert len(whole) - len(brief) >= report.found - 1
-    assert not any(line.startswith("Not looked at") for line in brief)
-    assert brief[-1].startswith("-v shows")
+def causes(report: Report) -> list[tuple[str, int | None, int | None]]:
+    return [(one.first.code, one.first.partition, one.first.offset) for one in causes_of(report.findings)]
 
 
 def test_removed_at_two_places_then_each_partition_has_its_cause(tmp_path: Path) -> None:
@@ -1216,47 +880,21 @@ def test_a_changed_leaf_of_the_log_then_its_root_tiles_and_chain_are_one_cause(t
     assert [code for code, partition, _ in causes(report) if partition is None] == ["log_root"]
 
 
-@pytest.mark.parametrize("spoil", [None, "tampered"])
-def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_path: Path, spoil: str | None) -> None:
+def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_path: Path) -> None:
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export <1>")
-    if spoil:
-        tampered(trail, folder)
+    tampered(trail, folder)
     report = check(trail, folder)
-    made = [tmp_path / "alone.html", tmp_path / "command.html"]
-    words = (str(folder), "--witness", trail.witness.verifier, "--out")
-    done = alone(tmp_path, *words, str(made[0]), script=folder / "verify.py")
-    by_command = CliRunner().invoke(command, [*words, str(made[1])])
-    assert (done.returncode, by_command.exit_code) == (report.exit_code, report.exit_code)
-    html = made[0].read_text("utf-8")
-    clock = re.compile(r"20[0-9]{2}-[0-9-]+[T ][0-9:]+(?:Z| \(UTC[+-][0-9]{4}\))</dd>")
-    assert clock.sub("", html) == clock.sub("", made[1].read_text("utf-8"))
+    done = CliRunner().invoke(
+        command, [str(folder), "--witness", trail.witness.verifier, "--out", str(tmp_path / "made.html")]
+    )
+    assert done.exit_code == report.exit_code == CHANGED
+    html = (tmp_path / "made.html").read_text("utf-8")
     for lang in ("ja", "en"):
         assert f'<h2 class="{report.verdict}">{report.lines(lang)[0]}</h2>' in html
         assert all(escape(one.text(lang)) in html for one in causes_of(report.findings))
-    assert str(report.root) in html
     assert "export &lt;1&gt;" in html
     assert "<script" not in html
-
-
-def test_a_certificate_that_cannot_be_written_then_it_is_said(tmp_path: Path) -> None:
-    folder = Trail(seed=9).write(2).export(tmp_path / "export")
-    done = alone(tmp_path, str(folder), "--out", str(tmp_path / "no" / "x.html"), script=folder / "verify.py")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "The output cannot be written" in done.stderr
-
-
-def test_a_changed_manifest_that_nobody_sealed_then_the_chain_is_no_second_cause(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=4).write(8)
-    folder = trail.export(tmp_path / "export", sealed=0)
-    value = trail.steps[3].value.replace(b'"writer":"worker-0"', b'"writer":"worker-1"')
-    steps = changed(trail, 3, value=value)
-    trail.put(folder, [step for n, step in enumerate(steps) if n != 6])
-    report = verify(folder)
-    places = [("forged_manifest", 0, trail.steps[3].offset), ("broken_chain", 0, trail.steps[7].offset)]
-    assert [one for one in causes(report) if one[1] is not None] == places
-    (behind,) = (one for one in report.findings if one.code == "broken_chain" and one.offset == trail.steps[4].offset)
-    assert behind.values == {"before": trail.steps[3].offset}
 
 
 def test_a_chain_that_breaks_and_nothing_else_then_it_is_the_cause() -> None:
@@ -1275,6 +913,7 @@ NAME = "\x1b[2KYamada Hanako, 1-2-3"
     ("fields", "code"),
     [
         ({"kid": NAME}, "unknown_key"),
+        ({"policy": {"id": "jp-pmark", "version": 1, "sha256": f"../{NAME}"}}, "lacking"),
         ({"partition": NAME}, "moved_manifest"),
         ({"in": [{"topic": NAME, "from": 0, "to": 5, "n": 3, "gaps": []}]}, "miscounted_range"),
     ],
@@ -1305,15 +944,6 @@ def test_a_signed_and_sealed_record_that_names_no_topic_then_it_is_not_quoted(
     assert "Hanako" not in repr(report.plain())
 
 
-def test_something_was_changed_then_nothing_is_said_to_be_excluded(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
-    trail.put(folder, trail.steps[:-1])
-    report = check(trail, folder, min_size=1)
-    assert report.exit_code == 1
-    assert {"witnessed", "long_enough", "not_excluded"}.isdisjoint(code for code, _ in report.says)
-
-
 def test_no_folder_or_no_proof_of_that_name_then_it_says_what_to_name(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     report = verify(tmp_path / "gone")
@@ -1337,28 +967,11 @@ def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tel
     assert not any("--witness" in line for line in report.lines("en"))  # it was given
 
 
-@pytest.mark.parametrize(("v", "fault"), [(1, "dropped_manifest"), (2, "broken_chain")])
-def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path, v: int, fault: str) -> None:
-    trail = Trail(seed=4).write(4)
-    folder = trail.export(tmp_path / "export")
-    findings = [{"fault": fault, "topic": "manifests", "partition": 0, "offset": 4, "detail": ""}] * 2
-    said = {"v": v, "kind": "coverage", "at": "2026-11-24T03:00:00.000Z", "found": 2, "findings": findings}
-    a_leaf(canonical(said))(trail, folder)
-    report = check(trail, folder)
-    assert report.exit_code == 0
-    assert (
-        "Reports of coverage that are sealed: 1. The last one (2026-11-24T03:00:00.000Z) found 2 things"
-        in "\n".join(report.lines("en"))
-    )
-
-
 @pytest.mark.parametrize(
     ("founds", "told"),
     [
         ([0, 0], None),
-        ([7, 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": 7}),
         ([7, 0, 2, 0], {"count": 2, "leaf": 6, "at": "2026-11-24T05:00:00.000Z", "found": 2}),
-        ([None, 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": None}),
         (["Hanako", 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": "?"}),
     ],
 )
@@ -1376,23 +989,6 @@ def test_a_report_of_coverage_with_findings_then_it_is_told_whatever_the_last_fo
     report = check(trail, folder)
     assert report.exit_code == 0
     assert dict(report.says).get("uncovered") == told
-    for lang, said in (("en", "somebody must look into it"), ("ja", "原因と対処")):
-        assert (said in "\n".join(report.lines(lang))) is (told is not None)
-
-
-def test_a_clock_that_went_back_at_the_edge_of_a_range_then_there_is_no_alarm(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=8, acting=0).write(6)
-    early, late = step_value(trail.steps[1])["t1"], step_value(trail.steps[4])["t1"]
-    prev = None
-    for number, time in enumerate([early, late, early, late, early, late]):  # two workers took turns
-        trail.steps[number] = signed(trail, trail.steps[number], t1=time, prev=prev)
-        prev = sha256(trail.steps[number].value).hexdigest()
-    folder = trail.export(tmp_path / "export", to=late)
-    within = [step for step in trail.steps if step_value(step)["t1"] < late]
-    trail.put(folder, within)
-    assert (check(trail, folder).exit_code, len(within)) == (0, 3)
-    trail.put(folder, within[:1] + within[2:])
-    assert {one.code for one in check(trail, folder).findings} == {"missing_manifest"}
 
 
 def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Path) -> None:
@@ -1419,78 +1015,15 @@ def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(
     assert "not_sealed" in {one.code for one in check(trail, folder).findings}
 
 
-def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Path) -> None:
-    folder = Trail(seed=5).write(4).export(tmp_path / "export")
-    (folder / "log" / "checkpoint").unlink()
-    (folder / "log" / "checkpoint").symlink_to(tmp_path / "gone")
-    report = verify(folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["missing"])
-    shutil.rmtree(folder / "log")
-    (folder / "log").symlink_to(tmp_path / "gone")
-    assert verify(folder).exit_code == 4
-
-
-def test_two_inputs_with_too_many_records_to_count_then_no_canonical_manifest(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=4).write(2)
-    folder = trail.export(tmp_path / "export")
-    value = step_value(trail.steps[1])
-    taken = canonical({**value, "in": [{**value["in"][0], "n": 77}, {**value["in"][0], "n": 77}]})
-    trail.put(folder, changed(trail, 1, value=taken.replace(b'"n":77', b'"n":' + b"9" * 4300)))
-    report = check(trail, folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line"])
-
-
-def test_a_witness_signs_a_time_that_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
-    for number, at in enumerate((MAX_TIME, MAX_TIME + 1, 1 << 63)):
-        trail = Trail(seed=5, witnessed_at=at).write(4)
-        report = check(trail, trail.export(tmp_path / str(number)))
-        wrong = ["cosignature"] if at > MAX_TIME else []
-        assert (report.exit_code, [one.code for one in report.findings]) == (len(wrong), wrong)
-
-
-def test_a_witness_s_key_in_a_file_whose_path_looks_like_one_then_it_is_read(tmp_path: Path) -> None:
-    line = Trail().witness.verifier
-    (tmp_path / "keys+of+others").write_text(f"{line}\n", "ascii")
-    assert read_witness(str(tmp_path / "keys+of+others")) == read_witness(line)
-
-
-def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
-    folder = Trail(seed=5).write(4).export(tmp_path / "export", sealed=0)
-    assert [one.code for one in verify(folder).findings] == ["no_log"]
-    assert verify(folder).exit_code == 5
-
-
 def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=5).write(4)
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / "log")
     trail.put(folder, [replace(step, index=None) for step in trail.steps[:2]])
+    assert [one.code for one in verify(folder).findings] == ["no_log"]
     for report in (verify(folder), check_content(orjson.dumps(proof(trail)), "proof.json")):
         assert (report.exit_code, report.found) == (5, 1)
         assert ("not_excluded", {"size": 0}) in report.says
-
-
-def test_records_that_end_too_early_then_it_says_how_many_there_are(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=5).write(4)
-    folder = trail.export(tmp_path / "export")
-    whole = len(trail.steps[3].records)
-    trail.put(folder, changed(trail, 3, records=trail.steps[3].records[:-1]))
-    (found,) = (one for one in check(trail, folder).findings if one.code == "torn_transaction")
-    assert (found.offset, found.values) == (trail.steps[3].offset, {"count": whole - 1, "wanted": whole})
-
-
-@pytest.mark.parametrize(("witness", "min_size", "said"), [(1, None, "witnessed"), (0, 5, "long_enough"), (0, 0, "")])
-def test_verified_then_it_says_what_it_could_not_exclude(
-    tmp_path: Path, witness: bool, min_size: int | None, said: str
-) -> None:
-    trail = Trail(seed=6).write(6)
-    folder = trail.export(tmp_path / "export")
-    key_ = parse_vkey(trail.witness.verifier) if witness else None
-    report = verify(folder, witness=key_, min_size=min_size or None)
-    assert report.exit_code == 0
-    assert (said or "not_excluded") in [code for code, _ in report.says]
-    assert any("Not excluded" in line for line in report.lines("en"))
-    assert any("除外できません" in line for line in report.lines("ja"))
 
 
 def test_log_rolled_back_to_an_older_checkpoint_then_the_size_wanted_tells(tmp_path: Path) -> None:
@@ -1517,12 +1050,11 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
     assert check(trail, folder).exit_code == 1
 
 
-@pytest.mark.parametrize("piece", [1, 7, 64, 1000])
 def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(input_files, "READ_BYTES", piece)
-    trail = Trail(partitions=1, seed=4).write(4)
+    monkeypatch.setattr(input_files, "READ_BYTES", 7)
+    trail = Trail(partitions=1, seed=4).write(3, 3)
     folder = trail.export(tmp_path / "export")
     assert check(trail, folder).exit_code == 0
     a_float(trail, folder)
@@ -1530,34 +1062,10 @@ def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
     assert (report.exit_code, [one.code for one in report.findings]) == (1, ["torn_transaction"])
 
 
-def test_a_gzip_file_of_any_members_and_headers_then_it_is_read(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=4).write(4)
-    folder = trail.export(tmp_path / "export")
-    file = folder / "records" / "0.ndjson.gz"
-    data = gzip.decompress(file.read_bytes())
-    with gzip.GzipFile("its name", "wb", fileobj=(named := io.BytesIO())) as one:
-        one.write(data[:500])
-    members = [
-        named.getvalue(),
-        gzip.compress(b""),
-        *(gzip.compress(data[at : at + 999]) for at in range(500, len(data), 999)),
-    ]
-    file.write_bytes(b"".join(members))
-    report = check(trail, folder)
-    assert (report.exit_code, report.records) == (0, sum(len(step.records) for step in trail.steps))
-    file.write_bytes(b"".join(members)[:-3])
-    assert [one.code for one in check(trail, folder).findings] == ["cut"]
-
-
-def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
-    for code, (exit_code, ja, en) in SAYS.items():
-        assert exit_code in (0, CHANGED, UNVERIFIABLE, INCOMPLETE), code
-        assert ja != en, code
-        blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
-        assert blanks[0] == blanks[1], code
+def test_sentences_then_whatever_is_found_has_one() -> None:
     source = bundle().replace((ROOMS / "audit/tlog/log_faults.py").read_text("utf-8").partition("Fault = ")[2], "")
     assert set(re.findall(r'(?:add|Trouble|say)\("(\w+)"', source)) <= SAYS.keys()
-    assert SAYS.keys() <= set(re.findall(r'"(\w+)"(?!: \()', source)), "a sentence that nothing says"
+    assert {exit_code for exit_code, *_ in SAYS.values()} == {0, CHANGED, UNVERIFIABLE, INCOMPLETE}
 
 
 def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_path: Path) -> None:
@@ -1568,10 +1076,8 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     trail.put(folder, trail.steps[1:])
     wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
     assert (wrong.returncode, orjson.loads(wrong.stdout)) == (1, verify(folder).plain())
-    for wrong_call in (["--witness", "nobody"], ["--witness", ""], ["--min-size", "0"], ["--min-size", "-1"]):
-        told = alone(tmp_path, str(folder), *wrong_call, script=folder / "verify.py")
-        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
-        assert told.stderr.startswith(f"{wrong_call[0]} takes ")
+    told = alone(tmp_path, str(folder), "--witness", "", script=folder / "verify.py")
+    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
 
 
 # -- its output, and its end --------------------------------------------------------------------------------------
@@ -1582,9 +1088,9 @@ COMMANDS = {
 }
 
 
-def put_out(command: str, folder: Path, stdout: int, **more: str) -> subprocess.CompletedProcess[str]:
+def put_out(command: str, folder: Path, stdout: int) -> subprocess.CompletedProcess[str]:
     """Runs the check as a process of its own, with this as its stdout."""
-    known = {"PYTHONPATH": os.getcwd(), "GATEKEEPER_LANG": "en", **more}
+    known = {"PYTHONPATH": os.getcwd(), "GATEKEEPER_LANG": "en"}
     words = [sys.executable, *COMMANDS[command]]
     return subprocess.run(
         words, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known
@@ -1599,15 +1105,13 @@ def tampered(trail: Trail, folder: Path) -> None:
     trail.put(folder, trail.steps[1:])
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize(("spoil", "code"), [(None, 0), (tampered, 1), (missing_about, 4), (incomplete, 5)])
+@pytest.mark.parametrize(("command", "spoil", "code"), [("alone", missing_about, 4), ("command", tampered, 1)])
 def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(
-    tmp_path: Path, command: str, spoil: Callable[[Trail, Path], None] | None, code: int
+    tmp_path: Path, command: str, spoil: Callable[[Trail, Path], None], code: int
 ) -> None:
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export")
-    if spoil:
-        spoil(trail, folder)
+    spoil(trail, folder)
     read, written = os.pipe()
     os.close(read)
     done = put_out(command, folder, written)
@@ -1615,30 +1119,10 @@ def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(
     assert (done.returncode, done.stderr) == (code, "")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_that_takes_no_more_then_it_is_said_and_the_disk_is_unavailable(tmp_path: Path, command: str) -> None:
+def test_an_output_that_takes_no_more_then_it_is_said_and_the_disk_is_unavailable(tmp_path: Path) -> None:
     folder = Trail(seed=9).write(2).export(tmp_path / "export")
     with open("/dev/full", "wb") as full:
-        done = put_out(command, folder, full.fileno())
+        done = put_out("alone", folder, full.fileno())
     assert done.returncode == 3, done.stderr
     assert "The output cannot be written (No space left on device)." in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_that_takes_no_japanese_then_the_sentences_are_escaped(tmp_path: Path, command: str) -> None:
-    folder = Trail(seed=9).write(2).export(tmp_path / "export")
-    done = put_out(command, folder, subprocess.PIPE, GATEKEEPER_LANG="ja", PYTHONIOENCODING="ascii")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "マニフェスト 2件".encode("ascii", "backslashreplace").decode() in done.stdout
-
-
-def test_interrupted_then_it_ends_without_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(__main__, "verify", interrupted)
-    assert __main__.main([str(tmp_path)]) == 130
-    assert capsys.readouterr() == ("", "")
