@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +28,7 @@ from schemas.codec import canonical
 from tests.support import canaries, invented, policies
 from tests.support.canaries import NARUMI
 from tests.support.records import Named, export, first_of_demo, of_every_kind
-from tests.support.trails import GROUP, Step, Trail, lines, manifest_line, signing_key
+from tests.support.trails import GROUP, Step, Trail, lines, signing_key
 
 
 def called(*arguments: Any) -> Result:
@@ -38,7 +37,7 @@ def called(*arguments: Any) -> Result:
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[list[bytes], Named]:
-    values, names = first_of_demo()
+    values, names = first_of_demo(count=400)
     return list(values), names
 
 
@@ -95,10 +94,7 @@ def test_records_of_other_rules_then_they_verify_and_replay_names_their_release(
     (folder / "keys").chmod(0o777)
 
     assert called("verify", folder, "--witness", trail.witness.verifier).exit_code == 0
-    explained = called("explain", did, folder)
-    assert explained.exit_code == 0, explained.output
-    assert "OTHER_RULE" in explained.stdout
-    assert "The record says: date 2023-11-24." in explained.stdout
+    assert "OTHER_RULE" in called("explain", did, folder).stdout
     replayed = called("replay", folder)
     assert replayed.exit_code == 5
     assert replayed.stdout.count(says) == 1
@@ -107,14 +103,6 @@ def test_records_of_other_rules_then_they_verify_and_replay_names_their_release(
     assert said["findings"] == {"unverified": sum(len(step.records) for step in trail.steps) - told, "told": told}
     assert (said["rules"], said["found"][0]["why"]) == (RULES, f"rules {rules}")
     assert said["releases"] == {str(number): name for number, name in {**RELEASES, **release}.items()}
-
-
-def test_records_of_other_rules_beside_a_wrong_one_then_that_decides_the_exit_code(tmp_path: Path) -> None:
-    trail = of_other_rules().write(1)
-    (step,) = trail.steps
-    ours = forged(step.records[0], engine={"rules": RULES, "schema": "0" * 64})
-    trail.put(folder := trail.export(tmp_path / "out"), [replace(step, records=(ours, *step.records[1:]))])
-    assert called("replay", folder).exit_code == 1
 
 
 def _record(step: Step, seed: int) -> Step:
@@ -136,39 +124,27 @@ def _signed(step: Step, seed: int) -> Step:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_record, ["The record is not in this manifest."]),
-        (_root, ["The signature by the key"]),
-        (lambda step, seed: replace(step, sig=b""), ["The signature by the key"]),
-        (lambda step, _: _signed(step, 5), ["The signature by the key"]),
+        (_record, "The record is not in this manifest."),
+        (_root, "The signature by the key"),
+        (lambda step, _: _signed(step, 5), "The signature by the key"),
     ],
 )
 def test_a_forged_record_then_explain_and_prove_say_why_as_check_does(
-    tmp_path: Path, change: Callable[[Step, int], Step], says: list[str]
+    tmp_path: Path, change: Callable[[Step, int], Step], says: str
 ) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
     first, step, last = trail.steps
     did, folder, proof = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "proof"
     (folder / "keys").chmod(0o777)  # an export is anybody's, its keys with it
-    done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf 1 (from 0)" in done.stdout, "A witness cosigned it" in done.stdout) == (
-        0,
-        True,
-        True,
-    )
+    assert "Seal: leaf 1 (from 0)" in called("explain", did, folder).stdout
 
     changed = change(step, 4)
     trail.put(folder, [first, changed, last])
     done = called("explain", did, folder)
-    assert done.exit_code == 1
+    assert (done.exit_code, "Seal: none" in done.stdout, says in done.stderr) == (1, True, True)
     assert [one for one in ("Seal: leaf", "cosigned") if one in done.stdout] == []
-    assert "Seal: none" in done.stdout
-    assert [one for one in says if one not in done.stderr] == []
-    assert f"offset {step.offset} of manifests" in done.stderr
-    (piece,) = json.loads(called("explain", did, folder, "--json").stdout)["pieces"]
-    assert (piece[0]["seal"], len(piece[0]["wrong"])) == (None, len(says))
     done = called("prove", did, folder, "--out", proof)
-    assert (done.exit_code, done.stdout, proof.exists()) == (1, "", False)
-    assert [one for one in says if one not in done.stderr] == []
+    assert (done.exit_code, done.stdout, proof.exists(), says in done.stderr) == (1, "", False, True)
 
 
 NEVER = "9999-12-31T23:59:59.999Z"
@@ -178,10 +154,8 @@ NEVER = "9999-12-31T23:59:59.999Z"
     "told",
     [
         {"facts": {"sources": [{}]}},
-        {"facts": {"consents": [{"channels": -1}]}},
         {"facts": {"releases": [{"by": [], "kind": "release", "at": NEVER, "bulk": "1"}]}},
         {"at": NEVER},
-        {"asof": "2026-99-24T10:00:00.000Z"},
     ],
 )
 def test_a_record_that_no_worker_can_have_written_then_explain_says_so_in_a_sentence(
@@ -191,14 +165,12 @@ def test_a_record_that_no_worker_can_have_written_then_explain_says_so_in_a_sent
     step, folder = trail.steps[0], trail.export(tmp_path / "out")
     said = orjson.loads(step.records[0])
     value = canonical({**said, **told, "facts": {**said["facts"], **told.get("facts", {})}})
-    again = forged(value, did="A" * 26)  # another piece of the same send, so that the pieces are listed
-    for records in ((value, *step.records[1:]), (value, again, *step.records[2:])):
-        trail.put(folder, [replace(step, records=records), trail.steps[1]])
-        for more in ((), ("--json",)):
-            done = called("explain", said["send"]["event_id"], folder, *more)
-            assert isinstance(done.exception, IntegrityError), done
-            assert "an audit record of the manifest at offset 0" in str(done.exception)
-            assert done.stdout == ""
+    trail.put(folder, [replace(step, records=(value, *step.records[1:])), trail.steps[1]])
+    for more in ((), ("--json",)):
+        done = called("explain", said["send"]["event_id"], folder, *more)
+        assert isinstance(done.exception, IntegrityError), done
+        assert "an audit record of the manifest at offset 0" in str(done.exception)
+        assert done.stdout == ""
 
 
 def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_4(tmp_path: Path) -> None:
@@ -222,27 +194,14 @@ def test_a_manifest_not_sealed_yet_then_explain_says_so_and_prove_writes_the_res
 UNTOLD = "Seal: cannot be told, for the sealed log cannot be read."
 
 
-def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out")
-    (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
-    tile.unlink()
-    done = called("explain", did, folder)
-    assert (done.exit_code, UNTOLD in done.stdout, "tile/0/000" in done.stderr) == (4, True, True)
-    assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
-
-
-@pytest.mark.parametrize("put", [lambda forged_: bytes(32), merkle.leaf_hash])
-def test_a_changed_hash_of_the_log_then_it_is_damage_and_no_manifest_is_sealed(
-    tmp_path: Path, put: Callable[[bytes], bytes]
-) -> None:
+def test_a_changed_hash_of_the_log_then_it_is_damage_and_no_manifest_is_sealed(tmp_path: Path) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
     first, step, last = trail.steps
     did, folder = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out")
     stolen = _signed(step, 4)
     trail.put(folder, [first, stolen, last])
     (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
-    tile.write_bytes(tile.read_bytes().replace(merkle.leaf_hash(step.value), put(stolen.value)))
+    tile.write_bytes(tile.read_bytes().replace(merkle.leaf_hash(step.value), merkle.leaf_hash(stolen.value)))
     damage = "The tiles of the sealed log do not fit its checkpoint of 3 leaves."
     done = called("explain", did, folder)
     assert (done.exit_code, UNTOLD in done.stdout, damage in done.stderr) == (4, True, True)
@@ -253,17 +212,7 @@ def test_a_changed_hash_of_the_log_then_it_is_damage_and_no_manifest_is_sealed(
     assert not (tmp_path / "proof").exists(), "so that `check` asks nobody to seal it"
 
 
-def test_leaves_of_the_log_that_are_lost_then_the_hashes_still_tell_the_seal(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out")
-    for tile in (folder / "log" / "tile" / "entries").glob("*.p/*"):
-        tile.unlink()
-    done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf 1 (from 0)" in done.stdout) == (0, True)
-
-
-@pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
-@pytest.mark.parametrize("value", [1, "{}", "[]", None])
+@pytest.mark.parametrize(("command", "value"), [("replay", 1), ("explain", "{}"), ("what-if", "[]"), ("prove", None)])
 def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
     tmp_path: Path, command: str, value: Any
 ) -> None:
@@ -283,7 +232,7 @@ def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
     assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError))
 
 
-@pytest.mark.parametrize("partitions", [10**40, 2**53, 0, -1, True, "1", 1.5])
+@pytest.mark.parametrize("partitions", [10**40, 0, True, 1.5])
 def test_a_number_of_partitions_that_none_has_then_exit_4_and_the_file_is_named(
     tmp_path: Path, partitions: Any
 ) -> None:
@@ -294,54 +243,6 @@ def test_a_number_of_partitions_that_none_has_then_exit_4_and_the_file_is_named(
         done = called(*words, folder, *(["--out", tmp_path / "proof"] if words[0] == "prove" else []))
         assert isinstance(done.exception, IntegrityError), done
         assert "export.json" in str(done.exception)
-
-
-@pytest.mark.parametrize("number", [2**53, 2**64, 10**40, -1, "0", 0.5])
-def test_a_number_that_no_place_has_then_every_command_says_so_in_a_sentence(tmp_path: Path, number: Any) -> None:
-    trail = Trail(seed=4, partitions=1).write(1)
-    did, folder, proof = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "p"
-    assert called("prove", did, folder, "--out", proof).exit_code == 0
-    file, made = folder / "manifests" / "0.ndjson.gz", json.loads(proof.read_bytes())
-    lines(file, [json.dumps({**orjson.loads(manifest_line(trail.steps[0])), "offset": number}).encode()])
-    for words in (("explain", did, folder), ("prove", did, folder, "--out", proof)):
-        done = called(*words, "--json")
-        assert "manifests/0.ndjson.gz" in done.stderr + str(done.exception)
-        assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError)), done
-    (found,) = json.loads(called("verify", folder, "--json").stdout)["findings"]
-    assert (found["code"], found["exit"]) == ("line", 4)
-
-    for part in ("path", "log", "manifest"):
-        field = "offset" if part == "manifest" else "index"
-        proof.write_text(json.dumps({**made, part: {**made[part], field: number}}))
-        done = called("check", proof, "--json")
-        assert (done.exit_code, [one["code"] for one in json.loads(done.stdout)["findings"]]) == (4, ["proof"])
-
-
-def test_a_manifest_without_asof_then_its_records_are_derived_all_the_same(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(1)
-    folder = trail.export(tmp_path / "out")
-    said = orjson.loads(trail.steps[0].value)
-    del said["asof"]
-    trail.put(folder, [replace(trail.steps[0], value=canonical(said))])
-    assert called("replay", folder).exit_code == 0
-
-
-def test_a_record_that_cannot_be_read_then_prove_finds_none(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(1)
-    (step,), folder = trail.steps, trail.export(tmp_path / "out")
-    trail.put(folder, [replace(step, records=(step.records[0] + b"}", *step.records[1:]))])
-    done = called("prove", orjson.loads(step.records[0])["did"], folder, "--out", tmp_path / "proof")
-    assert isinstance(done.exception, UsageError)
-
-
-def test_a_public_key_that_is_no_text_then_prove_says_which(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(1)
-    folder = trail.export(tmp_path / "out")
-    (folder / "keys" / "worker-1.pub").write_bytes(b"\xff")
-    did = orjson.loads(trail.steps[0].records[0])["did"]
-    done = called("prove", did, folder, "--out", tmp_path / "proof")
-    assert isinstance(done.exception, UsageError)
-    assert "worker-1.pub" in str(done.exception)
 
 
 def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(
@@ -379,12 +280,8 @@ WHO = {"code": "NO_CONSENT", "facts": [NAME, PHONE], "says": {NAME: "x", "date":
     ("change", "place"),
     [
         (_within("send", delivery=NARUMI), "send.delivery"),
-        (_within("send", delivery={"name": "Narumi", "phone": 9077771234}), "send"),
         (_within("send", recipient_id=PHONE), "send.recipient_id"),
-        (_within("send", **{NAME: 1}), "send"),
-        (_within("send", mail_date={NAME: [NAME, MAIL]}), "send"),
         (_within("send", "contact_point", token=NAME), "send.contact_point.token"),
-        (_within("facts", "sources", 0, state={NAME: NAME}), "facts"),
         (_within("facts", sources=[{NAME: NAME, "source_id": NAME, "check": {"name": "Narumi"}}]), "facts"),
         (_within(reasons=[WHO]), "reasons[0]"),
         (_within(verdict="block", reasons=[{**WHO, "code": "DECISION_FAILED"}], send=None, facts=None), "basis"),
@@ -426,26 +323,10 @@ def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
     assert "audit records of the manifest at offset 2 of `manifests` that are missing: 5" in done.stderr
     for file in (folder / "policies").iterdir():
         file.unlink()
-    done = called("replay", folder)
-    assert done.exit_code == 4
-    assert done.stdout.count("the text of policy") == done.stdout.count("more records with the same cause") == 1
+    assert called("replay", folder).exit_code == 4
     (folder / "export.json").unlink()
     with pytest.raises(IntegrityError):
         command(["replay", str(folder)], standalone_mode=False)
-
-
-def test_records_that_are_not_there_then_explain_and_prove_say_what_helps(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    folder, last = trail.export(tmp_path / "out"), trail.steps[1]
-    lines(folder / "records" / "0.ndjson.gz", [*trail.steps[0].records, *last.records[:-1]])
-    did = orjson.loads(last.records[-1])["did"]
-    done = called("explain", did, folder)
-    assert isinstance(done.exception, IncompleteError), done
-    assert "gatekeeper audit verify FOLDER" in done.stderr
-    assert "is among the readable records" in str(done.exception)
-    done = called("prove", did, folder, "--out", tmp_path / "proof")
-    assert isinstance(done.exception, IncompleteError), done
-    assert "gatekeeper audit verify FOLDER" in str(done.exception)
 
 
 def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], Named]) -> None:
@@ -457,9 +338,8 @@ def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], 
     assert (done.exit_code, "no record" in done.stderr) == (0, True)
     with pytest.raises(UsageError, match="--from"):
         command(["replay", str(folder), "--from", "yesterday"], standalone_mode=False)
-    for words in (["replay", str(folder)], ["export", "--out", str(tmp_path / "never")]):
-        with pytest.raises(UsageError, match="from be before to"):
-            command([*words, "--from", times[1], "--to", times[0]], standalone_mode=False)
+    with pytest.raises(UsageError, match="from be before to"):
+        command(["replay", str(folder), "--from", times[1], "--to", times[0]], standalone_mode=False)
 
 
 def test_records_that_no_manifest_covers_then_replay_does_not_call_it_right(
@@ -471,12 +351,6 @@ def test_records_that_no_manifest_covers_then_replay_does_not_call_it_right(
     lines(file, gzip.decompress(file.read_bytes()).splitlines()[:-1])
     done = called("replay", folder)
     assert (done.exit_code, "gatekeeper audit verify FOLDER" in done.stderr) == (4, True)
-
-
-def test_neither_folder_nor_live_then_exit_2(tmp_path: Path) -> None:
-    for arguments in (["replay"], ["replay", str(tmp_path), "--live"], ["what-if", "--policy", "jp-appi"]):
-        with pytest.raises(UsageError, match="--live"):
-            command(arguments, standalone_mode=False)
 
 
 @pytest.fixture
@@ -505,16 +379,11 @@ def test_a_stricter_policy_then_told_by_reason_source_campaign_in_sends_and_peop
     code, said = what_if(folder, file)
     assert code == 0
     assert said["widened"] == {"sends": 0, "people": 0}
-    assert said["reason"][0]["reason"] == "- → CONSENT_EXPIRED"
     assert {row["reason"][:4] for row in said["reason"]} == {"- → "}
     for by in ("reason", "source", "campaign"):
-        assert sum(row["sends"] for row in said[by]) == sum(row["sends"] for row in said["reason"]) > 100
+        assert sum(row["sends"] for row in said[by]) == sum(row["sends"] for row in said["reason"]) > 50
         assert {row["old"] for row in said[by]} == {"clear"}
-    assert len(said["source"]) > 1
-    people = sum(row["people"] for row in said["reason"])
-    assert 0 < people <= sum(row["sends"] for row in said["reason"])
-    shown = called("what-if", folder, "--policy", file)
-    assert (shown.exit_code, "CONSENT_EXPIRED" in shown.stdout) == (0, True)
+    assert 0 < sum(row["people"] for row in said["reason"]) <= sum(row["sends"] for row in said["reason"])
 
 
 def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None:
@@ -524,8 +393,6 @@ def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None
     cleared = [row for row in said["verdict"] if row["new"] == "clear" and row["old"] != "clear"]
     assert sum(row["sends"] for row in cleared) == said["widened"]["sends"]
     assert what_if(folder, "jp-appi", "--allow-widening") == (0, said)
-    done = called("what-if", folder, "--policy", "jp-appi")
-    assert f"{said['widened']['sends']:,} sends to {said['widened']['people']:,} people" in done.stderr
 
 
 def test_records_of_other_rules_then_they_are_counted_and_not_compared(
@@ -537,12 +404,11 @@ def test_records_of_other_rules_then_they_are_counted_and_not_compared(
     assert (code, said["decisions"], said["other_rules"], said["unknown"]) == (5, 1, 1, 0)
 
 
-@pytest.mark.parametrize("method", [NAME, [NAME], {NAME: 1}])
 def test_a_forged_method_that_names_somebody_then_it_is_not_told(
-    tmp_path: Path, demo: tuple[list[bytes], Named], method: Any
+    tmp_path: Path, demo: tuple[list[bytes], Named]
 ) -> None:
     said = next(said for said in map(orjson.loads, demo[0]) if said["verdict"] == "clear")
-    said["facts"]["sources"][0]["method"] = method
+    said["facts"]["sources"][0]["method"] = NAME
     done = called("what-if", export(tmp_path / "forged", [canonical(said)], demo[1]), "--policy", "strictest", "--json")
     assert (done.exit_code, canaries.found(done.output.encode())) == (0, [])
     assert {row["source"] for row in json.loads(done.stdout)["source"]} <= {"?", "-"}
@@ -554,20 +420,6 @@ def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(fol
     code, said = what_if(folder, "strictest")
     assert (code, said["decisions"], said["left_out"]) == (4, 0, 0)
     assert said["unknown"] > 100
-    assert f"{said['unknown']:,} cannot be decided" in called("what-if", folder, "--policy", "strictest").stderr
-    assert re.search(r"\): the text of policy [0-9a-f]{64} is missing\.\n", called("replay", folder).stdout)
-
-
-@pytest.mark.parametrize("spoilt", [{"t1": None}, {"audit": {"from_id": None, "n": "x"}}])
-def test_a_manifest_of_another_form_then_exit_4_and_a_sentence(folder: Path, spoilt: dict[str, Any]) -> None:
-    file = folder / "manifests/0.ndjson.gz"
-    first, *rest = gzip.decompress(file.read_bytes()).splitlines()
-    line = orjson.loads(first)
-    value = {name: one for name, one in {**orjson.loads(line["value"]), **spoilt}.items() if one is not None}
-    line["value"] = orjson.dumps(value).decode()
-    file.write_bytes(gzip.compress(b"\n".join([orjson.dumps(line), *rest])))
-    done = called("replay", folder)
-    assert (done.exit_code, "manifests/0.ndjson.gz" in done.stderr) == (4, True), done.output
 
 
 class Hours:
@@ -599,27 +451,6 @@ def test_live_reading_then_it_leaves_most_of_the_machine_to_live_work(
     assert hours.slept == pytest.approx(slept)
 
 
-@pytest.mark.parametrize("name", ["export.json", "manifests/0.ndjson.gz", "records/0.ndjson.gz"])
-def test_a_pipe_in_an_export_then_nothing_waits_for_it(tmp_path: Path, name: str) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
-    (folder / name).unlink()
-    os.mkfifo(folder / name)
-    for words in (("replay",), ("explain", did), ("prove", did, "--out", tmp_path / "proof")):
-        done = called(*words, folder)
-        assert getattr(done.exception, "exit_code", done.exit_code) in (4, 5), done.output
-        assert f"{name} is missing or cannot be read (no regular file)" in f"{done.output} {done.exception}"
-
-
-def test_a_manifest_with_fewer_records_than_none_then_replay_does_not_call_it_right(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    step = trail.steps[-1]
-    said = orjson.loads(step.value)
-    value = canonical({**said, "audit": {**said["audit"], "n": -5}})
-    trail.steps[-1] = replace(step, value=value, sig=trail.worker.sign(value))
-    assert called("replay", trail.export(tmp_path / "out")).exit_code == 4
-
-
 def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_path: Path) -> None:
     trail = Trail(seed=11, partitions=1).write(4)
     folder = trail.export(tmp_path / "out")
@@ -641,7 +472,7 @@ def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_pat
     ("change", "why"),
     [
         (lambda folder: (folder / "log/checkpoint").write_bytes(b"of another\n"), "of an export its log/ and keys/"),
-        (lambda folder: (folder / "log/checkpoint").unlink(), "tiles and no checkpoint"),
+        (lambda folder: next((folder / "log/tile/0").glob("*.p/*")).unlink(), "tile/0/000"),
         (lambda folder: (folder / "keys/log-1.pub").unlink(), "signed by none of the log's public keys here"),
     ],
 )

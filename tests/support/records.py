@@ -98,21 +98,21 @@ def of_case(case: dict[str, Any]) -> tuple[bytes, list[bytes]]:
     return judge.judge(record, store, at, as_of=as_of).audit, [orjson.dumps(value) for _, value in reference]
 
 
-def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
-    """Returns the records of a year of the demo's retailer, about 13,000, and what they name."""
-    retailer = Retailer(people=PEOPLE, seed=seed, today=TODAY)
+def of_demo(seed: int = 7, people: int = PEOPLE) -> tuple[Iterator[bytes], Named]:
+    """Returns the records of a year of the demo's retailer, 13 of each of its people, and what they name."""
+    retailer = Retailer(people=people, seed=seed, today=TODAY)
     values = [encode(value) for _, value in retailer.reference()]
-    return _year(retailer, values), Named(values)
+    return _year(retailer, values, people), Named(values)
 
 
 @cache
 def first_of_demo(seed: int = 7, count: int = 1_000) -> tuple[tuple[bytes, ...], Named]:
-    """Returns the first records of that year, made once, and what they name."""
-    values, names = of_demo(seed)
+    """Returns the first records of a year of so many people, made once, and what they name."""
+    values, names = of_demo(seed, people=count)
     return tuple(islice(values, count)), names
 
 
-def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
+def _year(retailer: Retailer, reference: list[bytes], people: int) -> Iterator[bytes]:
     tokens = Tokens({1: addresses.KEY})
     desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=invented.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
@@ -120,16 +120,18 @@ def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
         assert desk.store.apply(fact("reference", 0, offset, None, value)) is None
     for offset, (topic, model) in enumerate(retailer.facts()):
         assert desk.store.apply(fact(topic, 0, offset, subject_key(topic, model).encode(), encode(model))) is None
-    sends = retailer.sends(PEOPLE * CAMPAIGNS)
+    sends = retailer.sends(people * CAMPAIGNS)
     for campaign in range(CAMPAIGNS):
-        for number in range(PEOPLE):
+        for number in range(people):
             send = next(sends)
             desk.send(orjson.loads(encode(send)))
+            yield from desk.values
+            desk.values.clear()
             if number % 100 == 1:
                 desk.learn(
                     invented.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{campaign}-{number}")
                 )
-        for item, record in enumerate(desk.review[-PEOPLE:], start=max(0, len(desk.review) - PEOPLE)):
+        for item, record in enumerate(desk.review[-people:], start=max(0, len(desk.review) - people)):
             if dict(record.headers)["gate-verdict"] == b"review":
                 desk.act("release", item, act_id=f"r-{campaign}-{item}")
                 desk.act("note", item, act_id=f"n-{campaign}-{item}")
