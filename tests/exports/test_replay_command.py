@@ -55,16 +55,6 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert set(said["findings"]) == {"same", "told", "silent"}
 
 
-def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_again(tmp_path: Path) -> None:
-    trail = Trail(seed=4, partitions=1).write(3).resume(0, skipped={"sends": 40})
-    folder = trail.export(tmp_path / "out")
-    done = called("replay", folder, "--json")
-    said = json.loads(done.stdout)
-    assert done.exit_code == 0
-    assert [(one["partition"], one["by"], one["to"] - one["from"]) for one in said["skipped"]] == [(0, "taro", 40)]
-    assert "taro" in called("replay", folder).stdout
-
-
 def of_other_rules(rules: int = RULES + 1) -> Trail:
     """Returns what workers of another release wrote: by other rules, for a reason that this release does not have."""
     reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
@@ -230,19 +220,6 @@ def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
     told = done.stderr + str(done.exception)
     assert "manifests/0.ndjson.gz" in told
     assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError))
-
-
-@pytest.mark.parametrize("partitions", [10**40, 0, True, 1.5])
-def test_a_number_of_partitions_that_none_has_then_exit_4_and_the_file_is_named(
-    tmp_path: Path, partitions: Any
-) -> None:
-    folder = Trail(seed=4, partitions=1).write(1).export(tmp_path / "out")
-    about = json.loads((folder / "export.json").read_bytes())
-    (folder / "export.json").write_text(json.dumps({**about, "partitions": partitions}))
-    for words in (["replay"], ["what-if", "--policy", "jp-pmark"], ["explain", "A" * 26], ["prove", "A" * 26]):
-        done = called(*words, folder, *(["--out", tmp_path / "proof"] if words[0] == "prove" else []))
-        assert isinstance(done.exception, IntegrityError), done
-        assert "export.json" in str(done.exception)
 
 
 def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(

@@ -311,19 +311,6 @@ def test_a_manifest_that_claims_too_many_records_then_memory_is_for_those_there(
     assert (report.exit_code, [one.code for one in report.findings]) == (UNVERIFIABLE, ["line"])
 
 
-def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_them(tmp_path: Path) -> None:
-    trail = Trail(seed=5, partitions=1, acting=0.0).write(3)
-    (taken,) = step_value(trail.steps[-1])["in"]
-    endless = {**taken, "to": taken["from"] + 10**15, "n": 10**15, "gaps": []}
-    claims(trail, **{"in": [taken, *[endless] * 500]})
-    report, most = most_memory(trail, trail.export(tmp_path / "out"))
-    assert (report.exit_code, len(report.findings)) == (CHANGED, MAX_FINDINGS)
-    assert most < 20_000_000
-    claims(trail, **{"in": [taken, *[endless] * 3_000]})
-    trail.put(tmp_path / "out", trail.steps)
-    assert [one.code for one in check(trail, tmp_path / "out").findings] == ["line"]
-
-
 def bomb(file: Path, piece: bytes, times: int) -> None:
     """Appends a piece of 64 MiB to a file so many times, each in a member of 64 KiB."""
     member = gzip.compress(piece * ((64 << 20) // len(piece)), 9, mtime=0)
@@ -387,6 +374,10 @@ def decoy(record: bytes) -> bytes:
         (lambda records: (*records[:2], *records[3:]), {"omitted_record"}),
         (lambda records: (*records, records[0]), {"doubled_record"}),
         (lambda records: (records[1], records[0], *records[2:]), {"reordered_record"}),
+        (
+            lambda records: (records[0].replace(b'"mail.sends.v1"', b'"Yamada Hanako"'), *records[1:]),
+            {"foreign_record", "omitted_record"},
+        ),
         (lambda records: (decoy(records[0]), *records[1:]), {"foreign_record", "omitted_record"}),
         (
             lambda records: (records[0].replace(b'"src"', b'"source"'), *records[1:]),
@@ -410,6 +401,7 @@ def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_si
     report = check(trail, folder)
     assert {one.code for one in report.findings} == codes
     assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
+    assert "Hanako" not in repr(report.plain())
     absent = {_input(record) for record in trail.steps[number].records if record not in records}
     assert {one.values["input"] for one in report.findings if one.code == "omitted_record"} == absent
 
@@ -461,24 +453,6 @@ def test_offsets_skipped_elsewhere_than_the_manifest_says_then_it_is_found(tmp_p
     trail.steps = rechained(trail, place, (), skipped=[{**said[0], "from": said[0]["from"] + 1}])
     report = check(trail, trail.export(tmp_path / "x"))
     assert [one.code for one in report.findings] == ["skipped_offset"]
-
-
-@pytest.mark.parametrize("skipped", [7, [{"topic": "x"}]])
-def test_a_skip_that_is_not_shaped_like_one_then_the_manifest_is_none(tmp_path: Path, skipped: Any) -> None:
-    trail = Trail(seed=3, partitions=1).write(3)
-    trail.steps = rechained(trail, 1, trail.steps[1].records, skipped=skipped)
-    report = check(trail, trail.export(tmp_path / "x"))
-    assert [one.code for one in report.findings] == ["unreadable_manifest"]
-
-
-@pytest.mark.parametrize("time", [b'1,"offset":99', b"x" * 13])
-def test_a_time_that_is_none_then_its_record_is_not_shaped_like_one(tmp_path: Path, time: bytes) -> None:
-    trail = Trail(partitions=1, seed=3, acting=0).write(4)
-    first, *others = trail.steps[1].records
-    odd = re.sub(rb'"timestamp":[0-9]{13}(?=,"topic":"mail.sends.v1"},"stage")', b'"timestamp":' + time, first)
-    trail.steps = rechained(trail, 1, (odd, *others))
-    report = check(trail, trail.export(tmp_path / "export"))
-    assert [one.code for one in report.findings] == ["unreadable_record", "omitted_record"]
 
 
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
@@ -604,20 +578,8 @@ def truncated_tile(trail: Trail, folder: Path) -> None:
     tile.write_bytes(tile.read_bytes()[:-5])
 
 
-def checkpoint_of_another_log(trail: Trail, folder: Path) -> None:
-    seal([step.value for step in trail.steps], folder / "log", signing_key("other.gatekeeper"), None, at=0)
-
-
 def key_of_another_log(trail: Trail, folder: Path) -> None:
     seal([step.value for step in trail.steps], folder / "log", signing_key(trail.log.name, seed=77), None, at=0)
-
-
-def unknown_worker_key(trail: Trail, folder: Path) -> None:
-    (folder / "keys" / "worker-1.pub").unlink()
-
-
-def damaged_key(trail: Trail, folder: Path) -> None:
-    (folder / "keys" / "worker-1.pub").write_text("mail.gatekeeper/worker+00000000+AAAA", "ascii")
 
 
 def a_float(trail: Trail, folder: Path) -> None:
@@ -630,10 +592,6 @@ def a_float(trail: Trail, folder: Path) -> None:
 
 def missing_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").unlink()
-
-
-def no_log(trail: Trail, folder: Path) -> None:
-    shutil.rmtree(folder / "log")
 
 
 def a_range_of(**said: Any) -> Callable[[Trail, Path], None]:
@@ -683,11 +641,6 @@ def a_line_without_end(trail: Trail, folder: Path) -> None:
     lines(folder / "records" / "0.ndjson.gz", [b"a" * 4 * MAX_LINE])
 
 
-def garbage_behind(trail: Trail, folder: Path) -> None:
-    file = folder / "records" / "0.ndjson.gz"
-    file.write_bytes(file.read_bytes() + b"more")
-
-
 DEEP = b"[" * 60_000
 
 
@@ -708,17 +661,12 @@ DEEP = b"[" * 60_000
         (a_leaf(DEEP), {"leaf"}),
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf"}),
         (a_line_without_end, {"large"}),
-        (garbage_behind, {"cut"}),
         (truncated_tile, {"cut"}),
         (key_of_another_log, {"unknown_log"}),
-        (checkpoint_of_another_log, {"other_log"}),
-        (unknown_worker_key, {"unknown_key"}),
-        (damaged_key, {"key"}),
         (a_pipe("export.json"), {"no_file"}),
         (a_pipe("records/0.ndjson.gz"), {"no_file"}),
         (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
         (missing_about, {"missing"}),
-        (no_log, {"missing"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -789,23 +737,6 @@ def test_verified_then_its_verdict_and_what_it_could_not_exclude(tmp_path: Path)
         assert (report.exit_code == 5) is ("witnessed" in [code for code, _ in report.says])
 
 
-def causes(report: Report) -> list[tuple[str, int | None, int | None]]:
-    return [(one.first.code, one.first.partition, one.first.offset) for one in causes_of(report.findings)]
-
-
-def test_removed_at_two_places_then_each_partition_has_its_cause(tmp_path: Path) -> None:
-    trail = Trail(partitions=2, seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
-    first = {
-        partition: next(n for n, one in enumerate(trail.steps) if one.partition == partition) for partition in (0, 1)
-    }
-    trail.put(folder, [one for n, one in enumerate(trail.steps) if n not in first.values()])
-    assert [(code, partition) for code, partition, _ in causes(check(trail, folder))] == [
-        ("missing_manifest", 0),
-        ("missing_manifest", 1),
-    ]
-
-
 def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_path: Path) -> None:
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export <1>")
@@ -846,28 +777,6 @@ def test_a_forged_manifest_that_holds_no_id_then_the_finding_does_not_quote_it(
     told = "\n".join([*report.lines("en"), *report.lines("ja"), repr(report.plain())])
     assert "Hanako" not in told
     assert "\x1b" not in told
-
-
-def test_a_signed_and_sealed_record_that_names_no_topic_then_it_is_not_quoted(
-    tmp_path: Path,
-) -> None:
-    trail = Trail(partitions=1, seed=2, acting=0).write(3)
-    folder = trail.export(tmp_path / "export")
-    records = trail.steps[1].records
-    records = (records[0].replace(b'"topic":"mail.sends.v1"', b'"topic":"Yamada Hanako"'), *records[1:])
-    sealed_anew(trail, folder, rechained(trail, 1, records))
-    report = check(trail, folder)
-    assert {one.code for one in report.findings} == {"foreign_record", "omitted_record"}
-    assert "Hanako" not in repr(report.plain())
-
-
-def test_no_folder_or_no_proof_of_that_name_then_it_says_what_to_name(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    report = verify(tmp_path / "gone")
-    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["no_folder"])
-    for name in ("gone", "folder"):
-        report = check_proof(tmp_path / name)
-        assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
 
 
 def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tells(
@@ -990,16 +899,11 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
 
 # -- its output, and its end --------------------------------------------------------------------------------------
 
-COMMANDS = {
-    "alone": ["verify.py", "."],
-    "command": ["-c", "from gatekeeper.cli import main; main()", "audit", "verify", "."],
-}
 
-
-def put_out(command: str, folder: Path, stdout: int) -> subprocess.CompletedProcess[str]:
+def put_out(folder: Path, stdout: int) -> subprocess.CompletedProcess[str]:
     """Runs the check as a process of its own, with this as its stdout."""
     known = {"PYTHONPATH": os.getcwd(), "GATEKEEPER_LANG": "en"}
-    words = [sys.executable, *COMMANDS[command]]
+    words = [sys.executable, "verify.py", "."]
     return subprocess.run(
         words, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known
     )
@@ -1013,24 +917,16 @@ def tampered(trail: Trail, folder: Path) -> None:
     trail.put(folder, trail.steps[1:])
 
 
-@pytest.mark.parametrize(("command", "spoil", "code"), [("alone", missing_about, 4), ("command", tampered, 1)])
-def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(
-    tmp_path: Path, command: str, spoil: Callable[[Trail, Path], None], code: int
-) -> None:
+def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(tmp_path: Path) -> None:
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export")
-    spoil(trail, folder)
+    tampered(trail, folder)
     read, written = os.pipe()
     os.close(read)
-    done = put_out(command, folder, written)
+    done = put_out(folder, written)
     os.close(written)
-    assert (done.returncode, done.stderr) == (code, "")
-
-
-def test_an_output_that_takes_no_more_then_it_is_said_and_the_disk_is_unavailable(tmp_path: Path) -> None:
-    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    assert (done.returncode, done.stderr) == (CHANGED, "")
     with open("/dev/full", "wb") as full:
-        done = put_out("alone", folder, full.fileno())
-    assert done.returncode == 3, done.stderr
+        done = put_out(folder, full.fileno())
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "The output cannot be written (No space left on device)." in done.stderr
-    assert done.stderr.count("\n") == 1
