@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.cli.decide import command
-from gatekeeper.deciding.answer import answer, coded, rendered, sentence
+from gatekeeper.deciding.answer import answer, coded, rendered
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Cleared
@@ -39,7 +39,12 @@ def test_golden_case_decided_then_as_the_table_says(name: str) -> None:
     assert set(case.get("obligations", ())) <= set(decision.obligations)
 
 
-@pytest.mark.parametrize("name", CASES)
+GIVEN = {"at", "policy", "keys", "as_of", "unavailable", "checkpoint", "clearances"}
+PRINTED = [name for number, (name, case) in enumerate(CASES.items()) if number % 20 == 0 or GIVEN & case.keys()]
+"""Every twentieth case, and each that gives the command more than facts and a send."""
+
+
+@pytest.mark.parametrize("name", PRINTED)
 def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     reference, facts = events(case)
@@ -63,45 +68,15 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
     assert printed["primary"] == (case["reasons"][0] if case.get("reasons") else None)
 
 
-SAYS = {
-    "R25-too-late": ("SOURCE_CHECK_MISSING", "too late for these data"),
-    "R25-shared-in-future": ("SOURCE_CHECK_MISSING", "There is no record of checking"),
-    "G20-batch": ("SOURCE_ILLICIT", "of a list that leaked"),
-    "G44": ("NOTICE_ITEMS_MISSING", "register the form if one was used"),
-    "G17": ("NOTICE_ITEMS_MISSING", "lacks some of items a) to f). Ask the person with a complete notice."),
-    "G14-no-route": ("THIRD_PARTY_UNCONFIRMED", "Register that form as an own source"),
-    "R7.15-erased-service": ("SUBJECT_ERASED", "register the order as a source"),
-    "R8.42-succession-open": ("SUCCESSION_NOT_COVERED", "the succession closes on"),
-    "G71-incomplete": ("CONFIRMATION_DEFECTIVE", "Use a template that asks"),
-    "G80-other-name": ("CONTACT_POINT_NOT_COVERED", "another name or address"),
-    "R8.57-day-of-today": ("CONSENT_NOT_YET_VALID", "A day counts from its end"),
-    "R7.3-withdrawn-by-guardian": ("CONSENT_WITHDRAWN", "A guardian's consent ends it"),
-    "R8.57-family": ("SUBJECT_OBJECTED", "The person's own later consent ends it"),
-    "R7.5-purpose": ("CONSENT_WITHDRAWN", "it is taken to cover everything"),
-    "R7.5-objection-by-a-channel": ("SUBJECT_OBJECTED", "it is taken to cover everything"),
-}
-"""Golden cases with what the sentence of a reason tells people to do, or not to (rule 8.4.57)."""
-
-
-@pytest.mark.parametrize("name", SAYS)
-def test_a_reason_then_its_sentence_has_the_cure_that_helps(name: str) -> None:
-    code, says = SAYS[name]
-    (found,) = (reason for reason in decided(CASES[name]).reasons if reason.code == code)
-    assert says in sentence(found, "en")
-
-
-def test_a_later_yes_that_does_not_count_then_the_refusals_sentence_names_it() -> None:
-    first = decided(CASES["R8.47-chat-unproven"]).reasons[0]
-    assert "R-1" in sentence(first, "ja")
-    assert "no date or no evidence" in sentence(first, "en")
-    assert "R-1" not in sentence(decided(CASES["G02"]).reasons[0], "en")
-
-
 def test_golden_cases_recorded_then_each_replays_from_what_its_record_names() -> None:
-    findings = {}
+    records, named = {}, Named()
     for name, case in CASES.items():
-        record, reference = of_case(case)
-        findings[name] = replay(record, ByHash(Named(reference))).finding
+        records[name], reference = of_case(case)
+        more = Named(reference)
+        named.policies |= more.policies
+        named.references |= more.references
+    library = ByHash(named)
+    findings = {name: replay(record, library).finding for name, record in records.items()}
     assert {name: finding for name, finding in findings.items() if finding not in ("same", "told")} == {}
 
 
@@ -110,7 +85,7 @@ def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:
     assert reached == set(CATALOGUE) - {"DECISION_FAILED"}
 
 
-def test_golden_case_withheld_then_each_reason_says_clause_and_step_in_two_languages() -> None:
+def test_golden_case_withheld_then_each_reason_has_clause_and_remedy_also_from_its_code() -> None:
     for name, case in CASES.items():
         reference, facts = events(case)
         store = invented.store(*facts, reference=reference)
@@ -125,9 +100,6 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_step_in_two_langu
         for reason in found["reasons"]:
             assert reason["clause"], name
             assert reason["remedy"], name
-            assert reason["ja"].endswith("。"), name
-            assert "。" in reason["ja"][:-1] or "、" in reason["ja"], name
-            assert ". " in reason["en"] or "; " in reason["en"], name
 
 
 def _keys(case: dict[str, Any], tmp_path: Path) -> Path:

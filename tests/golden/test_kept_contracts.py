@@ -102,101 +102,43 @@ def nullable(of: str, name: str) -> Change:
     return change
 
 
-BREAKS: list[tuple[str, Change, str]] = [
-    ("a topic goes", lambda doc: doc["channels"].pop("recalls"), "recalls: topic removed"),
-    ("a topic is renamed", put(lambda doc: doc["channels"]["recalls"], address="x"), "recalls: topic removed"),
-    (
-        "a kind goes",
-        lambda doc: doc["channels"]["reference"]["messages"].pop("Batch"),
-        "reference.Batch: kind removed",
-    ),
-    ("an optional field goes", without("Send", "ground"), "sends.Send.ground: field removed"),
-    ("a field within goes", without("Delivery", "phone"), "sends.Send.delivery: object removed or narrowed"),
-    ("a required field is new", add("Source", "why", required=True), "sources.Source.why: field required now"),
-    (
-        "a field is required now",
-        put(model("Recall"), required=["mail_date"]),
-        "recalls.Recall.mail_date: field required",
-    ),
-    (
-        "a field that others read is optional now",
-        unneed("Recall", "event_id"),
-        "recalls.Recall.event_id: field optional",
-    ),
-    ("a field that others read may be null", nullable("Recall", "event_id"), "recalls.Recall.event_id: type added"),
-    ("another type", put(field("marketing", "Purpose"), type="string"), "reference.Purpose.marketing: type changed"),
-    ("a value goes", put(field("channel", "Recall"), enum=["postal"]), "recalls.Recall.channel: value removed"),
-    ("a fixed value", put(field("state", "Batch"), enum=["active"]), "reference.Batch.state: value removed"),
-    ("a text has values", put(field("event_id", "Send"), enum=["a"]), "sends.Send.event_id: value removed"),
-    ("another kind", put(field("kind", "Batch"), const="list"), "reference.Batch.kind: value removed"),
-    ("a higher minimum", put(field("count", "Copy"), minimum=2), "reference.Copy.count: minimum narrowed"),
-    ("a lower maximum", put(field("score", "Match"), maximum=999), "sends.Send.match[].score: maximum narrowed"),
-    ("a shorter list", put(field("match", "Send"), maxItems=15), "sends.Send.match: maxItems narrowed"),
-    ("a limit where none was", put(field("writer", "Manifest"), maxLength=9), "manifests.Manifest.writer: maxLength"),
-    ("another pattern", put(field("event_id", "Send"), pattern="^x$"), "sends.Send.event_id: pattern changed"),
-    ("a pattern where none was", put(field("writer", "Manifest"), pattern="^x$"), "manifests.Manifest.writer: pattern"),
-    (
-        "something forbidden",
-        put(field("event_id", "Send"), **{"not": {"const": "x"}}),
-        "sends.Send.event_id: not changed",
-    ),
-    ("a condition", put(model("Send"), **{"if": {}, "then": False}), "sends.Send: if changed"),
-    (
-        "one more condition",
-        put(model("Send"), allOf=[{"if": {"required": ["purpose"]}, "then": {"required": ["ground"]}}]),
-        "sends.Send: allOf changed",
-    ),
-    (
-        "a form goes",
-        put(field("provision", "NoticeItems"), anyOf=[{"type": "null"}]),
-        "reference.Controller.notice_items",
-    ),
-    ("a null goes", put(field("ground", "Send"), anyOf=[{"type": "string"}]), "sends.Send.ground: null removed"),
-    (
-        "headers are closed",
-        put(model("SendHeaders"), additionalProperties=False),
-        "sends.Send headers{}: no longer open",
-    ),
-    ("a header goes", without("ManifestHeaders", "gate-sig"), "manifests.Manifest headers.gate-sig: field removed"),
-    (
-        "a map's values",
-        lambda doc: field("verdicts", "Manifest")(doc)["additionalProperties"].update(maximum=1),
-        "manifests.Manifest.verdicts{}: maximum narrowed",
-    ),
-]
+BREAKS: dict[str, Change] = {
+    "recalls: topic removed": lambda doc: doc["channels"].pop("recalls"),
+    "reference.Batch: kind removed": lambda doc: doc["channels"]["reference"]["messages"].pop("Batch"),
+    "sends.Send.ground: field removed": without("Send", "ground"),
+    "sends.Send.delivery: object removed or narrowed": without("Delivery", "phone"),
+    "sources.Source.why: field required now": add("Source", "why", required=True),
+    "recalls.Recall.event_id: field optional": unneed("Recall", "event_id"),
+    "recalls.Recall.event_id: type added": nullable("Recall", "event_id"),
+    "reference.Purpose.marketing: type changed": put(field("marketing", "Purpose"), type="string"),
+    "recalls.Recall.channel: value removed": put(field("channel", "Recall"), enum=["postal"]),
+    "sends.Send.match[].score: maximum narrowed": put(field("score", "Match"), maximum=999),
+    "sends.Send.event_id: pattern changed": put(field("event_id", "Send"), pattern="^x$"),
+    "sends.Send: if changed": put(model("Send"), **{"if": {}, "then": False}),
+    "sends.Send.ground: null removed": put(field("ground", "Send"), anyOf=[{"type": "string"}]),
+    "sends.Send headers{}: no longer open": put(model("SendHeaders"), additionalProperties=False),
+}
 
 
-@pytest.mark.parametrize(("change", "said"), [case[1:] for case in BREAKS], ids=[case[0] for case in BREAKS])
-def test_a_change_that_breaks_then_it_is_named_by_its_place(change: Change, said: str) -> None:
+@pytest.mark.parametrize("said", BREAKS)
+def test_a_change_that_breaks_then_it_is_named_by_its_place(said: str) -> None:
     changed = copy.deepcopy(NOW)
-    change(changed)
+    BREAKS[said](changed)
     assert [one for one in breaks(NOW, changed) if one.startswith(said)] != [], breaks(NOW, changed)
 
 
-FINE: list[tuple[str, Change]] = [
-    ("nothing", lambda doc: None),
-    ("an optional field", add("Recall", "why", required=False)),
-    ("a topic", lambda doc: doc["channels"].update(more=doc["channels"]["recalls"])),
-    (
-        "a value",
-        put(field("channel", "Send"), enum=["postal", "email", "sms", "phone", "fax", "push", "visit", "social", "x"]),
-    ),
-    ("a longer list", put(field("match", "Send"), maxItems=17)),
-    ("a limit goes", drop(field("match", "Send"), "maxItems")),
-    ("a pattern goes", drop(field("event_id", "Send"), "pattern")),
-    ("a field that others write is optional", unneed("Source", "collected_by")),
-    ("a form is new", nullable("Source", "method")),
-    ("a description", put(model("Send"), description="x")),
-    ("a condition goes", drop(model("Consent"), "if")),
-    (
-        "a condition on a new field",
-        put(model("Send"), allOf=[{"if": {"required": ["new"]}, "then": {"required": ["token"]}}]),
-    ),
-]
+FINE: dict[str, Change] = {
+    "an optional field": add("Recall", "why", required=False),
+    "a topic": lambda doc: doc["channels"].update(more=doc["channels"]["recalls"]),
+    "a longer list": put(field("match", "Send"), maxItems=17),
+    "a pattern goes": drop(field("event_id", "Send"), "pattern"),
+    "a field that others write is optional": unneed("Source", "collected_by"),
+    "a condition goes": drop(model("Consent"), "if"),
+}
 
 
-@pytest.mark.parametrize("change", [case[1] for case in FINE], ids=[case[0] for case in FINE])
-def test_a_change_that_breaks_nothing_then_none_is_named(change: Change) -> None:
+def test_changes_that_break_nothing_then_none_is_named() -> None:
     changed = copy.deepcopy(NOW)
-    change(changed)
+    for change in FINE.values():
+        change(changed)
     assert breaks(NOW, changed) == []

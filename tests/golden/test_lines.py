@@ -9,6 +9,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+import pytest
+
 import gatekeeper.deciding
 from tests.support import crowd, kept_rules
 from tests.support.golden_cases import CASES, decided
@@ -63,6 +65,7 @@ def forget() -> None:
                     clear()
 
 
+@pytest.mark.long("nothing: it looks for what no golden case runs")
 def test_golden_cases_and_people_then_no_line_that_decides_is_left_out() -> None:
     ran: dict[str, set[int]] = {str(path): set() for path in DECIDING.rglob("*.py")}
     left_of: dict[CodeType, set[int]] = {}

@@ -118,10 +118,10 @@ def filled(sentence: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
-def lock() -> dict[str, str]:
-    """Returns a digest of what is decided now of each golden case, and of each group of the people."""
-    decided = crowd.decisions(SEED, PEOPLE)
-    groups = (digest_of(next(decided) for _ in range(GROUP)) for _ in range(PEOPLE // GROUP))
+def lock(people: int = PEOPLE) -> dict[str, str]:
+    """Returns a digest of what is decided now of each golden case, and of each group of the first people."""
+    decided = crowd.decisions(SEED, people)
+    groups = (digest_of(next(decided) for _ in range(GROUP)) for _ in range(people // GROUP))
     people = {f"people {number * GROUP:,} to {(number + 1) * GROUP - 1:,}": one for number, one in enumerate(groups)}
     return {**{name: digest_of([golden_cases.decided(case)]) for name, case in golden_cases.CASES.items()}, **people}
 
