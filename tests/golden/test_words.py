@@ -124,6 +124,9 @@ VOCABULARIES = (
 READ_BY: dict[str, dict[type[BaseModel], str]] = {
     "gatekeeper.deciding.rules.system.Cleared": {Send: "event_id"},
     "gatekeeper.identity.send_address": {SendContactPoint: "token"},
+    "gatekeeper.knowledge.known_facts.KnownFacts.view": {
+        Match: "token", SourceContactPoint: "token", Suppression: "token",
+    },
     "gatekeeper.management.unread.unread": {Send: "li_ref", Source: "relationship", Suppression: "register_id"},
     "gatekeeper.index.recipients": {Source: "evidence_ref", PersonEvent: "record_id source_id by evidence_ref"},
     "gatekeeper.report.nos": {Suppression: "lacks"},
@@ -135,12 +138,19 @@ READ_BY: dict[str, dict[type[BaseModel], str]] = {
     "gatekeeper.knowledge.store": {HeldRelease: "filed"},
     "gatekeeper.engine.item_acts": {HeldRelease: "act_id review"},
     "gatekeeper.confirmation.notice": {Controller: "notice_items"},
+    "gatekeeper.index.act_log": {
+        Notice: "image_sha256", PurposeResolution: "evidence_ref at", VersionResolution: "evidence_ref at",
+        Ground: "evidence_ref at", NosResolution: "evidence_ref",
+    },
     "gatekeeper.engine.asks": {Template: "notice_id"},
     "gatekeeper.knowledge.file_arrival.filed": {Batch: "recorded_at"},
+    "gatekeeper.deciding.reference.Reference": {
+        PurposeResolution: "id of by", VersionResolution: "id of by", Ground: "id",
+    },
     "gatekeeper.staff.endorsements": {Provider: "by", Ground: "by"},
     "gatekeeper.knowledge.reference_log": {NosResolution: "id", Register: "id file_date"},
     "gatekeeper.knowledge.confirmed_nos": {NosResolution: "by"},
-}
+}  # fmt: skip
 """The fields that no golden case sees and no rule weighs, by their readers."""
 READERS = {(model, name) for models in READ_BY.values() for model, names in models.items() for name in names.split()}
 
