@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,21 +31,6 @@ def house() -> Path:
 def everything() -> str:
     """All pages in one."""
     return "\n".join(PAGES.values())
-
-
-@pytest.fixture(scope="session")
-def source() -> str:
-    """All of the code that the documents speak of, and its data."""
-    files = [HOUSE / "pyproject.toml", HOUSE / "docker-compose.yml", HOUSE / "Dockerfile"]
-    for folder in ("schemas", "gatekeeper", "streams"):
-        files += [path for path in (HOUSE / folder).rglob("*") if path.suffix in (".py", ".toml")]
-    return "\n".join(path.read_text("utf-8") for path in files)
-
-
-@pytest.fixture(scope="session")
-def words(source: str) -> set[str]:
-    """All words of it."""
-    return set(re.findall(r"\w+", source))
 
 
 def rows(page: str, first: str) -> list[list[str]]:

@@ -22,6 +22,7 @@ FOLLOWED: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8").replace("@NEXT@
 TOUCHED = {row[0]: row[2] for row in rows(PAGES["CONTRIBUTING.md"], "to add")}
 PAGED = {"a policy pack (how)"}
 """Rows that a page explains step by step, with a test of its own."""
+pytestmark = pytest.mark.long("tests/docs/test_contributing.py")
 
 
 def plain(cell: str) -> str:

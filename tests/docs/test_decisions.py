@@ -16,14 +16,6 @@ HEAD = re.compile(
     r"\*\*Decision\.\*\* (?P<decision>[^\n]+)\n\n"
     r"Date: \d{4}-\d\d-\d\d\. Status: (?:accepted|replaced by \[[^\n]+\]\(00\d\d-[a-z-]+\.md\))\.(?: [^\n]+)?\n\n"
 )
-FIGURE = re.compile(r"[~\d][\d.,;/ ~→]*(?: (?:to|B|KB|MB|GB|s|ms|µs|%)\b.*)?")
-"""A cell of a table that only tells a measured number."""
-
-
-def figures(page: str) -> list[str]:
-    """Returns the rows of tables that hold two figures or more."""
-    rows = [line for line in page.splitlines() if line.startswith("|")]
-    return [row for row in rows if sum(1 for cell in row.strip("|").split("|") if FIGURE.fullmatch(cell.strip())) > 1]
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -32,16 +24,6 @@ def test_a_decision_then_it_comes_first_in_one_sentence_with_its_date_and_status
     assert head is not None
     assert f"docs/adr/{int(head['number']):04d}-" in name
     assert len(list(of_text(head["decision"]))) == 1
-
-
-@pytest.mark.parametrize("name", DECISIONS)
-def test_a_decision_then_measured_figures_stand_in_an_explanation(name: str) -> None:
-    assert figures(PAGES[name]) == []
-
-
-def test_an_explanation_then_its_figures_are_seen() -> None:
-    assert len(figures(PAGES["docs/explanation/how-it-grows.md"])) > 20
-    assert len(figures(PAGES["docs/explanation/how-it-is-fast.md"])) > 20
 
 
 def test_decisions_then_the_index_has_each_by_title_and_every_number_to_the_last(

@@ -12,8 +12,6 @@ import pytest
 
 FREE = ("gatekeeper/cli/", "gatekeeper/console/pages/")
 """Folders whose files have the name of their command or page, whatever else has it."""
-PROGRAMS = ("chaos", "simulation")
-"""Folders of `tests` that are programs of their own, with their own parts."""
 
 
 @pytest.fixture(scope="module")
@@ -66,45 +64,3 @@ def test_a_module_then_its_name_stands_once_in_its_layer(house: Path, layers: di
 def test_a_class_or_type_then_its_name_stands_once_in_its_layer(layers: dict[str, list[Path]]) -> None:
     for layer, files in layers.items():
         assert twice([(name, file) for file in files for name in types(file.read_text("utf-8"))]) == {}, layer
-
-
-def test_a_helper_of_tests_then_it_stands_in_support(house: Path) -> None:
-    tests = house / "tests"
-    files = [file for file in tests.rglob("*.py") if file.relative_to(tests).parts[0] not in (*PROGRAMS, "support")]
-    helpers = [file for file in files if not file.name.startswith(("test_", "conftest", "__init__"))]
-    assert [str(file.relative_to(house)) for file in helpers] == []
-
-
-def imported(source: str) -> Iterator[str]:
-    """Yields all that a file imports, by dotted names."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            room = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-            yield from (room + one.name for one in node.names)
-
-
-def test_a_module_of_tests_then_nothing_imports_from_it(house: Path) -> None:
-    tests = house / "tests"
-    modules = {".".join(file.relative_to(house).with_suffix("").parts) for file in tests.rglob("test_*.py")}
-    found = [
-        f"{file.relative_to(house)}: {name}"
-        for file in tests.rglob("*.py")
-        for name in imported(file.read_text("utf-8"))
-        if name in modules or name.rpartition(".")[0] in modules
-    ]
-    assert found == []
-
-
-def fixture(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    return any("fixture" in ast.unparse(one) for one in node.decorator_list)
-
-
-def test_a_helper_in_support_then_its_name_stands_once(house: Path) -> None:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    found = [
-        (node.name, file)
-        for file in (house / "tests" / "support").rglob("*.py")
-        for node in ast.parse(file.read_text("utf-8")).body
-        if isinstance(node, kinds) and node.name != "main" and not node.name.startswith("_") and not fixture(node)
-    ]
-    assert twice(found) == {}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from markdown_it import MarkdownIt
 
 from tests.docs.conftest import PAGES
 
-MARKDOWN = MarkdownIt("commonmark").enable("table")
 HOW_TO, JAPANESE = "docs/how-to/", "docs/how-to/ja/"
 PAIRS = sorted(name.removeprefix(JAPANESE) for name in PAGES if name.startswith(JAPANESE))
 ENGLISH_ONLY = {"add-a-country.md": "for developers of the gate, whose code and decisions are in English"}
@@ -38,28 +36,10 @@ def test_a_how_to_in_both_languages_then_they_name_the_same_commands(name: str) 
     assert commands(PAGES[JAPANESE + name]) == commands(PAGES[HOW_TO + name])
 
 
-def shape(page: str) -> list[str]:
-    """Lists the parts of a page in order: headings, paragraphs, items, rows, code."""
-    return [f"{token.type} {token.tag}" for token in MARKDOWN.parse(page) if token.nesting >= 0]
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_a_how_to_in_both_languages_then_they_have_the_same_parts(name: str) -> None:
-    assert shape(PAGES[JAPANESE + name]) == shape(PAGES[HOW_TO + name])
-
-
 @pytest.mark.parametrize(
     "name", sorted({f"docs/manual/ja/{path.rpartition('/')[2]}" for path in PAGES if "/manual/" in path})
 )
-def test_a_page_of_the_manual_then_both_languages_have_the_same_commands_and_parts(name: str) -> None:
+def test_a_page_of_the_manual_then_both_languages_have_the_same_commands(name: str) -> None:
     japanese, english = commands(PAGES[name]), commands(PAGES[name.replace("/ja/", "/en/")])
     assert [block.replace("GATEKEEPER_LANG=ja", "GATEKEEPER_LANG=en") for block in japanese[0]] == english[0]
     assert {call.replace("GATEKEEPER_LANG=ja", "GATEKEEPER_LANG=en") for call in japanese[1]} == english[1]
-    assert shape(PAGES[name]) == shape(PAGES[name.replace("/ja/", "/en/")])
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if "/ja/" in name])
-def test_a_japanese_page_then_it_is_in_japanese(name: str) -> None:
-    text = re.sub(r"^ *```.*?^ *```|`[^`]*`|\]\([^)]*\)", "", PAGES[name], flags=re.S | re.M)
-    paragraphs = [line for line in text.splitlines() if len(line) > 40]
-    assert [line for line in paragraphs if not re.search(r"[ぁ-んァ-ヶ一-龠]", line)] == []

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +15,6 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.topics import TOPICS
 
-OUTSIDE = {
-    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME", "SSL_CERT_FILE"),
-    *(
-        "CONCURRENT_TRANSACTIONS",
-        "MESSAGE_TOO_LARGE",
-        "MSG_SIZE_TOO_LARGE",
-        "UNKNOWN_SERVER_ERROR",
-        "OFFSET_NOT_AVAILABLE",
-    ),
-    *("XA_LOTTERY_DATA", "XA_BALANCE_MISSING"),
-}
-"""Names in capitals that are not ours, or not of the product."""
 INVENTED = ("gatekeeper/policy/xa.toml", "gatekeeper/deciding/rules/xa.py")
 """Files of the invented country in `docs/how-to/add-a-country.md`, which its test makes."""
 FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "deploy", "scripts", "requirements", "benchmarks")
@@ -157,48 +142,12 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_programs_run_with_m_then_they_are_found_from_the_repositorys_folder(house: Path, everything: str) -> None:
-    named = set(re.findall(r"python -m ((?:benchmarks|tests)\.\w+)", everything))
-    named |= {f"benchmarks.{file.stem}" for file in (house / "benchmarks").glob("[a-z]*.py")}
-    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    found = subprocess.run(
-        [sys.executable, "-c", f"import {', '.join(sorted(named))}"],
-        cwd=house, env=outside, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-
-
-def test_rooms_and_modules_beside_them_then_the_map_names_each(house: Path) -> None:
-    named = set(re.findall(r"\w+", (house / "docs" / "reference" / "map.md").read_text("utf-8")))
-    there = {
-        path.stem
-        for folder in ("gatekeeper", "gatekeeper/audit", "streams", "tests", "benchmarks")
-        for path in (house / folder).iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists() or path.name == "texts"
-    }
-    assert sorted(there - named - {"__init__", "__main__", "conftest"}) == []
-
-
-def test_names_in_capitals_in_a_page_then_the_code_has_them(page: Page, words: set[str]) -> None:
-    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page[1]))
-    assert sorted(name for name in named - OUTSIDE if not known(name, words)) == []
-
-
-def known(name: str, words: set[str]) -> bool:
-    setting = name.removeprefix("GATEKEEPER_").lower()
-    if name.startswith("GATEKEEPER_") and setting in Settings.model_fields:
-        return True
-    return name in words
-
-
-def test_names_in_code_in_a_page_then_the_code_has_them(page: Page, words: set[str]) -> None:
-    named = {word for snippet in code(page[1]) for word in re.findall(r"^[a-z]+(?:_[a-z0-9]+)+$", snippet)}
-    assert sorted(named - words) == []
-
-
-def test_sentences_of_the_changes_then_none_stands_twice(house: Path) -> None:
-    said = re.split(r"(?<=[.;:]) ", (house / "CHANGELOG.md").read_text("utf-8").replace("\n", " "))
-    assert [one for one in set(said) if len(one) > 40 and said.count(one) > 1] == []
+def test_programs_run_with_m_then_they_are_there(house: Path, everything: str) -> None:
+    named = set(re.findall(r"python -m ((?:benchmarks|tests)\.[\w.]*\w)", everything))
+    assert named
+    for name in named:
+        folder = house / name.replace(".", "/")
+        assert folder.with_suffix(".py").exists() or (folder / "__main__.py").exists(), name
 
 
 def test_pages_then_none_is_an_orphan(house: Path, everything: str) -> None:

@@ -19,6 +19,7 @@ from tests.support.last_release import NamedRelease
 
 GIT = shutil.which("git")
 NAMED = last_release.releases()
+LONG = pytest.mark.long("what the pages say of releases; no release is cut")
 
 
 def git(folder: Path, *words: str) -> str:
@@ -66,6 +67,7 @@ def released(copy: ChangedCopy, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@LONG
 def test_a_release_cut_then_its_commit_is_dated_and_tagged_and_the_next_one_begins(clone: ChangedCopy) -> None:
     version = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     code, said = released(clone, "99.0.0")
@@ -93,16 +95,7 @@ def test_a_release_cut_then_its_commit_is_dated_and_tagged_and_the_next_one_begi
     assert {case: wrong for case, wrong in found.items() if wrong} == {}
 
 
-def test_a_tag_that_a_clone_lacks_then_it_is_made_where_the_commit_is_here(clone: ChangedCopy) -> None:
-    page, commit = clone.folder / "docs/releases.md", git(clone.folder, "rev-parse", "HEAD")
-    page.write_text(page.read_text("utf-8").replace(NAMED[0].commit, commit))
-    code, said = released(clone, "--tags")
-    assert (code, f"v{NAMED[1].version}: its commit is not in this clone" in said) == (0, True)
-    assert git(clone.folder, "tag") == f"v{NAMED[0].version}"
-    assert git(clone.folder, "rev-parse", f"v{NAMED[0].version}^{{commit}}") == commit
-    assert released(clone, "--tags")[0] == 0
-
-
+@LONG
 def test_a_tree_with_changes_or_no_version_to_come_then_nothing_is_cut(clone: ChangedCopy) -> None:
     for words in ((), ("soon",)):
         assert released(clone, *words)[0] == 2
@@ -110,10 +103,3 @@ def test_a_tree_with_changes_or_no_version_to_come_then_nothing_is_cut(clone: Ch
     code, said = released(clone, "99.0.0")
     assert (code, "commit your changes first" in said) == (2, True)
     assert git(clone.folder, "log", "--format=%s") == "tree"
-
-
-def test_addresses_in_what_others_get_then_none_reaches_nobody() -> None:
-    deployed = [file for file in (HOUSE / "deploy").rglob("*") if file.is_file()]
-    files = [*HOUSE.glob("*.md"), HOUSE / "pyproject.toml", *deployed]
-    assert [file.name for file in files if "gatekeeper.example" in file.read_text("utf-8")] == []
-    assert "urls" not in tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]

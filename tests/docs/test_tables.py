@@ -15,7 +15,6 @@ from click.testing import CliRunner
 
 from gatekeeper.audit.tlog.log_faults import Fault
 from gatekeeper.audit.verify.sentences import SAYS
-from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
 from gatekeeper.engine.outputs import TRACE
@@ -26,17 +25,9 @@ from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.knowledge import copies, token_keys
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.report.evidence import ProvingLog
-from gatekeeper.report.period import Period
-from gatekeeper.report.tally import Tally
 from gatekeeper.staff import signatures
-from gatekeeper.webhooks import outbox_file
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
-from schemas.values import Channel, MessageClass
-from streams.backup import list as backup_list
-from streams.operations import checkup
-from streams.worker import kept_facts, kept_ledger
 from tests.docs.conftest import PAGES
 from tests.support import events_page
 
@@ -93,25 +84,6 @@ def test_findings_then_the_page_names_each_with_who_finds_it(table: Table) -> No
     assert of_catalogue <= {*get_args(Fault)}
 
 
-def test_words_of_earlier_releases_then_each_stands_for_words_of_the_list(table: Table) -> None:
-    former = table("docs/reference/findings.md", "former word")
-    assert {word for *_, now in former for word in now.split(", ")} < {*get_args(Fault)}
-    words = [(word, of) for then, of, _ in former for word in then.split(", ")]
-    assert (len(words), len({*words})) == (29, 29)
-
-
-def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) -> None:
-    told = {setting: value for setting, value, _ in table("docs/reference/topics.md", "setting")}
-    found: dict[str, set[str]] = {}
-    for topic in TOPICS.values():
-        for replicas in (1, 3):
-            for setting, value in topic.settings(audit_days=1095, replicas=replicas).items():
-                found.setdefault(setting, set()).add(value)
-    assert told.keys() == found.keys()
-    for setting in found.keys() - {"retention.ms"}:
-        assert all(value in told[setting] for value in found[setting]), setting
-
-
 def test_reasons_then_the_page_is_the_catalogue(table: Table) -> None:
     words = {code: [text(f"meaning.{code}", "ja"), text(f"meaning.{code}", "en")] for code in CATALOGUE}
     cites = load("jp-pmark").home[0].cites
@@ -132,32 +104,11 @@ def test_settings_then_the_page_has_each_with_its_default(table: Table) -> None:
     assert elsewhere <= told.keys()
 
 
-def test_report_then_the_page_names_each_member(table: Table) -> None:
-    period = Period(0, DAY_MS, "UTC")
-    report = Tally(period, partitions=1, seal=ProvingLog(None), window=lambda record: None, group="").told(made=0)
-    told = re.findall(r"\w+", " ".join(name for name, _ in table("docs/reference/report.md", "member")))
-    assert sorted(told) == sorted(report)
-
-
 def test_exit_codes_then_the_page_has_each(table: Table) -> None:
     told = {int(code) for code, _ in table("docs/reference/exit-codes.md", "code")}
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     raised = {kind.exit_code for kind in kinds if issubclass(kind, errors.GatekeeperError)}
     assert told == raised | {0, 1, 130, 141}
-
-
-def test_checks_of_the_doctor_then_the_page_has_each_in_order(house: Path) -> None:
-    page = (house / "docs/reference/doctor.md").read_text("utf-8")
-    machine, kafka = (re.findall(r"^\| `(\w+)` \|", part, re.M) for part in page.split("\n## ")[1:])
-    assert (machine, kafka) == ([*local.CHECKS], [*checkup.CHECKS])
-
-
-def test_forms_on_disks_then_the_page_has_their_numbers(table: Table) -> None:
-    told = {(what, where): number for what, where, number, _ in table("docs/reference/formats.md", "what is stored")}
-    assert told["facts on the disk", "GATEKEEPER_DATA"] == str(kept_facts.FORMAT)
-    assert told["ledger on the disk", "GATEKEEPER_DATA"] == str(kept_ledger.FORMAT)
-    assert told["outbox of webhooks", "GATEKEEPER_WEBHOOKS_DATA"] == outbox_file._VERSION
-    assert told["backup", "backup.json"] == f"v {backup_list.FORM}"
 
 
 def test_headers_then_the_models_of_the_contract_have_each(house: Path) -> None:
@@ -195,25 +146,9 @@ def test_dependencies_then_the_page_says_why_for_each(house: Path) -> None:
     assert set(re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\| (.*?) \|", page, re.M)))) == names
 
 
-def test_channels_and_classes_of_a_send_then_the_page_names_each_and_no_other(table: Table) -> None:
-    told = {row[0]: row[1] for row in table("docs/reference/sends.md", "field")}
-    for field, values in (("channel", get_args(Channel)), ("message_class", get_args(MessageClass))):
-        assert tuple(re.split(", | or ", re.split("[.;]", told[field])[0])) == values
-
-
 def test_example_case_then_it_is_clear(house: Path) -> None:
     done = CliRunner().invoke(command, [str(house / "docs" / "examples" / "case.json"), "--json"])
     assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (0, "clear")
-
-
-def test_examples_then_no_other_id_is_made_of_the_recipient_id(house: Path, everything: str) -> None:
-    examples = house / "docs" / "examples"
-    values = [json.loads(line) for line in (examples / "campaign.jsonl").read_bytes().splitlines()]
-    values += [json.loads(block) for block in re.findall(r"```json\n(.*?)```", everything, re.S)]
-    case = json.loads((examples / "case.json").read_bytes())
-    for value in [*values, case["send"], *(fact["value"] for fact in case["facts"])]:
-        recipient = value.pop("recipient_id", "nobody")
-        assert recipient not in json.dumps(value), value
 
 
 def test_example_sends_then_the_codec_takes_them(house: Path) -> None:

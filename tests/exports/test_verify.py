@@ -32,6 +32,7 @@ from gatekeeper.audit.verify import input_files
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
 from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE, READ_BYTES
+from gatekeeper.audit.verify.partition_records import MAX_TAKEN
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.cli.audit.verify import command
@@ -319,16 +320,30 @@ def bomb(file: Path, piece: bytes, times: int) -> None:
             out.write(member)
 
 
-def test_half_a_gigabyte_of_line_ends_behind_the_records_then_it_stops_at_the_first(tmp_path: Path) -> None:
+def test_two_gigabytes_of_line_ends_behind_the_records_then_it_stops_at_the_first(tmp_path: Path) -> None:
     trail, read = Trail(partitions=1, seed=2).write(3), list[int]()
     folder = trail.export(tmp_path / "export")
     whole = sum(file.stat().st_size for file in folder.rglob("*.ndjson.gz"))
-    bomb(folder / "records" / "0.ndjson.gz", b"\n", 8)
+    bomb(folder / "records" / "0.ndjson.gz", b"\n", 32)
     report, most = most_memory(trail, folder, progress=lambda done, _: read.append(done))
     assert [one.code for one in report.findings] == ["stray_record"]
     assert report.exit_code == CHANGED
     assert most < 24_000_000
     assert read[-1] <= whole + READ_BYTES, "of all behind them, what is read at once"
+
+
+@pytest.mark.long("the bomb of line ends")
+def test_records_that_inflate_to_gigabytes_in_a_manifests_place_then_it_gives_up(tmp_path: Path) -> None:
+    trail, read = Trail(partitions=1, seed=2, acting=0.0).write(3), list[int]()
+    said = step_value(trail.steps[-1])
+    claims(trail, audit={**said["audit"], "n": MAX_RECORDS})
+    folder = trail.export(tmp_path / "export")
+    (folder / "records" / "0.ndjson.gz").unlink()
+    bomb(folder / "records" / "0.ndjson.gz", b"0" * ((1 << 20) - 1) + b"\n", 32)
+    report, most = most_memory(trail, folder, progress=lambda done, _: read.append(done))
+    assert report.exit_code
+    assert most < 2 * MAX_TAKEN
+    assert read[-1] < 1_000_000, "of 2 MB"
 
 
 def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:
