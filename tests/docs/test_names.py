@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pytest
 
 from gatekeeper.cli import VERBS, gatekeeper
-from gatekeeper.ground.settings import Settings
-from gatekeeper.policy.reasons import CATALOGUE
-from schemas.topics import TOPICS
 
 INVENTED = ("gatekeeper/policy/xa.toml", "gatekeeper/deciding/rules/xa.py")
 """Files of the invented country in `docs/how-to/add-a-country.md`, which its test makes."""
@@ -70,20 +66,6 @@ def test_every_command_then_it_is_named(everything: str) -> None:
 def test_every_command_but_worker_then_it_takes_json_as_the_readme_says() -> None:
     worker = gatekeeper.get_command(CONTEXT, "worker")
     assert [each for each in commands() if "--json" not in options(each)] == [worker]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        [f"`{name}`" for name in TOPICS],
-        [f"`{code}`" for code in CATALOGUE],
-        [f"`GATEKEEPER_{name.upper()}`" for name in Settings.model_fields],
-    ],
-    ids=["topics", "reasons", "settings"],
-)
-def test_every_name_of_ours_then_it_is_in_the_documents(everything: str, names: list[str]) -> None:
-    assert names
-    assert [name for name in names if name not in everything] == []
 
 
 def test_every_option_then_it_is_named(everything: str) -> None:
