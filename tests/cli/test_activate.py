@@ -57,16 +57,6 @@ def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, sys
     assert "jp-pmark@7" not in run("policy", "list").out
 
 
-def test_without_json_then_it_tells_differences_place_and_what_follows(run, system, file) -> None:
-    done = activate(run, file(today(7)), "--from", "now")
-    assert done.code == 0
-    assert "jp-pmark@7 is in force" in done.out
-    assert "reference/0/0" in done.out
-    assert "jp-pmark@4 takes over" in done.err
-    assert "policy list --live" in done.out
-    assert "in force" in run("policy", "list", "--live").out
-
-
 def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allowed(run, system, file) -> None:
     wide = file(today(7, ("[rules]", '[rules]\nNOTICE_ITEMS_MISSING = "off"')))
     done = activate(run, wide, "--from", "now", "--json")
@@ -125,28 +115,6 @@ def test_number_of_another_text_then_it_is_refused(run, system, file) -> None:
     assert activate(run, "jp-pmark@7", "--from", "now").code == 0, "known by its name from now on"
 
 
-def test_policy_that_nothing_is_judged_by_then_it_is_refused_naming_the_known(run, system, file) -> None:
-    other = file(text(1, ('id = "jp-pmark"', 'id = "midori"')))
-    assert "jp-pmark" in activate(run, other, "--from", "now").says(2)
-    assert "jp-pmark@1" in activate(run, "jp-pmark@9").says(2)
-
-
-def test_options_of_another_form_then_they_are_named(run, system, file) -> None:
-    done = run("policy", "activate", file(text(7)), "--by", "緑野 花子", "--yes", "--from", "now")
-    says = done.says(2)
-    assert "--by" in says
-    assert "花子" not in says
-    assert "60 KiB" in activate(run, file(text(7) + "# " + "x" * 61_440), "--from", "now").says(2)
-    assert "60 KiB" in activate(run, file(text(7) + "#" + '"' * 40_000), "--from", "now").says(2)
-
-
-def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
-    done = run("policy", "activate", file(today(7)), "--by", "hanako", "--from", "now")
-    assert done.code == 2
-    assert "--yes" in done.err
-    assert system.records("reference") == []
-
-
 def test_unreadable_policy_record_then_status_and_list_tell_until_a_new_version(run, system, file) -> None:
     bad = policy_record(text(7), sha256="0" * 64, effective_from="2026-01-01")
     system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
@@ -156,9 +124,3 @@ def test_unreadable_policy_record_then_status_and_list_tell_until_a_new_version(
     assert activate(run, file(today(7)), "--from", "now").code == 0
     rows = run("policy", "list", "--live", "--json").json
     assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"in_force", "past", "scheduled"}
-
-
-def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
-    system.put("reference", json.dumps(policy_record(text(7), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
-    assert run("deadletter", "resolve", "reference/0/0", "--by", "hanako", "--reason", "typed wrong").code == 0
-    assert policies(system.settings).over("jp-pmark").bars == ()

@@ -76,7 +76,3 @@ def test_cards_good_and_bad_then_consents_of_those_asked_and_each_wrong_code_by_
 
     again = run("import", "answers", cards(tmp_path), "--json")
     assert again.json["published"] == 0, "a second reading of the same cards says nothing new"
-
-
-def test_file_without_codes_then_usage_error_and_without_broker_unavailable(run, nowhere, tmp_path: Path) -> None:
-    assert "127.0.0.1:1" in run("import", "answers", cards(tmp_path)).says(3)

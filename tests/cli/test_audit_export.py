@@ -14,7 +14,6 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit.reading import Pace
-from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
@@ -127,34 +126,6 @@ def test_a_worker_s_decisions_then_the_sealed_ones_verify_here_and_on_a_bare_mac
     checked = run("audit", "verify", str(tmp_path / "some"), "--witness", witness)
     assert checked.code == 0, checked
     assert first in checked.out
-
-
-def test_no_broker_then_one_sentence_and_nothing_is_written(nowhere: str, tmp_path: Path, run) -> None:
-    assert nowhere in run("audit", "export", "--out", str(tmp_path / "export")).says(3)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_manifests_slipped_in_by_others_then_they_are_told_and_the_rest_verifies(
-    world: World, tmp_path: Path, run
-) -> None:
-    with LiveTrail(load()) as live:
-        first = next(live.links(0))
-    world.put("manifests", [("X", b"{"), ("X", first.value), ("X", send_to("p1"))], partition=0)
-    with world.process(tmp_path / "worker.log"):
-        world.sends([f"p{number}" for number in range(SENDS)])
-        world.await_audits(RECORDS + SENDS)
-    assert run("audit", "seal", "--once").code == 1
-    assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
-    witness = (folder(world) / "keys" / "witness-1.pub").read_text("ascii").strip()
-    done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
-    assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
-    assert [(one["finding"], one["partition"]) for one in done.json["aside"]] == [
-        ("unreadable_manifest", 0),
-        ("unsigned_manifest", 0),
-        ("unreadable_manifest", 0),
-    ]
-    assert all(str(one["offset"]) in done.err for one in done.json["aside"])
-    assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
 
 
 def test_audit_records_of_no_worker_then_each_is_named_and_all_of_a_worker_is_read(
@@ -329,12 +300,6 @@ def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_expo
     told = run("audit", verb, *words[verb])
     assert (told.code, "Partition 2: while it was read" in told.err) == (5, True), told
     assert not out.exists()
-
-
-def test_two_calls_at_once_then_the_second_one_leaves_it_alone(days: World, tmp_path: Path, run) -> None:
-    with AtomicStore(tmp_path / "out.part").alone():
-        assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
-    assert list((tmp_path / "out.part").iterdir()) == []
 
 
 def test_a_place_that_cannot_be_taken_then_one_sentence_says_so_at_once(nowhere: str, tmp_path: Path, run) -> None:

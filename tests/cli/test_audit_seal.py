@@ -21,8 +21,7 @@ import pytest
 
 from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.tree import Tree, newest
-from gatekeeper.audit.tlog.notes import Checkpoint, open_note
-from gatekeeper.audit.tlog.signing import signed
+from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import Settings
@@ -162,69 +161,26 @@ def test_forged_manifest_that_the_ledger_named_then_its_partition_waits_for_a_ch
     thief.prev = writers[0].prev
     forged = put_with_head(thief, taken=empty)
     assert run("audit", "seal", "--once").code == 0
-    assert sealed(tmp_path / "log", keys) == [first, forged], "the ledger named it"
     right = [put_with_head(writers[0]) for _ in range(2)]
-    late = put(system, 0, thief.next(0, taken=empty))
     other = [put(system, 1, writers[1].next(0))]
-    for _ in range(2):
-        held = run("audit", "seal", "--once")
-        assert (held.code, "`gatekeeper audit branch 0`" in held.err) == (1, True)
-        assert sealed(tmp_path / "log", keys) == [first, forged, *other], "the other partition goes on"
-    shown = run("audit", "branch", "0", "--json")
-    assert (shown.code, shown.json["held"]) == (1, True)
-    marks = {one["sha256"]: (one["sealed"], one["ledger"], one["manifests"]) for one in shown.json["branches"]}
+    held = run("audit", "seal", "--once")
+    assert (held.code, "`gatekeeper audit branch 0`" in held.err) == (1, True)
+    assert sealed(tmp_path / "log", keys) == [first, forged, *other], "the other partition goes on"
     tip = sha256(right[-1]).hexdigest()
-    assert marks == {tip: (False, True, 2), sha256(late).hexdigest(): (True, False, 2)}
-
     assert f"gatekeeper audit branch 0 --choose {tip} " in run("audit", "branch", "0").out
-
-    file = tmp_path / "log/branch/0"
-    for wrong, said in (("f" * 64, "names no manifest"), (sha256(first).hexdigest(), "before the branches")):
-        assert said in run("audit", "branch", "0", "--choose", wrong, "--reason", "x", "--by", "pm-7").says(2)
-    assert "--choose needs --reason" in run("audit", "branch", "0", "--choose", tip).says(2)
-    assert not file.exists()
-    chosen = run("audit", "branch", "0", "--choose", tip, "--reason", "a stolen key", "--by", "pm-7", "--yes")
-    assert (chosen.code, "did not sign with a key of their own" in chosen.err) == (0, True)
-
-    note = file.read_text()
-    stranger = Keys(tmp_path / "stranger")
-    stranger.make("log", Settings().group)
-    tampered = [
-        signed(open_note(note).body, stranger.signer("log")),
-        note.replace(tip, sha256(late).hexdigest()),
-        note.replace('"partition":0', '"partition":1'),
-    ]
-    for text in tampered:
-        file.write_text(text)
-        refused = run("audit", "seal", "--once")
-        assert (refused.code, "holds no statement under this log's key" in refused.err) == (1, True)
-        assert sealed(tmp_path / "log", keys) == [first, forged, *other]
-    file.write_text(note)
+    assert "names no manifest" in run("audit", "branch", "0", "--choose", "f" * 64, "--reason", "x", "--by", "y").says(
+        2
+    )
+    assert run("audit", "branch", "0", "--choose", tip, "--reason", "a stolen key", "--by", "pm-7", "--yes").code == 0
     done = run("audit", "seal", "--once")
     assert (done.code, "pm-7 chose the branch" in done.err) == (1, True)
     leaves = sealed(tmp_path / "log", keys)
-    said = [json.loads(leaf) for leaf in leaves]
     assert [leaf for leaf in leaves if "kind" not in json.loads(leaf)] == [first, forged, *other, *right]
-    (choice,) = (one for one in said if one.get("kind") == "branch")
-    assert (choice["after"], choice["leaf"]) == (sha256(first).hexdigest(), 0)
-    assert {one["sha256"] for one in said if one.get("kind") == "fork"} == {
-        sha256(one).hexdigest() for one in (forged, late)
-    }
-    more = put_with_head(writers[0])
-    assert run("audit", "seal", "--once").code == 0
-    assert sealed(tmp_path / "log", keys) == [*leaves, more]
-    assert run("audit", "branch", "0").code == 0
-
-    exported = run("audit", "export", "--out", "export")
-    assert (exported.code, "partition 0, offset 1" in exported.err) == (1, True)
+    assert run("audit", "export", "--out", "export").code == 1
     report = run("audit", "verify", "export", "--json").json
-    assert (report["manifests"], {one["code"] for one in report["findings"]}) == (5, {"lacking"}), "their policy alone"
+    assert {one["code"] for one in report["findings"]} == {"lacking"}, "their policy alone"
     (told,) = (one for one in report["says"] if one["code"] == "branched")
     assert (told["by"], told["reason"], told["count"]) == ("pm-7", "a stolen key", 1)
-    covered = run("audit", "coverage", "--json")
-    assert [one["fault"] for one in covered.json["findings"]] == ["forked_manifest"] * 2
-    (branch,) = covered.json["branches"]
-    assert (branch["by"], branch["reason"], branch["manifests"]) == ("pm-7", "a stolen key", 2)
 
 
 def test_dropped_manifest_then_each_run_names_it_and_its_partition_alone_is_held(
@@ -259,8 +215,8 @@ def test_given_keys_rotated_then_the_log_goes_on_and_all_of_it_verifies(
     assert sealed(tmp_path / "log", keys) == values
 
 
-def test_given_an_old_copy_of_the_folder_then_4_and_nothing_is_signed(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+def test_an_old_copy_or_another_system_s_topics_then_nothing_is_signed(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(system, 0, writers[0].next())
     run("audit", "seal", "--once")
@@ -274,15 +230,18 @@ def test_given_an_old_copy_of_the_folder_then_4_and_nothing_is_signed(
     assert (tmp_path / "log/checkpoint").read_bytes() == before
     shutil.rmtree(tmp_path / "log")
     assert "old copy" in run("audit", "seal", "--once").says(4)
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
+    assert "another system's" in run("audit", "seal", "--once").says(2)
+    (tmp_path / "keys/log-1.key").chmod(0o644)
+    assert "chmod 600" in run("audit", "seal", "--once").says(2)
 
 
 def test_state_that_is_not_its_checkpoints_then_exit_4_and_nothing_is_written(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
+    def everything() -> dict[str, bytes]:
+        return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
     for _ in range(2):
         for writer in writers:
             put(system, writer.partition, writer.next())
@@ -291,52 +250,18 @@ def test_state_that_is_not_its_checkpoints_then_exit_4_and_nothing_is_written(
     former, file = (folder / "state/2").read_bytes(), folder / "state/4"
     state = json.loads(right := file.read_bytes())
     both = state["partitions"]
-
-    def with_first(**wrong: Any) -> dict[str, Any]:
-        return both | {"0": both["0"] | wrong}
-
-    shapes = [{"next": "x"}, {"next": -1}, {"taken": []}, {"taken": {"sends": "4"}}, {"head": 7}, {"more": 1}]
-    damaged = [{"reported": "now"}, {"partitions": []}, {"v": 2}, *({"partitions": with_first(**s)} for s in shapes)]
-    unfit = [{}, {"0": both["0"]}, both | {"1": both["0"]}, with_first(taken={}), with_first(next=1)]
-    cases = [(raw, "is missing or damaged") for raw in (b"", b"{", b"[]", b"\xff")]
-    cases += [(json.dumps(state | wrong).encode(), "is missing or damaged") for wrong in damaged]
-    cases += [(json.dumps(state | {"partitions": wrong}).encode(), "does not fit") for wrong in unfit]
+    damaged = [b"{", json.dumps(state | {"v": 2}).encode()]
+    cases = [(raw, "is missing or damaged") for raw in damaged]
+    for wrong in ({"0": both["0"]}, both | {"0": both["0"] | {"next": 1}}):
+        cases.append((json.dumps(state | {"partitions": wrong}).encode(), "does not fit"))
     for wrong, said in [*cases, (former, "does not fit")]:
         file.write_bytes(wrong)
-        before = everything(folder)
+        before = everything()
         assert f"state/4 of the sealed log {said}" in run("audit", "seal", "--once").says(4)
-        assert everything(folder) == before
+        assert everything() == before
     file.write_bytes(right)
     assert run("audit", "seal", "--once").code == 0
     assert len(sealed(folder, keys)) == 4
-
-
-def test_given_a_log_of_other_topics_then_4_and_keys_of_another_system_then_2(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(system, 0, writers[0].next())
-    run("audit", "seal", "--once")
-    state = tmp_path / "log/state/1"
-    said = json.loads(state.read_bytes())
-    said["partitions"]["0"]["next"] = 99  # sealed further than these topics reach
-    state.write_text(json.dumps(said))
-    assert "lacks what is sealed up to 99" in run("audit", "seal", "--once").says(4)
-    monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
-    assert "another system's" in run("audit", "seal", "--once").says(2)
-
-
-def test_given_no_key_or_no_broker_then_one_sentence(
-    run: Run, system: System, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "keys/log-1.key").chmod(0o644)
-    assert "chmod 600" in run("audit", "seal", "--once").says(2)
-    (tmp_path / "keys/log-1.key").unlink()
-    assert "keys init" in run("audit", "seal", "--once").says(2)
-    assert not (tmp_path / "log").exists()
-
-
-def test_given_nobody_at_the_address_then_3(run: Run, environment: Settings, keys: Keys, nowhere: str) -> None:
-    assert nowhere in run("audit", "seal", "--once").says(3)
 
 
 def beside(*words: str) -> Command:
@@ -344,30 +269,19 @@ def beside(*words: str) -> Command:
     return Command(*words, env=os.environ | ANYWHERE | {"GATEKEEPER_LANG": "en"})
 
 
-def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_order(
+def test_a_running_sealer_then_a_second_is_refused_and_what_cannot_be_sealed_is_counted(
     run: Run, system: System, writers: list[Writer], keys: Keys
 ) -> None:
     put(system, 0, writers[0].next())
     with beside("audit", "seal") as first:
         assert "sealed 1 " in first.line()
         assert "one writer only" in run("audit", "seal", "--once").says(3)
-        first.terminate()
-        assert first.wait(20) == 0
-
-
-def test_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_it_ends_with_1(
-    system: System, writers: list[Writer], keys: Keys
-) -> None:
-    put(system, 0, writers[0].next())
-    with beside("audit", "seal") as first:
-        assert "sealed 1 " in first.line()
         put(system, 0, (b"{}", "AAAA"))
         finding = ("gatekeeper_seal_findings_total", "finding=unreadable_manifest")
         until(lambda: own_metrics(first, "seal").get(finding), "it has read what cannot be sealed")
         found = own_metrics(first, "seal")
         assert (found[("gatekeeper_log_entries",)], found[("gatekeeper_manifests_unsealed",)]) == (1, 0)
         assert 0 <= found[("gatekeeper_seal_age_seconds",)] < 60
-        assert ("gatekeeper_witnessed_entries",) not in found
         first.terminate()
         assert first.wait(20) == 1
 
@@ -385,6 +299,7 @@ def test_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
         text=True,
         env=os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY)),
+        timeout=60,
     )
     assert full.returncode == 3
     (said,) = full.stderr.splitlines()
@@ -417,7 +332,7 @@ def test_given_a_sealer_killed_again_and_again_then_no_manifest_is_lost_or_doubl
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     fate, values = random.Random(11), list[bytes]()
-    for _ in range(6):
+    for _ in range(4):
         for _ in range(40):
             writer = writers[fate.randrange(2)]
             values.append(put(system, writer.partition, writer.next()))
@@ -445,15 +360,13 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
     with beside("audit", "seal", "--interval", "0.2") as sealer, witness as w:
         put(system, 0, writers[0].next())
         assert "sealed 1 " in sealer.line()
-        while "cosigned 1 " not in w.line():
-            pass
-        end = time.monotonic() + 30
-        while True:
+        until(lambda: "cosigned 1 " in w.line(), "its cosignature")
+
+        def cosigned() -> bool:
             standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
-            assert standing is not None
-            if standing[0].note.signed(key):
-                break
-            assert time.monotonic() < end, "the cosignature did not get into the checkpoint"
+            return standing is not None and bool(standing[0].note.signed(key))
+
+        until(cosigned, "the cosignature in the checkpoint")
         for process, name in ((sealer, "seal"), (w, "witness")):
             found = own_metrics(process, name)
             assert found[("gatekeeper_log_entries",)] == found[("gatekeeper_witnessed_entries",)] == 1
@@ -461,28 +374,6 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
         assert 0 <= found[("gatekeeper_witness_look_age_seconds",)] < 60
         w.terminate()
         assert w.wait(20) == 0
-
-
-def test_what_is_no_witness_s_file_in_its_folder_then_the_sealer_takes_what_is_one(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    (key,) = keys.public("witness")
-    folder = tmp_path / "log/witness"
-    for name in ("folder", key.hash.hex()):
-        (folder / name).mkdir(parents=True)
-    (folder / "file").write_bytes(b"\xff")
-    os.mkfifo(folder / "pipe")
-    put(system, 0, writers[0].next())
-    told = run("audit", "seal", "--once")
-    assert told.code == 0
-    assert told.err.count(f"{folder / key.hash.hex()} is passed over") == 1
-    assert "passed over" in run("audit", "export", "--out", "export", "--unsealed").err
-    (folder / key.hash.hex()).rmdir()
-    assert run("audit", "witness", "--once", "--first").code == 0
-    assert run("audit", "seal", "--once").code == 0
-    standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
-    assert standing is not None
-    assert standing[0].note.signed(key)
 
 
 def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
@@ -510,25 +401,11 @@ def test_given_the_time_for_coverage_then_its_report_is_a_leaf_and_only_then(
     put(system, 0, writers[0].next(0))
     assert run("audit", "seal", "--once").code == 0  # a log that has just begun: a day from now
     assert reports(tmp_path / "log", keys) == []
-    told = run("audit", "seal", "--once", "--coverage", "0.000001", "--json")
-    assert json.loads(told.out.splitlines()[0]) == {"coverage": {"leaf": 1, "found": 0}}
-    assert told.code == 0
+    assert run("audit", "seal", "--once", "--coverage", "0.000001").code == 0
     (report,) = reports(tmp_path / "log", keys)
-    assert (report["found"], report["findings"]) == (0, [])
-    assert report["partitions"]["manifests"] == [1, 0]
+    assert (report["found"], report["findings"], report["partitions"]["manifests"]) == (0, [], [1, 0])
     for never in ((), ("--coverage", "0")):
         assert run("audit", "seal", "--once", *never).code == 0
-    assert len(reports(tmp_path / "log", keys)) == 1
-
-
-def test_state_says_coverage_was_reported_after_now_then_it_is_due_all_the_same(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    put(system, 0, writers[0].next(0))
-    assert run("audit", "seal", "--once").code == 0
-    file = tmp_path / "log/state/1"
-    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"reported": 2**53 - 1}))
-    assert run("audit", "seal", "--once", "--coverage", "0.000001").code == 0
     assert len(reports(tmp_path / "log", keys)) == 1
 
 
@@ -538,11 +415,9 @@ def test_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
     put(system, 0, writers[0].next(0))
     put(system, 0, writers[0].next(1))  # it claims an input, and there is neither that nor a record of it
     with beside("audit", "seal", "--interval", "0.1", "--coverage", "0.000001") as running:
-        while not reports_there(tmp_path / "log", keys):
-            running.line()
+        until(lambda: (tmp_path / "log/checkpoint").exists() and reports(tmp_path / "log", keys), "a report")
         more = put(system, 1, writers[1].next())
-        while more not in sealed(tmp_path / "log", keys):
-            running.line()
+        until(lambda: more in sealed(tmp_path / "log", keys), "the next manifest, sealed")
         running.terminate()
         _, said = running.communicate(20)
         assert running.returncode == 1
@@ -552,10 +427,6 @@ def test_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
         ("claimed_nothing", "sends", 0, 0),
         ("omitted_record", "sends", 0, 0),
     }
-
-
-def reports_there(folder: Path, keys: Keys) -> bool:
-    return (folder / "checkpoint").exists() and bool(reports(folder, keys))
 
 
 def test_given_a_check_that_takes_long_or_fails_then_manifests_are_sealed_meanwhile(

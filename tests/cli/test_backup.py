@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +14,14 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaClient, TopicPartition
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 from kafka.admin import KafkaAdminClient
 
 from gatekeeper.ground.errors import IncompleteError, UsageError
 from gatekeeper.ground.settings import Settings
-from gatekeeper.keys import Keys, key_name
-from gatekeeper.ledger.head import Head
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.backup import group_positions, restore
-from streams.backup.cut import BackupCut
-from streams.backup.folder import Told
 from streams.backup.group_positions import GroupPosition
-from streams.backup.list import Backup
 from streams.backup.log_image import Frame, ImageWriter, frames
 from streams.backup.log_rewriter import FILLER, LogRewriter
 from streams.backup.restore import TIMES
@@ -37,7 +30,6 @@ from streams.client.reader import Reader, StoredReader
 from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.support import forked
 from tests.support.service import question, service, withdrawal
 from tests.support.world import NOTICE, World, consent_of, group_keys, send_to, source_of, until
 
@@ -298,8 +290,6 @@ def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
     told = {one["feed"]: (one["companies"], one["records"]) for one in restored.json["feeds"]}
     assert told == {"method/paper": (["C1"], 2), "method/web": (["C2"], 2)}
     assert "--open" in run("restore", "saved", "--answered", "method/web=t-1").says(2)
-    assert "method/paper, method/web" in run("restore", "saved", "--open", "--answered", "method/fax=t-1").says(2)
-    assert "--answered" in run("restore", "saved", "--open", "--answered", "method/web").says(2)
     opened_ = run("restore", "saved", "--open", "--answered", "method/web=t-1", "--json")
     assert opened_.code == 1, "somebody has not answered"
     gaps = {one["feed"]: (one["evidence"], one["gap"]) for one in opened_.json["feeds"]}
@@ -322,55 +312,13 @@ def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
         assert (wide["fault"], wide["companies"], wide["needed"]) == ("gap/method/paper", ["C1"], 2)
         assert f"deadletter resolve {place}" in run("status").out
         assert run("handoff", "old-C1", "--out", "early.csv", "--json").json["written"] == 0
-        assert run("handoff", "old-C2", "--out", "old-C2.csv", "--json").json["written"] == 1
-        assert new.read("recalls") == [], "nothing is known against what was cleared"
         new.put("consents", [("a2", consent_of("a2", **no))])
         assert run("deadletter", "resolve", place, "--by", "hanako", "--reason", "the list came").code == 1
         assert run("deadletter", "resolve", place, "--by", "taro", "--reason", "the list came").code == 0
         until(lambda: sum(one.stage == "act" and one.act.by == "gatekeeper" for one in new.audits()) == 2, "again")
         assert [one.key() for one in new.read("cleared") if b"new-a" in one.value()] == [b"a1"]
-        for campaign in ("old-C1", "new-C1"):
-            assert run("handoff", campaign, "--out", f"{campaign}.csv", "--json").json["written"] == 1
         assert run("status", "--json").json["withholding"] == []
         worker.stop()
-
-
-@contextmanager
-def opened(settings: Settings, topic: str) -> Iterator[None]:
-    """Keeps a transaction of somebody else open on a topic."""
-    producer = Producer({"bootstrap.servers": settings.broker, "transactional.id": uuid.uuid4().hex})
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    producer.produce(settings.topic(topic), b"open", b"r", partition=0)
-    assert producer.flush(30) == 0
-    yield
-    producer.abort_transaction(30)
-
-
-def test_a_transaction_that_the_ledger_lacks_then_its_outputs_are_not_in_the_backup(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settled = Reader.settled
-
-    def meanwhile(reader: Reader, topic: str) -> dict[int, int]:
-        """A lost piece is cleared again, and a fact set aside, while the backup asks for the ends of the logs."""
-        found = settled(reader, topic)
-        if topic == "ledger":
-            act = {"outcome": "reemitted", "item": "d-old", "code": None}
-            said = {"did": "d-new", "stage": "act", "verdict": "clear", "act": act}
-            system.put("audit", json.dumps(said).encode(), key=b"d-new")
-            system.put("manifests", b'{"prev":null,"audit":{"from_id":"d-new"}}', key=b"w")
-            system.put("cleared", b"{}", key=b"r", headers=[("gate-decision-id", b"d-old")])
-            for place in (b"consents/0/3", b"consents/0/4"):
-                system.put("deadletter", b"?", key=b"r", headers=[("gate-source", place)])
-        return found
-
-    monkeypatch.setattr(Reader, "settled", meanwhile)
-    with Reader(system.settings) as reader:
-        cut = BackupCut(reader)
-        cut.behind({0: Head(sends=0).encode()}, {"consents/0/3"})
-    found = {topic: cut.ends[topic][0] for topic in ("audit", "manifests", "cleared", "deadletter")}
-    assert found == {"audit": 0, "manifests": 0, "cleared": 0, "deadletter": 1}
 
 
 @contextmanager
@@ -389,26 +337,6 @@ def deleted(settings: Settings, *names: str) -> None:
     with KafkaAdminClient(bootstrap_servers=settings.broker) as client:
         client.delete_topics([*ours & {*client.list_topics()}])
         until(lambda: not {*client.list_topics()} & ours, "no topics")
-
-
-def changing(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restores a file that becomes another log, whole in itself, once the backup was checked."""
-    check, kept = restore.check, file.read_bytes()
-
-    def checked(settings: Settings, folder: Path, *, told: Told) -> Backup:
-        found = check(settings, folder, told=told)
-        (old,) = frames(io.BytesIO(kept), "f")
-        with file.open("wb") as changed:
-            writer = ImageWriter(changed, "zstd", gapless=False)
-            for offset in range(old.base, old.end):
-                writer.add(Stored(offset, old.newest, b"\x02k\x02v\0"))
-            writer.flush()
-        return found
-
-    with monkeypatch.context() as patched:
-        patched.setattr(restore, "check", checked)
-        assert "topics/sends/0.log" in run("restore", "saved").says(4)
-    file.write_bytes(kept)
 
 
 def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -432,15 +360,13 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     system = people
     monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", system.settings.group))
     monkeypatch.chdir(tmp_path)
-    keys = Keys(tmp_path / "keys")
     for number in range(9):
         system.put("sends", b"x%d" % number, key=b"r")
     admin.forget(system.settings, {("sends", 0): 7})
     before = logs(system.settings)
     reader = f"{system.settings.group}-reader"
     group_positions.commit(system.settings, [GroupPosition(reader, "consents", 0, 0, "")])
-    with opened(system.settings, "sends"):
-        made = run("backup", "saved", "--json")
+    made = run("backup", "saved", "--json")
     assert (made.code, len(made.json["not_set"])) == (0, 4), made
     assert "saved" in run("backup", "saved").says(2)
     deleted(system.settings, "results")
@@ -459,27 +385,12 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     assert {topic_settings.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
     for words in (("topics", "create", "--repair"), ("restore", "saved", "--open")):
         assert "half restored" in run(*words).says(2)
-    served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
-    assert (served.returncode, "half restored" in served.stderr) == (2, True), served
+    assert "half restored" in run("serve", "--port", "0").says(2)
     deleted(system.settings)
-    changing(run, tmp_path / "saved" / "topics" / "sends" / "0.log", monkeypatch)
-    assert "half restored" in run("restore", "saved", "--open").says(2)
-    deleted(system.settings)
-    whole, gaps = LogRewriter.skip, list[int]()
-
-    async def skip(self: LogRewriter, wanted: Mapping[TopicPartition, tuple[int, int]]) -> None:
-        gaps.extend(count for count, _ in wanted.values())
-        await whole(self, wanted)
-
-    monkeypatch.setattr(restore, "PIECE", 2)
-    monkeypatch.setattr(LogRewriter, "skip", skip)
+    monkeypatch.setattr(restore, "PIECE", 2)  # several transactions for a gap, as none may last too long
     assert run("restore", "saved", "--complete").code == 0
-    assert (max(gaps), sum(gaps) >= 7) == (2, True), "no transaction lasts too long"
     assert logs(system.settings) == before
     assert run("topics", "verify").code == 0
-    (keys.folder / "backup-1.pub").unlink()
-    keys.make("backup", key_name(system.settings.group, "backup"))
-    assert "signed" in run("restore", "saved").says(4)
 
 
 def test_a_gap_of_many_offsets_then_the_next_record_stands_where_it_stood(system: System) -> None:

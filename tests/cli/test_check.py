@@ -14,7 +14,6 @@ import pytest
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli import cores
 from gatekeeper.cli.cores import TOGETHER
-from gatekeeper.ground.texts import language, text
 from gatekeeper.ledger import entries
 from schemas.codec import parse
 from tests.support import invented
@@ -60,21 +59,9 @@ def facts(tmp_path: Path) -> str:
     return events(tmp_path / "facts.jsonl", *person("yes"), *person("no"), objection("no"))
 
 
-def test_all_clear_then_exit_0_and_nothing_is_said_of_it(run, tmp_path: Path, facts: str) -> None:
-    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--at", AT)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[-1] == text("check.done", sends=1, clear=1, withheld=0)
-
-
-def test_words_that_no_rule_reads_then_they_are_named(run, tmp_path: Path) -> None:
-    facts = events(tmp_path / "facts.jsonl", invented.source(relationship="customer"), invented.consent())
-    campaign = jsonl(tmp_path / "c.jsonl", [invented.send(li_ref="LI-7")])
-    done = run("check", campaign, "--facts", facts, "--at", AT, "--json")
-    assert done.json["unread"] == ["send.li_ref", "source.relationship"]
-    assert text("check.unread", words="send.li_ref, source.relationship") in done.err
-
-
 def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_path: Path, facts: str) -> None:
+    clear = run("check", jsonl(tmp_path / "clear.jsonl", [send("yes")]), "--facts", facts, "--at", AT)
+    assert (clear.code, clear.err) == (0, "")
     out = tmp_path / "withheld.jsonl"
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), "", send("stranger")])
     done = run("check", campaign, "--facts", facts, "--at", AT, "--out", str(out), "--json")
@@ -88,39 +75,6 @@ def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_pa
     assert (first["remedy"], first["cures"]) == (["N"], ["N"])
     assert (second["line"], second["recipient_id"], second["reasons"]) == (4, "stranger", ["SOURCE_UNKNOWN"])
     assert "withheld.jsonl" in done.err
-
-
-def test_printed_campaign_then_a_plain_table_with_every_reason(run, tmp_path: Path, facts: str) -> None:
-    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
-    assert done.code == 1
-    assert "SUBJECT_OBJECTED" in done.out
-    assert "█" not in done.out
-    assert "\x1b" not in done.out
-
-
-def test_on_a_terminal_then_a_bar_stands_beside_each_reason(
-    run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "120")
-    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
-    rows = [line for line in done.out.splitlines() if "SUBJECT_OBJECTED" in line]
-    assert len(rows) == 2
-    assert all("█" in row for row in rows)
-
-
-def test_reader_of_japanese_then_all_is_said_in_japanese(
-    run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GATEKEEPER_LANG", "ja")
-    language.cache_clear()
-    try:
-        done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
-    finally:
-        language.cache_clear()
-    assert "送れるもの 1通、保留 1通" in done.out
-    assert "本人の新たな意思" in done.out
-    assert "ポイントカード申込書" in done.out
 
 
 def test_personal_values_in_the_campaign_then_none_is_put_out(run, tmp_path: Path, facts: str) -> None:
@@ -215,29 +169,19 @@ def delivered(tmp_path: Path, *deliveries: dict[str, Any]) -> tuple[str, list[di
     return events(tmp_path / "homes.jsonl", *known), sends
 
 
-def test_address_printed_that_is_not_the_one_judged_then_withheld_as_by_a_worker(run, tmp_path: Path, key) -> None:
+def test_address_printed_that_is_not_the_one_judged_then_withheld_as_by_a_worker(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts, sends = delivered(tmp_path, HOME, ELSEWHERE)
     done = run("check", jsonl(tmp_path / "c.jsonl", sends), "--facts", facts, "--at", AT, "--json")
     assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {None: 1, "CONTACT_POINT_NOT_COVERED": 1}
 
-
-def test_address_printed_without_a_token_key_then_the_token_is_judged_and_told_why(run, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "no-keys"))
     facts, (bare, one) = delivered(tmp_path, HOME, HOME)
     named = {**one, "contact_point": {**one["contact_point"], "token": invented.known_by(HOME)["token"]}}
     done = run("check", jsonl(tmp_path / "c.jsonl", [bare, named]), "--facts", facts, "--at", AT, "--json")
     assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {"FACTS_UNAVAILABLE": 1, None: 1}
     assert "keys init --role token" in done.err
-
-
-def test_csv_as_japanese_excel_writes_it_then_the_address_is_read(run, tmp_path: Path, key) -> None:
-    facts, sends = delivered(tmp_path, HOME, ELSEWHERE)
-    rows = [dict(flat(one)) for one in sends]
-    written = io.StringIO()
-    csv.DictWriter(written, list(rows[0])).writerows([dict(zip(rows[0], rows[0], strict=True)), *rows])
-    (tmp_path / "c.csv").write_text(written.getvalue(), "cp932")
-    done = run("check", str(tmp_path / "c.csv"), "--facts", facts, "--at", AT, "--json")
-    assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {None: 1, "CONTACT_POINT_NOT_COVERED": 1}
 
 
 def test_same_send_twice_then_only_the_first_is_clear(run, tmp_path: Path, facts: str) -> None:
@@ -282,14 +226,9 @@ def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run
     reasons = {one["primary"]: one["sends"] for one in done.json["funnel"]}
     assert reasons == {"FACTS_UNAVAILABLE": 3, "SUBJECT_OBJECTED": 1}
     assert [one["where"] for one in done.json["unreadable_facts"]] == [f"{more}:{line}" for line in (1, 2, 3)]
-
-
-def test_an_unreadable_fact_that_names_nobody_then_all_are_withheld_and_exit_1(run, tmp_path: Path, facts: str) -> None:
-    more = jsonl(tmp_path / "more.jsonl", ["???"])
-    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", more, "--at", AT)
-    assert done.code == 1
-    assert f"{more}:1" in done.err
-    assert "FACTS_UNAVAILABLE" in done.out
+    nobody = jsonl(tmp_path / "nobody.jsonl", ["???"])  # it names nobody, so it may be of anybody
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", nobody, "--at", AT)
+    assert (done.code, f"{nobody}:1" in done.err, "FACTS_UNAVAILABLE" in done.out) == (1, True, True)
 
 
 def test_resolution_in_a_file_then_it_frees_nobody(run, tmp_path: Path, facts: str) -> None:
@@ -308,18 +247,14 @@ def folder(path: Path, *known: invented.Event) -> Path:
     return path
 
 
-def test_folder_of_facts_then_judged_by_them(run, tmp_path: Path) -> None:
+def test_folder_of_facts_then_judged_by_them_and_refused_without_its_suppressions(run, tmp_path: Path) -> None:
     facts = folder(tmp_path / "facts", *person("yes"), *person("no"), objection("no"))
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")])
     done = run("check", campaign, "--facts", str(facts), "--at", AT, "--json")
     assert done.json["verdicts"] == {"clear": 1, "confirm": 0, "review": 0, "block": 1}
-
-
-def test_folder_without_suppressions_then_refused_since_an_absence_clears_nobody(run, tmp_path: Path) -> None:
-    facts = folder(tmp_path / "facts", *person("yes"))
     (facts / "suppressions.jsonl").unlink()
-    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", str(facts), "--at", AT)
-    assert "suppressions.jsonl" in done.says(2)
+    done = run("check", campaign, "--facts", str(facts), "--at", AT)
+    assert "suppressions.jsonl" in done.says(2), "an absence clears nobody"
 
 
 def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
@@ -330,14 +265,6 @@ def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
     late = run("check", campaign, "--facts", facts, "--at", "2026-12-01", "--json")
     assert (late.code, late.json["at"]) == (1, "2026-11-30T15:00:00.000Z")
     assert late.json["reasons"][0]["code"] == "CONSENT_EXPIRED"
-
-
-def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
-    facts = events(tmp_path / "facts.jsonl", invented.source())
-    campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
-    assert run("check", campaign, "--facts", facts, "--at", AT).code == 1
-    assert run("check", campaign, "--facts", facts, "--at", AT, "--policy", "jp-appi").code == 0
-    assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
 
 
 def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
@@ -353,15 +280,15 @@ def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tm
     )
     assert (after.code, after.json["policy"]["version"]) == (1, 2)
     assert [one["code"] for one in after.json["reasons"]] == ["MINOR_NO_GUARDIAN"]
+    assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
 
 
-@pytest.mark.parametrize("name", ["appi.csv", "appi.jsonl"])
-def test_result_of_an_earlier_check_then_the_changes_by_reason_and_source(run, tmp_path: Path, name: str) -> None:
+def test_result_of_an_earlier_check_then_the_changes_by_reason_and_source(run, tmp_path: Path) -> None:
     silent = invented.source(source_id="S-silent", recipient_id="silent", contact_points=("cp-silent",))
     facts = events(tmp_path / "facts.jsonl", *person("yes"), *person("no"), objection("no"), silent)
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("silent"), "{"])
     check = ("check", campaign, "--facts", facts, "--at", AT)
-    earlier = str(tmp_path / name)
+    earlier = str(tmp_path / "appi.csv")
     assert run(*check, "--policy", "jp-appi", "--out", earlier).code == 1
     found = run(*check, "--before", earlier, "--json").json["changes"]
     assert found["reason"] == [
@@ -391,27 +318,11 @@ def test_file_of_an_earlier_release_then_it_is_read(run, tmp_path: Path, facts: 
     assert {row["reason"] for row in told["changes"]["reason"]} == {"CONSENT_WITHDRAWN → -", "- → SUBJECT_OBJECTED"}
 
 
-def test_last_campaign_before_an_upgrade_then_the_verdicts_that_change_are_counted(run, tmp_path: Path) -> None:
-    wide = [invented.consent(purpose="mkt.dm", event_time="2018-05-01", notice_id=None, recipient_id="yes")]
-    company = [invented.purpose(id="mkt.dm"), invented.purpose(id="mkt.dm.loans", recorded_at="2026-10-01")]
-    facts = events(tmp_path / "facts.jsonl", *company, *person("yes")[:1], *wide, *person("no"), objection("no"))
-    loans = send("yes", campaign_id="K-before", purpose="mkt.dm.loans")
-    campaign = jsonl(tmp_path / "last.jsonl", [loans, send("no", campaign_id="K-before")])
-    before = jsonl(tmp_path / "before.jsonl", [OLD.replace('"line": 1', '"line": 2')])
-    found = run("check", campaign, "--facts", facts, "--at", AT, "--before", before, "--json").json["changes"]
-    row = {"reason": "- → PURPOSE_NOT_COVERED", "old": "clear", "new": "confirm", "sends": 1, "people": 1}
-    assert (found["reason"], found["narrowed"]["sends"], found["widened"]["sends"]) == ([row], 1, 0)
-
-
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         (["no JSON"], "is not a file that check --out wrote"),
-        (['{"line": 1}'], "is not a file that check --out wrote"),
-        ([OLD.replace("SUBJECT_OBJECTED", "見本花子")], "is not a file that check --out wrote"),
-        ([OLD, OLD], "is not a file that check --out wrote"),
         ([OLD.replace("E-no", "E-other")], "line 1 had another send"),
-        ([OLD.replace('"line": 1', '"line": 7')], "line 7 had another send"),
     ],
 )
 def test_before_that_is_no_result_of_this_campaign_then_exit_2(
@@ -422,54 +333,21 @@ def test_before_that_is_no_result_of_this_campaign_then_exit_2(
     assert said in run("check", campaign, "--facts", facts, "--at", AT, "--before", before).says(2)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("c.jsonl", None, "c.jsonl"),
-        ("c.jsonl", "", "c.jsonl"),
+def test_campaign_or_input_that_is_none_then_one_sentence_and_exit_2(run, tmp_path: Path, facts: str) -> None:
+    for name, content, said in (
         ("c.jsonl", "\n\n", "c.jsonl"),
-        ("c.csv", "", "c.csv"),
         ("c.csv", "R1,緑野 花子\n", "recipient_id"),
         ("c.csv", '"', "recipient_id"),
-    ],
-)
-def test_campaign_that_is_none_then_one_sentence_and_exit_2(
-    run, tmp_path: Path, facts: str, name: str, content: str | None, said: str
-) -> None:
-    if content is not None:
+    ):
         (tmp_path / name).write_text(content, "utf-8")
-    says = run("check", str(tmp_path / name), "--facts", facts).says(2)
-    assert said in says
-    assert "花子" not in says
-
-
-@pytest.mark.parametrize(("column", "place"), [("花子", 15), ("contact_point", 15), ("recipient_id", 2)])
-def test_csv_with_a_wrong_column_then_told_by_its_place(
-    run, tmp_path: Path, facts: str, column: str, place: int
-) -> None:
-    columns = [name for name, _ in flat(send("yes")) if name not in ("v", "contact_point.country")]
-    (tmp_path / "c.csv").write_text(",".join([*columns, column]), "utf-8")
-    assert len(columns) == 14
-    says = run("check", str(tmp_path / "c.csv"), "--facts", facts).says(2)
-    assert str(place) in says
-    assert "花子" not in says
-
-
-def test_directory_or_missing_facts_or_an_input_as_output_then_exit_2(run, tmp_path: Path, facts: str) -> None:
+        says = run("check", str(tmp_path / name), "--facts", facts).says(2)
+        assert said in says
+        assert "花子" not in says
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes")])
     assert str(tmp_path) in run("check", str(tmp_path), "--facts", facts).says(2)
     assert "nothere" in run("check", campaign, "--facts", str(tmp_path / "nothere")).says(2)
     assert "c.jsonl" in run("check", campaign, "--facts", facts, "--out", campaign).says(2)
     assert "--at" in run("check", campaign, "--facts", facts, "--at", "tomorrow").says(2)
-
-
-def test_output_that_cannot_be_written_then_exit_3(run, tmp_path: Path, facts: str) -> None:
-    campaign = jsonl(tmp_path / "c.jsonl", [send("no")])
-    assert "w.csv" in run("check", campaign, "--facts", facts, "--out", str(tmp_path / "no" / "w.csv")).says(3)
-
-
-def test_no_broker_then_exit_3_that_names_it(run, tmp_path: Path, nowhere: str) -> None:
-    assert nowhere in run("check", jsonl(tmp_path / "c.jsonl", [send("yes")])).says(3)
 
 
 def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import resource
@@ -15,7 +14,6 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
-from gatekeeper.ground.atomic_store import AtomicStore
 from tests.cli.conftest import Run, System
 from tests.support.provider import provider_file
 
@@ -68,12 +66,6 @@ def test_a_person_of_one_company_then_the_file_and_the_list_say_so(run: Run, add
         assert wrong[0] in add("jiro", "reviewer", more=wrong).says(2)
 
 
-def test_a_short_password_or_a_name_that_is_no_id_then_2_and_nothing_is_written(add, tmp_path: Path) -> None:
-    assert "12" in add("hanako", "viewer", password="short").says(2)
-    add("緑野 花子", "viewer").says(2)
-    assert not (tmp_path / "users.json").exists()
-
-
 @pytest.mark.parametrize("content", ["", "[]", '{"users": {"x": {"roles": ["king"], "password": "p"}}}', "\xff"])
 def test_a_user_file_that_is_none_then_2_names_it(run: Run, tmp_path: Path, content: str) -> None:
     file = tmp_path / "users.json"
@@ -106,26 +98,6 @@ def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_is_enough(
     assert "GATEKEEPER_CONSOLE_PROVIDER" in both
     file.write_text("issuer = 1")
     assert "issuer" in run("console").says(2)
-
-
-def test_another_console_with_the_same_folder_then_3_and_it_says_which(
-    run: Run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
-    with AtomicStore(tmp_path / "index").alone():
-        assert str(tmp_path) in run("console", "--port", "0").says(3)
-
-
-def test_no_broker_then_3(run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
-    assert nowhere in run("console", "--port", "0").says(3)
-
-
-def test_bad_roles_in_json_then_the_place_is_named(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "users.json"
-    file.touch(0o600)
-    file.write_text(json.dumps({"users": {"hanako": {"roles": [], "password": "x"}}}))
-    assert "users.hanako" in run("console", "--users", str(file)).says(2)
 
 
 def test_a_full_disk_at_its_start_then_3_with_one_sentence_and_nothing_torn(system: System, tmp_path: Path) -> None:

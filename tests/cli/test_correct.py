@@ -42,11 +42,3 @@ def test_an_unknown_stop_then_nothing_is_written(run, people) -> None:
     done = run("correct", "x9", "--evidence", "minutes-7", "--by", "hanako", "--yes")
     assert (done.code, people.records("suppressions")) == (2, [])
     assert "x9" in done.err
-
-
-def test_a_stop_of_another_then_it_is_recorded_under_the_managers_signature(run, people) -> None:
-    assert run("correct", "x1", "--of-another", "P-1", "--evidence", "memo-3", "--by", "kenji", "--yes").code == 0
-    (found,) = people.records("consents")
-    event = json.loads(found.value)
-    assert (event["kind"], event["of"], event["by"]) == ("identity_resolved", ["x1"], "kenji")
-    assert found.header("gate-signature")

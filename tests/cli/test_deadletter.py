@@ -8,7 +8,6 @@ import json
 import pytest
 
 from gatekeeper.cli import deadletter
-from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 
 SECRET = '{"v":1,"name":"緑野 花子","mail":"hanako@mail.example"\x1b[2J'.encode()
@@ -79,20 +78,6 @@ def test_more_than_a_person_reads_then_open_facts_are_never_left_out(
     assert everything.err == ""
 
 
-def test_a_defect_of_ours_then_its_kind_is_told(run, system) -> None:
-    dead(system, "consents/0/0", "failed_KeyError")
-    dead(system, "consents/0/1", "never heard of")
-    listed = run("deadletter", "list").out
-    assert "a defect of the gate stopped it (KeyError)" in listed
-    assert "never heard of" in listed
-
-
-def test_one_without_our_headers_then_it_is_listed_all_the_same(run, system) -> None:
-    system.put("deadletter", SECRET)
-    (row,) = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
-    assert row["source"] == "deadletter/0/0"
-
-
 def test_show_then_content_comes_only_when_asked_and_cannot_drive_the_terminal(run, system) -> None:
     dead(system, "sends/1/120", "field_missing", "purpose")
     shown = run("deadletter", "show", "sends/1/120")
@@ -158,25 +143,3 @@ def test_nothing_to_resolve_then_one_sentence_says_why_and_nothing_is_written(
     system.put("reference", b'{"v":1,"kind":"controller","id":"midori"}', key=b"controller/midori")
     assert part in run("deadletter", "resolve", source, "--by", by, "--reason", "why").says(2)
     assert len(system.records("reference")) == 1
-
-
-def test_no_such_dead_letter_then_one_sentence_names_it(run, system) -> None:
-    assert "sends/0/5" in run("deadletter", "show", "sends/0/5").says(2)
-
-
-def test_no_dead_letter_at_all_then_the_list_says_so(run, system) -> None:
-    listed = run("deadletter", "list")
-    assert (listed.code, listed.out) == (0, "")
-    assert "There is no dead letter" in listed.err
-    assert run("deadletter", "list", "--json").out == ""
-
-
-@pytest.mark.parametrize(
-    "arguments", [("list",), ("show", "sends/0/0"), ("resolve", "consents/0/0", "--by", "a", "--reason", "b")]
-)
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str, arguments: tuple[str, ...]) -> None:
-    assert nowhere in run("deadletter", *arguments).says(3)
-
-
-def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
-    assert "topics create" in run("deadletter", "list").says(2)

@@ -172,10 +172,3 @@ def test_given_a_signal_at_any_moment_then_130_and_nothing_is_left(
     assert not psutil.wait_procs(children, timeout=GONE_SECONDS)[1]
     assert "Traceback" not in "".join(demo.said)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_given_too_few_people_then_usage_and_nothing_is_started(tmp_path: Path) -> None:
-    with _demo("--people", "3", tmp_path=tmp_path) as demo:
-        assert demo.end() == 2
-    assert "--people" in "".join(demo.said)
-    assert list(tmp_path.iterdir()) == []

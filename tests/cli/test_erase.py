@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
 from tests.support.world import source_of, token_of
 
@@ -32,23 +29,6 @@ def test_erased_then_person_and_addresses_are_stopped_and_each_partition_has_the
     assert "p-1" not in done.out + done.err
 
 
-def test_of_whom_no_source_tells_then_it_is_said_and_done(run: Run, system: System) -> None:
-    system.put("sources", json.dumps(source_of("p-1")).encode(), key=b"p-1")
-    done = run("erase", "p-9", "--reason", "asked by letter", "--yes")
-    assert (done.code, len(system.decoded("suppressions"))) == (0, 1)
-    assert "No source" in done.err
-    assert "p-9" not in done.out + done.err
-
-
-def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: Run, system: System) -> None:
-    said = run("erase", "p-1", "--reason", "asked by letter", "--yes").err
-    keyed = [topic for topic in TOPICS.values() if topic.key.startswith("recipient id")]
-    for topic in (*keyed, TOPICS["deadletter"], TOPICS["ledger"]):
-        assert topic.name in said
-        assert topic.keep_ms in (FOREVER, None) or str(topic.keep_ms // DAY_MS) in said
-    assert [word for word in ("Exports", "sealed", "birth date", "list-", "1095") if word not in said] == []
-
-
 def test_readmitted_by_two_then_the_stops_of_the_erasure_are_corrected(run: Run, people: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
     people.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
@@ -72,12 +52,3 @@ def test_a_recipient_that_looks_like_an_address_then_it_is_refused_and_not_repea
     said = run("erase", "hanako@mail.example", "--reason", "asked", "--yes").says(2)
     assert "hanako@" not in said
     assert system.decoded("acts") == []
-
-
-@pytest.mark.parametrize(
-    "words", [("erase", "p-1", "--yes"), ("readmit", "p-1"), ("suspend", "C1"), ("source", "quarantine", "B1")]
-)
-def test_a_reason_that_says_nothing_then_2_before_any_broker_is_asked(
-    run: Run, nowhere: str, words: tuple[str, ...]
-) -> None:
-    assert "--reason" in run(*words, "--reason", " ", "--by", "hanako").says(2)

@@ -14,7 +14,7 @@ from gatekeeper.keys import Keys
 from schemas.codec import encode
 from streams.kafka.broker import Broker
 from streams.operations.erasures import stops
-from tests.cli.conftest import Run, System, never, read_model
+from tests.cli.conftest import Run, never, read_model
 from tests.support.world import World, consent_of, group_keys, own_keys, send_to, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
@@ -122,7 +122,3 @@ def test_a_worker_key_missing_here_then_nobody_is_told_that_there_is_no_letter(
     assert "start the sealer again" in run("audit", "seal", "--once").err
     told = run("audit", "coverage")
     assert (told.code, "copy their worker-*.pub" in told.err, "Stop the workers" in told.err) == (1, True, False)
-
-
-def test_nobody_there_or_no_topics_then_a_sentence(run: Run, system: System, nowhere: str) -> None:
-    run("audit", "explain", "e-1").says(3)

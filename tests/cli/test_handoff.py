@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from gatekeeper.ground.settings import load
-from tests.cli.conftest import Run, System, never, read_model
+from tests.cli.conftest import Run, never, read_model
 from tests.support import staff
 from tests.support.world import Supervised, World, consent_of, home_of, send_to, until
 
@@ -277,10 +277,3 @@ def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_go
     done = run("handoff", campaign, *file[:2], "--out", str(tmp_path / "b.csv"), "--json")
     assert (done.code, done.json["written"], done.json["again"]) == (0, 4, 0)
     assert {row["recipient_id"] for row in rows(tmp_path / "b.csv")} == set(names[2:])
-
-
-def test_no_worker_ever_and_no_topics_then_a_sentence(run: Run, system: System, tmp_path: Path, nowhere: str) -> None:
-    out = str(tmp_path / "out.csv")
-    run("handoff", "K1", "--out", out).says(3)
-    run("campaign", "show", "K1").says(3)
-    run("reconcile", str(tmp_path / "none.csv")).says(2)

@@ -188,24 +188,6 @@ def test_rows_of_stops_then_told_before_they_are_written_and_rejected_ones_stay(
     assert not any(canary in text for canary in CANARIES for text in written)
 
 
-def test_old_stops_then_asks_when_they_were_entered_and_writes_nothing_before(run, system, tmp_path: Path) -> None:
-    (tmp_path / "map.toml").write_text(
-        'recipient_id = { column = "番号" }\nkind = "objection"\nsuppression_id = { column = "受付" }\n'
-        'received_at = { column = "日" }\n',
-        "utf-8",
-    )
-    (tmp_path / "stops.csv").write_text("番号,受付,日\nR1,x1,2019-05-01\nR2,x2,2020-05-01\n", "utf-8")
-    list_ = (str(tmp_path / "stops.csv"), "--map", str(tmp_path / "map.toml"))
-    asked = run("import", "suppressions", *list_)
-    assert (asked.code, system.records("suppressions")) == (2, [])
-    assert all(part in asked.err for part in ("2 rows", "--recorded dated", "--recorded now"))
-    assert run("import", "suppressions", *list_, "--dry-run", "--json").json["dated_back"] == 2
-    assert run("import", "suppressions", *list_, "--recorded", "dated", "--json").json["published"] == 2
-    assert run("import", "suppressions", *list_, "--recorded", "now", "--json").json["published"] == 2
-    said = [json.loads(record.value).get("recorded_at") for record in system.records("suppressions")]
-    assert sorted(map(str, said)) == ["2019-05-01", "2020-05-01", "None", "None"]
-
-
 def test_the_example_of_reference_then_it_has_what_the_example_of_a_campaign_names(run, system) -> None:
     done = run("import", "reference", str(EXAMPLES / "reference.jsonl"), "--json")
     assert (done.code, done.json["published"]) == (0, 5)
@@ -234,14 +216,6 @@ def test_reference_with_bad_lines_then_each_is_told_and_nothing_is_published(run
     assert [record.value.decode() for record in system.records("reference")] == [good]
 
 
-def test_dry_run_then_no_broker_is_asked(run, nowhere: str, key, members) -> None:
-    done = run("import", "sources", *members, "--dry-run")
-    assert done.code == 1
-    assert "2 rows are right" in done.out
-    assert "members.csv.sources.rejected.csv" in done.err
-    assert nowhere in run("import", "sources", *members).err
-
-
 def test_call_that_is_wrong_then_one_sentence_and_nothing_is_written(
     run, members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,14 +237,6 @@ def test_call_that_is_wrong_then_one_sentence_and_nothing_is_written(
     assert "--map" in run("import", "sources", str(tmp_path / "x.jsonl"), "--map", column_map).says(2)
     (tmp_path / "x.jsonl").unlink()
     assert sorted(tmp_path.iterdir()) == before
-
-
-def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key, members, tmp_path: Path) -> None:
-    other = tmp_path / "other.csv"
-    other.write_text("a,b\n1,2\n")
-    arguments = (*members, "--dry-run", "--encoding", "cp932", "--from-line", "3", "--rejects", str(other))
-    assert str(other) in run("import", "sources", *arguments).says(2)
-    assert other.read_text() == "a,b\n1,2\n"
 
 
 def test_kafka_answers_the_first_records_alone_then_the_line_to_go_on_from_is_told(

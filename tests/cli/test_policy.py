@@ -12,9 +12,7 @@ from click.testing import CliRunner
 
 from gatekeeper.cli.policy import command
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.ground.texts import text
 from gatekeeper.policy import packs
-from gatekeeper.policy.reasons import CATALOGUE
 
 SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 
@@ -22,15 +20,6 @@ SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 def run(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(command, list(arguments), catch_exceptions=False)
     return result.exit_code, result.stdout
-
-
-def test_policies_listed_then_every_version_with_its_hash() -> None:
-    code, out = run("list", "--json")
-    assert code == 0
-    names = [(one["id"], one["version"]) for one in json.loads(out)]
-    assert names == [(id_, version) for id_ in ("jp-appi", "jp-pmark", "strictest") for version in (1, 3, 2, 4)]
-    assert "jp-pmark@2" in run("list")[1]
-    assert json.loads(out)[0]["effective_from"] == "2024-10-01T00:00:00+09:00", "as the policy's country reads it"
 
 
 def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
@@ -54,19 +43,6 @@ def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
         run("show", "nobody's")
 
 
-def test_policy_older_than_a_reason_then_show_and_lint_say_what_this_release_cites(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_bytes(SHIPPED.replace(b"version = 1", b"version = 7"))
-    later = [code for code, kind in CATALOGUE.items() if kind.since > 6]
-    said = text("cli.policy_later", policy="jp-pmark@7", rows=", ".join(later))
-    for command_ in ("show", "lint"):
-        assert said in CliRunner().invoke(command, [command_, str(file)]).stderr
-    shown = json.loads(run("show", str(file), "--json")[1])
-    assert (shown["later"], shown["unknown"]) == (later, [])
-
-
 def test_policy_file_checked_then_right_or_refused_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_bytes(SHIPPED)
@@ -84,11 +60,3 @@ def test_policies_compared_then_exit_1_where_the_new_one_widens() -> None:
     assert code == 1
     assert {one["key"] for one in json.loads(out) if one["widens"]} == {"off", "purpose_only", "consent_channels"}
     assert "consent_channels" in run("diff", "jp-appi", "jp-pmark")[1]
-
-
-def test_policy_shown_as_text_then_it_is_the_file_and_by_clause_then_its_rows_alone() -> None:
-    code, shown = run("show", "jp-pmark@1", "--text")[:2]
-    assert (code, shown) == (0, packs.shipped_text(packs.load("jp-pmark").home[0]))
-    former, now = (json.loads(run("show", "jp-pmark", "--clause", one, "--json")[1]) for one in ("A.3.4.2.8", "J.8.8"))
-    assert former == now == {"clauses": {"SOURCE_CHECK_MISSING": now["clauses"]["SOURCE_CHECK_MISSING"]}}
-    assert "2017" not in run("show", "jp-pmark")[1]

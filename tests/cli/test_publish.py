@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.engine.sends import INVALID, PARTITION_WRONG
 from gatekeeper.ground.settings import Settings
-from gatekeeper.ground.texts import catalogue
-from schemas.codec import Unreadable, decode
 from streams.client import admin, broker_access, publisher
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
@@ -24,7 +21,6 @@ from streams.kafka.broker import Broker
 from streams.operations import publishing
 from tests.cli.conftest import System
 from tests.cli.conftest import send as any_send
-from tests.support import forked
 from tests.support.world import BACK_SOON, PURPOSES, TEMPLATE, controller_record
 
 
@@ -118,30 +114,6 @@ def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_publis
     assert "--rejects" in run("publish", str(file), "--rejects", str(file)).says(2)
 
 
-def test_a_file_with_a_byte_order_mark_then_it_is_published_without_it(run, system, a_send, tmp_path: Path) -> None:
-    line = json.dumps(a_send(0)).encode()
-    (tmp_path / "c.jsonl").write_bytes(b"\xef\xbb\xbf" + line + b"\n")
-    assert run("publish", str(tmp_path / "c.jsonl")).code == 0
-    assert [record.value for record in system.records("sends")] == [line]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp932", "utf-16"])
-def test_a_table_then_the_sentence_says_what_a_line_looks_like(run, tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "c.csv").write_text("event_id,宛名\ne-1,花子\n", encoding)
-    said = run("publish", str(tmp_path / "c.csv")).says(2)
-    assert str(tmp_path / "c.csv") in said
-    assert decode("sends", None, said[said.index("{") :].strip().encode()).campaign_id == "winter"
-    assert "gatekeeper import consents" in run("publish", str(tmp_path / "c.csv"), "--topic", "consents").says(2)
-
-
-def test_facts_then_they_go_to_their_topic_under_their_key(run, system, tmp_path: Path) -> None:
-    file = write(tmp_path / "reference.jsonl", {"v": 1, "kind": "controller", "id": "midori"})
-    spoken = run("publish", str(file), "--topic", "reference")
-    assert (spoken.code, spoken.err) == (0, "")
-    assert "Published 1 " in spoken.out
-    assert system.records("reference")[-1].key == b"controller/midori"
-
-
 def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: pytest.MonkeyPatch) -> None:
     body = "".join(json.dumps(a_send(number)) + "\n" for number in range(3)).encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
@@ -153,15 +125,6 @@ def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: 
     assert run("publish", f"/dev/fd/{gave}").code == 0
     os.close(gave)
     assert len(system.records("sends")) == 6
-
-
-def test_nothing_right_then_nothing_is_published(run, system, a_send, tmp_path: Path) -> None:
-    done = run("publish", str(write(tmp_path / "c.jsonl", a_send(3, v=None), *["no json"] * 20)))
-    assert done.code == 1
-    assert "nothing was" in done.out
-    assert len(done.err.splitlines()) == 11, "ten of them, and how many there are"
-    assert "not published: 21" in done.err
-    assert system.records("sends") == []
 
 
 def test_facts_of_which_one_cannot_be_read_then_the_others_are_published(run, system, tmp_path: Path) -> None:
@@ -196,16 +159,6 @@ def test_no_readable_file_then_one_sentence_names_it(run, system, tmp_path: Path
     assert system.records("sends") == []
 
 
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str, a_send, tmp_path: Path) -> None:
-    assert nowhere in run("publish", str(write(tmp_path / "c.jsonl", a_send(1)))).says(3)
-
-
-def test_no_topic_then_one_sentence_says_how_to_make_it(run, environment: Settings, a_send, tmp_path: Path) -> None:
-    says = run("publish", str(write(tmp_path / "c.jsonl", a_send(1)))).says(2)
-    assert environment.topic("reference") in says
-    assert "topics create" in says
-
-
 def test_a_broker_dies_midway_then_the_acknowledged_lines_and_the_way_on_are_told(
     run, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,47 +191,3 @@ def test_a_broker_dies_midway_then_the_acknowledged_lines_and_the_way_on_are_tol
         with Reader(Settings()) as reader:
             keys = [record.key for record in reader.read("sends")]
     assert sorted(keys) == sorted(f"r{number}".encode() for number in range(30))
-
-
-def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_send) -> None:
-    whole = json.dumps(a_send(1)).encode()
-    bad: list[tuple[str, bytes | None, bytes | None]] = [
-        ("sends", None, None),
-        ("sends", None, b" " * 20_000),
-        ("sends", b"k" * 300, whole),
-        ("sends", None, b"{"),
-        ("sends", None, whole[:-1] + b',"v":1}'),
-        ("sends", b"other", whole),
-        ("sends", None, b"{}"),
-        ("sends", None, whole[:-1] + b',"more":1}'),
-        ("sends", None, whole.replace(b'"postal"', b'"owl"')),
-        ("sends", None, json.dumps(a_send(1, delivery={"name": "=1+1"})).encode()),
-        ("reference", None, b'{"v":1,"kind":"owl"}'),
-        ("reference", None, b'{"v":1}'),
-        ("reference", None, b'{"v":' + b"[" * 500 + b"]" * 500 + b"}"),
-    ]
-    seen = set()
-    for topic, key, value in bad:
-        with pytest.raises(Unreadable) as refused:
-            decode(topic, key, value)
-        seen.add(refused.value.fault)
-    sentences = {key.removeprefix("fault."): both for key, both in catalogue().items() if key.startswith("fault.")}
-    judged = {"failed", PARTITION_WRONG, *(fault for fault, _ in INVALID.values())}
-    taken = {"headers_too_long", "headers_too_many", "header_not_text", "record_unreadable"}
-    taken |= {"batch_unreadable", "batch_corrupt", "batch_too_long"}
-    looked = {"template_unknown", "mail_date_past", "token_key_unknown", "row_given"}
-    of_policies = {"policy_text_missing", "policy_wrong", "policy_hash_differs", "policy_differs"}
-    told = {name for name in sentences if not name.startswith("answer_")}
-    assert seen | judged | taken | looked | of_policies == told, (
-        "a fault without a sentence, or a sentence without a fault"
-    )
-    assert all(both["ja"] and both["en"] for both in sentences.values())
-
-
-def test_a_real_process_then_the_sentence_comes_in_japanese_and_no_traceback(tmp_path: Path) -> None:
-    file = tmp_path / "nothing.jsonl"
-    done = forked.run("publish", file, env={"GATEKEEPER_LANG": "ja"}, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("エラー: ")
-    assert str(file) in done.stderr
-    assert done.stderr.count("\n") == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import uuid
 from hashlib import sha256
 from pathlib import Path
@@ -157,17 +156,6 @@ def test_an_export_then_all_that_its_records_name_by_hash_is_in_it(world: World,
     assert run("audit", "export", "--out", str(tmp_path / "out")).code == 0
     done = run("audit", "replay", str(tmp_path / "out"), "--json")
     assert (done.code, done.json["found"], done.json["records"]) == (0, [], len(world.audits()))
-
-
-def test_without_the_key_of_tokens_then_the_facts_are_not_checked_and_it_says_so(
-    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    shutil.copytree(world.keys, tmp_path / "keys", ignore=shutil.ignore_patterns("token-*"))
-    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
-    said = run(*ALL).json
-    assert said["found"] == []
-    assert said["facts"]["no_key"] > 5
-    assert "for want of the key" in run(*ALL[:-1]).out
 
 
 def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run: Run) -> None:

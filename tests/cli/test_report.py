@@ -87,15 +87,6 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     assert run("report", "--from", day, "--to", "tomorrow").says(2)
 
 
-def test_no_traffic_then_zeros(run: Run, system: System) -> None:
-    report = run("report", "--from", "2026-11-01", "--to", "2026-11-30", "--json").json
-    assert (report["sends"]["total"], report["seal"], report["samples"]) == (0, None, [])
-
-
-def test_nobody_there_then_a_sentence(run: Run, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert nowhere in run("report", "--from", "2026-11-01", "--to", "2026-11-30").says(3)
-
-
 def test_file_that_cannot_be_written_then_a_sentence(run: Run, system: System, tmp_path: Path) -> None:
     gone = tmp_path / "gone" / "report.html"
     run("report", "--from", "2026-11-01", "--to", "2026-11-30", "--out", str(gone)).says(3)

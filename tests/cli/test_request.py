@@ -40,8 +40,3 @@ def test_a_request_that_a_program_wrote_then_no_reply_goes_out(people) -> None:
     _, event = invented.event(kind="request_received", at="2026-11-20T10:00:00+09:00")
     people.put("consents", json.dumps(event).encode(), key=b"P-1")
     assert not owed(people)
-
-
-def test_a_day_that_is_none_then_nothing_is_written(run, people) -> None:
-    done = run("request", "P-1", "7", "--asked", "disclosure", "--at", "yesterday", "--by", "kenji")
-    assert (done.code, people.records("consents")) == (2, [])

@@ -226,15 +226,6 @@ def test_redecided_after_a_fact_was_mended_then_it_is_cleared(run: Run, world: W
     assert (done.code, one(done)["outcome"]) == (0, "cleared")
 
 
-def test_a_note_then_it_is_recorded_and_the_item_stays_open(run: Run, world: World, campaign: str) -> None:
-    (id_,) = young(world, campaign)
-    done = run("review", "note", id_, "--reason", "asked the shop")
-    assert (done.code, one(done)["outcome"]) == (0, "recorded")
-    shown = run("review", "show", id_, "--table")
-    assert "asked the shop" in shown.out
-    assert one(run("review", "list", "--filter", f"id={id_}"))["state"] == "open"
-
-
 def test_an_ask_then_the_person_is_asked(run: Run, world: World, campaign: str) -> None:
     world.put("sources", [(campaign, source_of(campaign))])
     (id_,) = publish(world, [campaign], campaign)
@@ -287,16 +278,6 @@ def test_a_wrong_call_then_one_sentence_says_what(
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert "Traceback" not in done.err
-
-
-def test_nobody_named_then_it_asks_who(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GATEKEEPER_USER")
-    monkeypatch.delenv("GATEKEEPER_USER_KEY")
-    assert "GATEKEEPER_USER" in run("review", "uphold", "A" * 26, "--reason", "x").says(2)
-
-
-def test_no_broker_then_one_sentence_names_it(run: Run, nowhere: str) -> None:
-    assert nowhere in run("review", "list").says(3)
 
 
 def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: World, campaign: str) -> None:

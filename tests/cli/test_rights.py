@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from kafka.protocol.admin import AlterClientQuotasRequest
 
 from gatekeeper.console.app import create_app
 from gatekeeper.console.pages import PAGES as CONSOLE
@@ -31,10 +29,9 @@ from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.watch import Watch
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from schemas.webhooks import WEBHOOK_TYPES
-from streams.client import broker_access, cluster, inspection
+from streams.client import broker_access, inspection
 from streams.client.reader import Reader
 from streams.client.rights import Right, rights
-from streams.operations import checkup
 from streams.operations.cluster_probe import ClusterProbe
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
@@ -367,24 +364,6 @@ def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
     )
 
 
-def test_a_quota_for_every_user_then_the_doctor_sees_it(kafka: Secured, world: World) -> None:
-    def level() -> str:
-        found = {one.check: one.level for one in checkup.findings(world.settings, None)}
-        return found["quotas"]
-
-    assert level() == "warning"
-    limit = AlterClientQuotasRequest.EntryData.OpData(key="producer_byte_rate", value=1e9, remove=False)
-    everybody = AlterClientQuotasRequest.EntryData.EntityData(entity_type="user", entity_name=None)
-    entry = AlterClientQuotasRequest.EntryData(entity=[everybody], ops=[limit])
-    with cluster.connected(world.settings) as client:
-
-        async def ask() -> Any:
-            return await client._manager.send(AlterClientQuotasRequest(entries=[entry], validate_only=False))
-
-        assert [one.error_code for one in client._manager.run(ask).entries] == [0]
-    until(lambda: level() == "ok", "the quota")
-
-
 def told(done: Outcome) -> dict[str, dict[str, str]]:
     return {row["check"]: row for row in map(json.loads, done.out.splitlines())}
 
@@ -441,29 +420,3 @@ def test_tls_without_users_then_commands_work(as_: As, kafka: Secured) -> None:
     assert 0 < ends - time.time() < 86_400, "it is made for a day"
     assert "localhost" in str(refused), "it names the address only"
     assert silent is None
-
-
-def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world: World) -> None:
-    printed = as_("office", "topics", "rights", "auditor", "--principal", "auditor-7")
-    calls = [shlex.split(line) for line in printed.out.splitlines()]
-    assert all(call[0] == "kafka-acls.sh" and "User:auditor-7" in call for call in calls)
-    operations = {call[place + 1] for call in calls for place, word in enumerate(call) if word == "--operation"}
-    assert operations == {"Read", "DescribeConfigs", "Describe"}
-    told = as_("office", "topics", "rights", "worker", "--json")
-    named = [json.loads(line) for line in told.out.splitlines()]
-    assert {one["resource"] for one in named} == {"topic", "group", "transactional-id"}
-    written = next(one["names"] for one in named if (one["resource"], one["operations"]) == ("topic", ["Write"]))
-    assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
-
-
-def test_no_broker_set_then_rights_are_printed_all_the_same(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
-    monkeypatch.chdir(tmp_path)  # in which no `gatekeeper broker` left its address
-    for part in PARTS:
-        printed, told = run("topics", "rights", part), run("topics", "rights", part, "--json")
-        assert (printed.code, printed.err, told.code, told.err) == (0, "", 0, "")
-        assert len(printed.out.splitlines()) == len(told.out.splitlines())
-        assert bool(printed.out) == (part != "witness")
-        assert all("--bootstrap-server HOST:PORT" in line for line in printed.out.splitlines())

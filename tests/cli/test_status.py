@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -55,26 +51,6 @@ def manifest(*, misplaced: int = 0, **verdicts: int) -> bytes:
 
 def dead_fact(system, source: str) -> None:
     system.put("deadletter", b"{", headers=[("gate-source", source.encode()), ("gate-fault", b"not_json")])
-
-
-@contextmanager
-def worker_that_answers(status: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serves /readyz with this HTTP status where the settings expect a worker."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/readyz" else 404)
-            self.end_headers()
-            self.wfile.write(b'{"ready": %s}' % (b"true" if status == 200 else b"false"))
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        monkeypatch.setenv("GATEKEEPER_HTTP_PORT", str(server.server_port))
-        yield
-        server.shutdown()
 
 
 def places(told: Any) -> list[tuple[int, int, int | None, int]]:
@@ -185,33 +161,6 @@ def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
     assert "not in the group" in run("status").out
 
 
-def test_heads_in_the_ledger_then_the_last_one_of_each_partition_is_the_position(run, system, a_send) -> None:
-    for number in range(4):
-        system.put("sends", json.dumps(a_send(number)).encode(), partition=0)
-    for position in (1, 2, 3):
-        system.put("ledger", head(position), key=b"head", partition=0)
-    system.put("ledger", b"{}", key=b"dead/consents/0/1", partition=0)
-    found = run("status", "--json").json
-    assert places(found)[0] == (0, 4, 3, 1)
-    assert found["lag"] == 1
-
-
-def test_a_head_far_before_the_ledgers_end_then_it_is_still_found(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.client.progress.HEAD_WITHIN", (2,))
-    system.put("ledger", head(7), key=b"head")
-    for number in range(5):
-        system.put("ledger", b"{}", key=b"dead/consents/0/%d" % number)
-    assert run("status", "--json").json["partitions"][0]["position"] == 7
-
-
-def test_people_asked_then_what_waits_for_them_is_counted(run, system) -> None:
-    assert run("status", "--json").json["asked"] == 0
-    for partition, asked in ((0, 1_200), (1, 3)):
-        system.put("ledger", head(0, asked=asked), key=b"head", partition=partition)
-    assert run("status", "--json").json["asked"] == 1_203
-    assert "1,203" in run("status").out
-
-
 def test_manifests_then_those_of_the_last_days_are_summed(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
     system.put("manifests", manifest(clear=2, review=1), key=b"worker-0")
     system.put("manifests", manifest(clear=1, block=4), partition=1)
@@ -268,13 +217,6 @@ def test_an_unreadable_fact_then_exit_1_until_it_is_resolved(run, system) -> Non
     assert run("status", "--json").json["findings"] == ["no_owner"]
 
 
-def test_a_worker_that_answers_then_its_readiness_is_told(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
-    for status, ready, part in ((200, True, ": ready"), (503, False, "not ready")):
-        with worker_that_answers(status, monkeypatch):
-            assert run("status", "--json").json["worker"]["ready"] is ready
-            assert part in run("status").out
-
-
 def test_a_manifest_that_cannot_be_read_then_exit_4_names_its_place(run, system) -> None:
     system.put("manifests", b"{}", partition=1)
     assert "manifests/1/0" in run("status").says(4)
@@ -288,14 +230,6 @@ def test_a_head_that_nobody_of_ours_wrote_then_its_partition_alone_is_refused(ru
     refused, other = found.json["partitions"]
     assert (refused["refused"]["reason"], other["refused"]) == ("error.head_unreadable", None)
     assert refused["refused"]["sentence"] in run("status").out
-
-
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
-    assert nowhere in run("status").says(3)
-
-
-def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
-    assert "topics create" in run("status").says(2)
 
 
 def test_a_sealed_log_on_this_machine_then_how_old_seal_and_witness_are(

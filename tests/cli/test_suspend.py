@@ -69,15 +69,6 @@ def test_a_record_that_cannot_be_read_then_it_is_not_overwritten(run: Run, syste
     assert system.decoded("acts") == []
 
 
-def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(run: Run, system: System) -> None:
-    controller(system)
-    for option, value in (("--from", "soon"), ("--until", "2026-13-01"), ("--by", "緑野花子")):
-        says = run("suspend", "midori", "--reason", "x", option, value).says(2)
-        assert option in says
-        assert value not in says
-        assert (len(system.decoded("reference")), system.decoded("acts")) == (1, []), option
-
-
 def other_manager(system: System, by: str) -> None:
     with Reader(system.settings) as reader:
         found = fact_with_act.newest(reader, Controller, "midori")
@@ -126,21 +117,6 @@ def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: Sy
     assert (after.state, after.check, after.flags) == ("quarantined", before.check, ("bought",))
     (act,) = system.decoded("acts")
     assert (act.kind, act.subject, act.evidence_ref) == ("quarantine", "batch/B1", "report-1")
-
-
-def test_a_batch_that_only_sources_name_then_quarantined_and_an_unknown_one_is_not(run: Run, system: System) -> None:
-    system.put("sources", json.dumps(source_of("r1", batch_id="B2")).encode(), key=b"r1")
-    assert run("source", "quarantine", "B2", "--reason", "stolen").code == 0
-    assert system.decoded("reference")[0].state == "quarantined"
-    assert "B3" in run("source", "quarantine", "B3", "--reason", "stolen").says(2)
-
-
-def test_a_withdrawal_then_it_and_its_act_are_there(run: Run, system: System) -> None:
-    controller(system)
-    done = run("withdraw", "r7", "--reason", "called us", "--json")
-    (event,), (act,) = system.decoded("consents"), system.decoded("acts")
-    assert (event.state, act.kind, act.recipient_id, act.by) == ("Withdrawn", "withdraw", "r7", "hanako")
-    assert (done.json["act_id"], event.recorded_at) == (act.act_id, act.at)
 
 
 def test_a_writer_gone_between_the_two_then_neither_is_there(

@@ -11,9 +11,7 @@ from datetime import datetime
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
-from schemas.topics import TOPICS
 from tests.support.forked import Command
 from tests.support.world import until
 
@@ -84,11 +82,6 @@ def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system, topic: s
         assert not personal(done.out)
 
 
-def test_a_key_that_is_no_id_then_it_is_not_printed(run, system) -> None:
-    system.put("sends", b"{}", key=b"hanako@mail.example")
-    assert not personal(run("tail", "sends", "--no-follow").out)
-
-
 def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_printed(
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,31 +122,6 @@ def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system
     assert "nothing is shown" in run("tail", "sends", "--no-follow", "--raw").says(3)
 
 
-def test_our_headers_on_our_topics_then_they_are_printed(run, system, a_send) -> None:
-    headers = [("gate-decision-id", b"D"), ("ce_id", b"C"), ("note", b"hanako")]
-    system.put("cleared", json.dumps(a_send(1)).encode(), key=b"r1", headers=headers)
-    found = run("tail", "cleared", "--no-follow", "--json").json
-    assert found["headers"] == {"gate-decision-id": "D", "ce_id": "C", "note": "…"}
-
-
-def test_a_tombstone_then_it_is_printed_as_none(run, system) -> None:
-    system.put("ledger", None, key=b"entry")
-    assert run("tail", "ledger", "--no-follow", "--json").json["value"] is None
-
-
-def test_max_then_it_stops_by_itself(run, system) -> None:
-    for number in range(5):
-        system.put("ledger", b"%d" % number, key=b"%d" % number)
-    done = run("tail", "ledger", "--from-beginning", "--max", "3", "--json")
-    assert done.code == 0
-    assert [json.loads(line)["value"] for line in done.out.splitlines()] == [0, 1, 2]
-
-
-def test_every_topic_of_the_registry_then_it_can_be_read(run, system) -> None:
-    for name in TOPICS:
-        assert run("tail", name, "--no-follow").code == 0
-
-
 def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
     system.put("ledger", b"{}", key=b"first")
     with Command("tail", "ledger", "--from-beginning", env=os.environ | {"PYTHONUNBUFFERED": "1"}) as tail:
@@ -164,17 +132,3 @@ def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
         _, said = tail.communicate(timeout=30)
     assert tail.returncode == 130
     assert "Traceback" not in said
-
-
-def test_an_unknown_topic_then_the_known_ones_are_named(run, system) -> None:
-    says = run("tail", "owls").says(2)
-    assert "owls" in says
-    assert "cleared" in says
-
-
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
-    assert nowhere in run("tail", "sends").says(3)
-
-
-def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
-    assert environment.topic("sends") in run("tail", "sends").says(2)

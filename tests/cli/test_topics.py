@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +16,6 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import named_by
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import broker_advice
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import System
@@ -50,28 +46,6 @@ def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environm
     assert environment.broker in verified.out
 
 
-def test_brokers_that_let_transactions_be_open_longer_then_verify_only_advises(
-    run, environment: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run("topics", "create").code == 0
-    assert run("topics", "verify", "--json").json["advice"] == []
-    monkeypatch.setitem(broker_advice.ADVISED, broker_advice.OPEN_TRANSACTION, 30_000)
-    verified = run("topics", "verify")
-    assert verified.code == 0
-    assert "transaction.max.timeout.ms=60000" in verified.err
-    (advice,) = run("topics", "verify", "--json").json["advice"]
-    assert (advice["broker"], advice["found"], advice["expected"]) == (1, "60000", "30000")
-
-
-def test_no_topics_then_verify_names_each_with_exit_1(run, environment: Settings) -> None:
-    found = run("topics", "verify", "--json")
-    assert found.code == 1
-    assert {each["topic"] for each in found.json["differences"]} == {environment.topic(name) for name in TOPICS}
-    spoken = run("topics", "verify")
-    assert spoken.code == 1
-    assert len(spoken.out.splitlines()) == len(TOPICS)
-
-
 def test_other_partitions_then_create_says_what_to_do_and_makes_nothing(run, environment: Settings) -> None:
     make(environment, "audit", 5)
     says = run("topics", "create").says(2)
@@ -88,61 +62,6 @@ def test_a_drifted_topic_then_create_tells_and_repair_puts_it_right(run, environ
     assert "--repair" in told.out
     assert run("topics", "create", "--repair").code == 0
     assert run("topics", "verify").code == 0
-
-
-def test_no_broker_at_all_then_list_still_prints_the_registry(run, nowhere: str) -> None:
-    listed = run("topics", "list", "--json")
-    rows = [json.loads(line) for line in listed.out.splitlines()]
-    assert [row["topic"] for row in rows] == [f"mail.{name}.v1" for name in TOPICS]
-    assert rows[0]["kept"] == "7 days"
-    table = run("topics", "list")
-    assert table.code == 0
-    assert all(f"mail.{name}.v1" in table.out for name in TOPICS)
-
-
-@pytest.mark.parametrize("verb", ["create", "verify"])
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str, verb: str) -> None:
-    assert nowhere in run("topics", verb).says(3)
-
-
-def test_a_wrong_setting_then_one_sentence_names_the_variable(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEKEEPER_PARTITIONS", "many")
-    assert "GATEKEEPER_PARTITIONS" in run("topics", "verify").says(2)
-
-
-def test_no_broker_named_then_one_sentence_says_how(run, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert "gatekeeper broker" in run("topics", "verify").says(2)
-
-
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_output_that_cannot_be_written_then_it_is_said_and_what_was_done_stands(unbuffered: str) -> None:
-    with open("/dev/full", "wb") as full:
-        done = listed(full.fileno(), PYTHONUNBUFFERED=unbuffered)
-    assert done.returncode == 3, done.stderr
-    assert done.stderr.startswith("error: The output cannot be written (No space left on device).")
-    assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("words", [(), ("--json",)])
-def test_output_that_nobody_reads_any_more_then_the_exit_code_is_a_broken_pipe_s(words: tuple[str, ...]) -> None:
-    read, written = os.pipe()
-    os.close(read)
-    done = listed(written, *words)
-    os.close(written)
-    assert (done.returncode, done.stderr) == (141, "")
-
-
-def listed(stdout: int, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "topics", "list", *words]
-    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
-    return subprocess.run(program, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=known)
-
-
-def test_a_host_that_can_be_none_then_it_says_so(run, nowhere: str, monkeypatch) -> None:
-    monkeypatch.setenv("GATEKEEPER_BROKER", "kafka..example:9092")
-    assert "no such host name" in run("topics", "verify").says(3)
 
 
 def test_facts_copied_to_another_prefix_then_arrivals_hold_once_a_manager_signs(

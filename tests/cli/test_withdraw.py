@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 from streams.client.reader import Reader
 
@@ -43,14 +42,6 @@ def test_known_controllers_then_consent_is_withdrawn_from_each_for_every_purpose
             assert json.loads(found.value)["record_id"] == row["record_id"]
 
 
-def test_without_json_then_it_says_binding_and_where_it_stands(run, system) -> None:
-    name_controllers(system, "midori")
-    done = run("withdraw", "r7")
-    assert done.code == 0
-    assert "binding from now" in done.out
-    assert f"{system.settings.topic('consents')}/" in done.out
-
-
 def test_an_unregistered_controller_or_purpose_then_it_is_written_and_said(run, system) -> None:
     name_controllers(system, "midori")
     done = run("withdraw", "r7", "--controller", "midori", "--controller", "midroi", "--purpose", "mkt.dm.won")
@@ -64,27 +55,6 @@ def test_an_unregistered_controller_or_purpose_then_it_is_written_and_said(run, 
     system.put("reference", reference(value), key=b"purpose/mkt.dm.own")
     known = run("withdraw", "r7", "--controller", "midori", "--purpose", "mkt", "--json")
     assert (known.code, known.err, known.json["unknown"]) == (0, "", [])
-
-
-def test_scope_and_time_then_they_stand_in_the_event(run, system) -> None:
-    arguments = ("--controller", "midori", "--purpose", "marketing.books", "--channel", "email", "--channel", "postal")
-    assert run("withdraw", "r7", *arguments, "--at", "2026-04-01T09:00+09:00").code == 0
-    (event,) = consents(system)
-    assert (event.controller_id, event.purpose, event.channels) == ("midori", "marketing.books", ("email", "postal"))
-    assert event.event_time == "2026-04-01T09:00+09:00"
-
-
-def test_a_controller_whose_record_cannot_be_read_then_it_is_withdrawn_from_too(run, system) -> None:
-    name_controllers(system, "midori")
-    system.put("reference", b"{broken", key=b"controller/midoriya")
-    system.put("reference", b"{broken", key=b"notice/form-1")
-    assert run("withdraw", "r7").code == 0
-    assert {event.controller_id for event in consents(system)} == {"midori", "midoriya"}
-
-
-def test_no_controller_known_then_it_asks_for_one_and_writes_nothing(run, system) -> None:
-    assert "--controller" in run("withdraw", "r7").says(2)
-    assert consents(system) == []
 
 
 def test_a_contact_value_for_an_id_then_it_is_refused_and_not_repeated(run, system) -> None:
@@ -116,11 +86,3 @@ def test_nobody_named_then_the_stop_is_written_all_the_same(run, system, monkeyp
     monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert run("withdraw", "r7", "--json").json["by"] == "unnamed"
     assert len(consents(system)) == 1
-
-
-def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
-    assert nowhere in run("withdraw", "r7", "--by", "hanako").says(3)
-
-
-def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
-    assert "topics create" in run("withdraw", "r7", "--controller", "midori").says(2)
