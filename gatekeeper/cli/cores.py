@@ -1,15 +1,16 @@
 """Work on all cores: a function for each of many items, as `map` does it, or one task beside another.
 
 Each is done in processes of its own. These are forked, so the function may hold what cannot be sent to another process.
-Items and results are sent.
+Items and results are sent. A process that has other threads cannot fork, so open connections afterwards.
 """
 
 from __future__ import annotations
 
 import gc
+import math
+import mmap
 import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,16 +19,21 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing import active_children, get_context
-from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
 from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.forks import demand_one_thread, end_with
 
 TOGETHER = 500
 """Small items that are sent together. Fewer in all are worked on here, as a process costs more than they do."""
 AHEAD = 4
 """Bundles under way for each core, which bounds the memory."""
+SILENT_SECONDS = 120.0
+"""Seconds without a sign of a process at work, after which it is ended."""
 _LOOK_SECONDS = 1.0
+_END_SECONDS = 5.0
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -37,14 +43,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def sign() -> None:
+    """Gives a sign of life of a process of `mapped` or `beside`. Each item gives one; a long item calls this."""
+    if _own:
+        _own["signs"][_own["slot"]] = time.monotonic()
+
+
 def mapped(
     work: Callable[[Item], Made], items: Iterable[Item], *, processes: int | None = None, together: int = TOGETHER
 ) -> Iterator[Made]:
     """Yields `work(item)` for each item in order, worked on by as many processes as there are cores.
 
-    The processes are forked at the first item: they must not use connections that were opened before. `together`: the
-    number of items that are sent at once; fewer in all are worked on here. Raises the errors of `work`, and
-    UnavailableError (3) if a process was killed.
+    The processes are forked at the first item. `together`: the number of items that are sent at once; fewer in all are
+    worked on here. Raises the errors of `work`. Raises UnavailableError (3) if a process ends, or gives no sign for
+    SILENT_SECONDS, and RuntimeError if this process has other threads when it forks.
     """
     left = iter(items)
     first = [*islice(left, together)]
@@ -54,89 +66,114 @@ def mapped(
         return
     bundles = chain((first,), iter(lambda: [*islice(left, together)], []))
     waiting: deque[Future[list[Made]]] = deque()
-    others = {*active_children()}
-    gc.freeze()  # a collection in a forked process would copy all memory
-    pool = ProcessPoolExecutor(count, get_context("fork"), _begin, (work, os.getpid()))
-    try:
+    with _Processes(work, count) as running:
         for bundle in bundles:
-            waiting.append(pool.submit(_worked, bundle))
+            waiting.append(running.begin(bundle))
             if len(waiting) >= AHEAD * count:
-                yield from waiting.popleft().result()
+                yield from running.result(waiting.popleft())
         while waiting:
-            yield from waiting.popleft().result()
-    except BrokenProcessPool:
-        raise UnavailableError("error.core_ended") from None
-    finally:
-        for process in {*active_children()} - others if waiting else ():
-            process.terminate()  # nobody waits for its work any more
-        pool.shutdown(cancel_futures=True)
-        gc.unfreeze()
+            yield from running.result(waiting.popleft())
 
 
 @contextmanager
 def beside(task: Callable[[], Made]) -> Iterator[Callable[[], Made]]:
     """Begins a task in a process of its own, and yields a function that waits for its result.
 
-    The function raises the task's error, or UnavailableError (3) if the process was killed. With one core the function
-    does the task here. Begin before threads or connections are opened, as for `mapped`.
+    The function raises what `mapped` raises. With one core the function does the task here.
     """
     if cores() == 1:
         yield task
         return
-    context = get_context("fork")
-    coming, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(task, sending, os.getpid()), daemon=True)
-    process.start()
-    sending.close()
+    with _Processes(lambda _: task(), 1) as running:
+        future = running.begin([None])
+        yield lambda: running.result(future)[0]
 
-    def result() -> Made:
+
+class _Processes:
+    """Forked processes that do one function's work, all of which end with the block."""
+
+    def __init__(self, work: Callable[[Any], Any], count: int) -> None:
+        self._work, self._count = work, count
+        self._signs = memoryview(mmap.mmap(-1, 16 * count)).cast("d")
+        self._children: list[BaseProcess] = []
+
+    def __enter__(self) -> _Processes:
+        demand_one_thread()
+        context, others = get_context("fork"), {*active_children()}
+        slots: SimpleQueue[int] = context.SimpleQueue()
+        for slot in range(self._count):
+            slots.put(slot)
+        gc.freeze()  # a collection in a forked process would copy all memory
+        self._pool = ProcessPoolExecutor(
+            self._count, context, _begin, (self._work, os.getpid(), self._signs, self._count, slots)
+        )
+        self._pool.submit(int)  # this forks all of them
+        self._children = [*{*active_children()} - others]
+        return self
+
+    def begin(self, items: list[Any]) -> Future[list[Any]]:
+        """Lets a process work on these items, once one is free."""
         try:
-            made, error = coming.recv()
-        except EOFError:
-            raise UnavailableError("error.core_ended") from None
-        if error is not None:
-            raise error
-        done: Made = made
-        return done
+            return self._pool.submit(_worked, items)
+        except BrokenProcessPool:
+            raise self._ended() from None
 
-    try:
-        yield result
-    finally:
-        process.terminate()
-        process.join()
-        coming.close()
+    def result(self, future: Future[list[Any]]) -> list[Any]:
+        """Waits for the results of a bundle, while every process at work gives signs."""
+        while True:
+            try:
+                return future.result(_LOOK_SECONDS)
+            except BrokenProcessPool:
+                raise self._ended() from None
+            except TimeoutError:
+                if future.done():
+                    raise  # an error of the work itself
+            for slot in range(self._count):
+                silent = time.monotonic() - (self._signs[slot] or math.inf)
+                if silent > SILENT_SECONDS:
+                    number = int(self._signs[self._count + slot])
+                    raise UnavailableError("error.core_silent", process=number, seconds=round(silent))
+
+    def _ended(self) -> UnavailableError:
+        """The error that names the process which ended first; the pool then ends the others by SIGTERM."""
+        for child in self._children:
+            child.join(_END_SECONDS)
+        codes = {child.pid: child.exitcode for child in self._children}
+        first = next((pid for pid, code in codes.items() if code not in (None, 0, -signal.SIGTERM)), None)
+        return UnavailableError("error.core_ended", process=first or "?", code=codes.get(first, "?"))
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None or any(self._signs[: self._count]):
+            for child in self._children:
+                child.kill()  # nobody waits for its work any more
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in self._children:
+            child.join(_END_SECONDS)
+            child.kill()
+        gc.unfreeze()
 
 
-_own: dict[str, Callable[[Any], Any]] = {}
-"""The function of this process, if it was forked."""
+_own: dict[str, Any] = {}
+"""The function of this process, if it was forked, and where it gives its signs of life."""
 
 
-def _begin(work: Callable[[Any], Any], parent: int) -> None:
-    _own["work"] = work
-    _alone(parent)
-
-
-def _send(task: Callable[[], Any], sending: Connection, parent: int) -> None:
-    _alone(parent)
-    try:
-        sending.send((task(), None))
-    except Exception as error:
-        sending.send((None, error))
-
-
-def _alone(parent: int) -> None:
-    gc.freeze()  # what threads of the parent were changing at the fork must not be looked at here
+def _begin(
+    work: Callable[[Any], Any], parent: int, signs: memoryview[float], count: int, slots: SimpleQueue[int]
+) -> None:
+    end_with(parent)
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends, and this process with it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when the command is gone; a killed one cannot end it."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os._exit(0)
+    _own.update(work=work, signs=signs, slot=slots.get())
+    signs[count + _own["slot"]] = os.getpid()
 
 
 def _worked(items: list[Any]) -> list[Any]:
-    return [*map(_own["work"], items)]
+    made = []
+    try:
+        for item in items:
+            sign()
+            made.append(_own["work"](item))
+    finally:
+        _own["signs"][_own["slot"]] = 0.0  # an idle process gives no signs
+    return made

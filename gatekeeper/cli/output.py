@@ -133,10 +133,13 @@ def whole(file: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
 
 
 class _ThrottledProgress(Progress):
-    """Passes on what it is told ten times a second. Telling rich of a record takes half as long as parsing it."""
+    """Passes on what it is told ten times a second. Telling rich of a record takes half as long as parsing it.
+
+    It draws itself then, without rich's thread: a process with two threads must not fork.
+    """
 
     def __init__(self, *columns: ProgressColumn, **more: Any) -> None:
-        super().__init__(*columns, **more)
+        super().__init__(*columns, auto_refresh=False, **more)
         self._told: Counter[TaskID] = Counter()
         self._at = 0.0
 
@@ -150,6 +153,14 @@ class _ThrottledProgress(Progress):
             counts, self._told = self._told, Counter()
             for task, count in counts.items():
                 super().advance(task, count)
+            self.refresh()
+
+    def update(self, task_id: TaskID, **fields: Any) -> None:
+        """Sets fields of a task, and draws ten times a second at most."""
+        drawn = (now := monotonic()) - self._at > _DRAWN_SECONDS
+        super().update(task_id, refresh=drawn, **fields)
+        if drawn:
+            self._at = now
 
 
 def progress_bar() -> Progress:

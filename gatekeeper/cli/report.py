@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gatekeeper.cli.cores import beside
+from gatekeeper.cli.cores import beside, sign
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import language, text
@@ -34,7 +34,7 @@ def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_js
     """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
     settings, draw = load(), Draw(sample, seed)
     days = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
-    with beside(lambda: standing(settings, days)) as facts, progress_bar() as bar:
+    with beside(lambda: standing(settings, days, sign)) as facts, progress_bar() as bar:
         task = bar.add_task(text("cli.report_reading"), total=None)
 
         def passed(done: int, total: int) -> None:

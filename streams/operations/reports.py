@@ -113,8 +113,11 @@ def read(
         )
 
 
-def standing(settings: Settings, period: Period) -> Standing:
-    """The facts as they stand now, and the corrections of a period; raises as `Reader` does."""
+def standing(settings: Settings, period: Period, passed: Callable[[], None] = lambda: None) -> Standing:
+    """The facts as they stand now, and the corrections of a period; raises as `Reader` does.
+
+    `passed`: called for each record that is read.
+    """
     tokens = _tokens(settings)
     ours = tokens.prints if tokens is not None else {}
     nos = Nos(FactStore(settings.group, settings.founder, ours=ours), period.since, period.to)
@@ -122,6 +125,7 @@ def standing(settings: Settings, period: Period) -> Standing:
         for topic in ("reference", "suppressions", "sources", "consents"):
             for record in reader.read(topic):
                 nos.take(record)
+                passed()
     return Standing(nos.store.token_keys.uses(), nos.told())
 
 

@@ -7,7 +7,6 @@ Why: docs/adr/0055-several-processes.md.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import mmap
 import os
@@ -20,6 +19,7 @@ from multiprocessing.context import ForkProcess
 import structlog
 
 from gatekeeper.ground.errors import IncompleteError, IntegrityError, RestartError, UnavailableError, UsageError
+from gatekeeper.ground.forks import demand_one_thread, end_with
 from streams.worker.process_exit import fail
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,6 @@ _NAMES = {
 }
 CAUSES = ("silent", *dict.fromkeys(_NAMES.values()), "fault")
 """Causes of a start after an end: no sign of life, the name of the exit code, or anything else."""
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Signs:
@@ -112,6 +111,7 @@ class _Child:
         """Starts the process if it does not run, and its pause is over."""
         if self.alive or now < self._again_at:
             return
+        demand_one_thread()
         self._process = get_context("fork").Process(target=_begun, args=(self._work, os.getpid()), daemon=True)
         self._process.start()
         self._signs.began(self.number, self._process.pid or 0)
@@ -159,7 +159,7 @@ def supervise(works: Sequence[Callable[[], None]], signs: Signs) -> int:
 
     After SIGTERM (0) or SIGINT (130) all are asked to end, and all have ended. A process that ends with a code of
     FINAL ends the others, and its code is the result. Any other process is started again. The processes end with
-    this one, even if it is killed. `signs`: of life, by number. Call it in a process with one thread.
+    this one, even if it is killed. `signs`: of life, by number. Raises RuntimeError in a process with more threads.
     """
     gc.freeze()  # a collection in a forked process would copy all memory
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -208,9 +208,7 @@ def _stop(children: Sequence[_Child]) -> None:
 
 def _begun(work: Callable[[], None], parent: int) -> None:
     """Does the work of a forked process, which the kernel kills with its supervisor."""
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(RestartError.exit_code)
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, who asks everybody to end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -17,8 +17,8 @@ from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import ReplayFinding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
-from gatekeeper.cli.audit.reading import Pace, TrailWalk, in_order, opened, rate_option, trail_options
-from gatekeeper.cli.cores import cores, mapped
+from gatekeeper.cli.audit.reading import Pace, TrailWalk, in_order, opened, rate_option, tell_aside, trail_options
+from gatekeeper.cli.cores import cores, mapped, sign
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.ground.errors import IncompleteError, IntegrityError
 from gatekeeper.ground.settings import Settings, load
@@ -51,6 +51,8 @@ class Report:
     found: list[dict[str, Any]] = field(default_factory=list)
     troubles: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, Any]] = field(default_factory=list)
+    foreign: bool = False
+    """True if records not signed by a worker were set aside."""
 
     def begin(self, link: Link) -> None:
         """Adds the offsets that a person skipped, as a link's manifest states them; they have no decision to derive."""
@@ -115,10 +117,10 @@ def command(
     """
     in_order(since, to)
     settings = load()
-    with opened(settings, folder, live=live, since=None if live else since, to=to) as trail:
-        if isinstance(trail, LiveTrail):
-            report = _live(settings, trail, since, to, rate)
-        else:
+    if live and folder is None:
+        report = _live(settings, since, to, rate)
+    else:
+        with opened(settings, folder, live=live, since=since, to=to) as trail:
             report, walk = Report(), TrailWalk(trail, since, to, Pace(rate or 0))
             with walk.bar:
                 for link, number, rechecked in _exported(walk, report, ByHash(trail)):
@@ -128,8 +130,7 @@ def command(
         show_json({**report.plain, "rules": RULES, "releases": releases})
     else:
         _show(report, live=live)
-    foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
-    context.exit(1 if foreign else report.exit_code)
+    context.exit(1 if report.foreign else report.exit_code)
 
 
 def _links(walk: TrailWalk, report: Report, partitions: Sequence[int]) -> Iterator[Link]:
@@ -141,13 +142,14 @@ def _links(walk: TrailWalk, report: Report, partitions: Sequence[int]) -> Iterat
             report.troubles[str(error)] = error.exit_code
 
 
-def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | None, rate: float | None) -> Report:
+def _live(settings: Settings, since: int | None, to: int | None, rate: float | None) -> Report:
     """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
     tokens, loaded = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
-    with Reader(settings) as reader:
+    with LiveTrail(settings, to=to) as trail, Reader(settings) as reader:
         progress.demand_same(reader, (*INPUTS, *FACT_TOPICS, "review", "audit", "manifests"))
         heads = progress.read(reader)
         archive = _archive(settings, reader, tokens)
+    # Both are closed now: a process with a connection has a second thread, and must not fork.
     numbers, by_hash = trail.partitions(), ByHash(trail)
     processes = max(1, min(cores(), len(numbers)))
     whole = trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values())
@@ -172,6 +174,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
                 at = link.manifest["asof"]
                 for number, value in enumerate(link.records):
                     report.add(link, number, recheck.replay(value, at), live=True)
+                    sign()
         return report, own.aside
 
     report = Report()
@@ -181,6 +184,8 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
             report.join(part)
             trail.aside |= aside
             bar.advance(task)
+    tell_aside(trail)
+    report.foreign = bool(trail.aside)
     return report
 
 
