@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from gatekeeper.ground import forks
 from streams.kafka import jars, node
 from streams.kafka.broker import Broker
 from tests.support.shared_kafka import Shared, shared
@@ -36,6 +37,11 @@ def pytest_collection_finish() -> None:
     """Lets the collector of garbage look at what tests make, and not at all modules, each time anew."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_runtest_setup() -> None:
+    """Lets a test fork beside the runner's own threads and those that earlier tests left; one of its own is refused."""
+    forks.THREADS = len(os.listdir("/proc/self/task"))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ import signal
 import threading
 import time
 
+THREADS = 1
+"""Threads of a process that may fork. A runner of tests that has one of its own says so here."""
 ENDING_SECONDS = 5.0
 """Seconds for threads that were joined to leave the process; the kernel counts them a little longer."""
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -24,7 +26,7 @@ def demand_one_thread() -> None:
     Raises RuntimeError, a defect of the caller, if others run on. Close each connection and progress bar before.
     """
     end = time.monotonic() + ENDING_SECONDS
-    while (count := len(os.listdir("/proc/self/task"))) > 1:
+    while (count := len(os.listdir("/proc/self/task"))) > THREADS:
         if time.monotonic() > end:
             names = ", ".join(sorted(thread.name for thread in threading.enumerate()))
             raise RuntimeError(f"a process with {count} threads must not fork; those of Python: {names}")

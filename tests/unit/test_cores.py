@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from itertools import islice
 
+import psutil
 import pytest
 
 from gatekeeper.cli import cores
 from gatekeeper.cli.cores import AHEAD, TOGETHER, beside, mapped
+from gatekeeper.ground import forks
 from gatekeeper.ground.errors import IncompleteError, UnavailableError
 
 MANY = 5 * TOGETHER + 3
@@ -140,3 +143,26 @@ def test_a_result_that_nobody_waits_for_then_the_process_ends() -> None:
 
 def test_the_cores_then_there_is_one_at_least() -> None:
     assert cores.cores() >= 1
+
+
+def test_another_thread_then_no_process_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "ENDING_SECONDS", 0.01)
+    monkeypatch.setattr(forks, "THREADS", 1)
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait, name="of-a-connection", args=(30,))
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match="of-a-connection"):
+            list(mapped(abs, range(MANY), processes=2))
+    finally:
+        over.set()
+        thread.join(30)
+
+
+def test_a_process_that_says_nothing_then_3_names_it_and_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(cores, "_LOOK_SECONDS", 0.05)
+    with pytest.raises(UnavailableError) as error:
+        list(mapped(lambda n: signal.pause() if n else n, range(3), processes=2, together=1))
+    assert error.value.key == "error.core_silent"
+    assert not psutil.pid_exists(error.value.values["process"])
