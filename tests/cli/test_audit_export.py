@@ -76,6 +76,7 @@ def seal(run, world: World) -> str:
     return Path(world.keys, "witness-1.pub").read_text("ascii").strip()
 
 
+@pytest.mark.main
 def test_a_worker_s_decisions_then_the_sealed_ones_verify_here_and_on_a_bare_machine(
     world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def sealed(folder: Path, keys: Keys) -> list[bytes]:
     return found
 
 
+@pytest.mark.main
 def test_manifests_then_each_is_one_leaf_in_order_and_a_second_run_adds_nothing(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:

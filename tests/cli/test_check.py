@@ -19,6 +19,8 @@ from schemas.codec import parse
 from tests.support import invented
 from tests.support.world import key_folder
 
+pytestmark = pytest.mark.main
+
 AT = "2026-11-24T10:00:00+09:00"
 OLD = '{"line": 1, "event_id": "E-no", "verdict": "block", "primary": "SUBJECT_OBJECTED"}'
 

@@ -13,6 +13,8 @@ from tests.cli.conftest import Outcome, Run
 from tests.support import invented
 from tests.support.world import key_folder
 
+pytestmark = pytest.mark.main
+
 Decided = Callable[[str | None], Outcome]
 
 

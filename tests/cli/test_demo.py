@@ -81,6 +81,7 @@ def _gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=GONE_SECONDS)[1]
 
 
+@pytest.mark.main
 def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_path: Path) -> None:
     with _demo("--once", "--json", tmp_path=tmp_path) as demo:
         demo.until(r"\[4/5\]")

@@ -48,6 +48,7 @@ def withdrawn(world: World, names: list[str]) -> None:
     world.put("consents", ((name, consent_of(name, **no)) for name in names))
 
 
+@pytest.mark.main
 def test_some_withdrew_then_the_file_has_the_others_and_a_second_run_adds_nothing(
     run: Run, world: World, campaign: str, tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ class Forger:
         return int(found[0].offset())
 
 
+@pytest.mark.main
 def test_honest_workers_then_every_decision_is_derived_again_with_its_facts(world: World, run: Run) -> None:
     done = run(*ALL)
     said = done.json

@@ -58,6 +58,7 @@ def cleared(world: World, campaign: str) -> list[str]:
     ]
 
 
+@pytest.mark.main
 def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_whom(
     run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_what_a_part_may_not_do_then_it_is_said_what_right_it_lacks(
         assert "gatekeeper topics rights" in said, said
 
 
+@pytest.mark.main
 def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing(
     world: World, worker: None, as_: As, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from gatekeeper.ground.errors import UnavailableError, UsageError
 from schemas.topics import TOPICS
 from tests.support.renewed import contract
 
+pytestmark = pytest.mark.main
+
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 from tests.console.conftest import Site, field_of
 from tests.support.world import until
 
+pytestmark = pytest.mark.main
+
 
 def acted(client: httpx.Client, id_: str, kind: str, **more: Any) -> httpx.Response:
     form = {"kind": kind, "run": "r1", "reason": "form seen", "evidence": "form-9", **more}

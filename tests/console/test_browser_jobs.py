@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.console.conftest import Site, cleared, send_number
@@ -73,6 +74,7 @@ def announced(page: Page, said: str) -> None:
     expect(page.get_by_role("status").filter(has_text=said)).to_have_count(1)
 
 
+@pytest.mark.main
 def test_a_cause_judged_piece_by_piece_then_three_keys_a_piece_after_one_reason(page: Page, site: Site) -> None:
     campaign = site.withheld(PIECES)
     page.goto(f"/?campaign={campaign}")
@@ -100,6 +102,7 @@ def test_a_cause_judged_piece_by_piece_then_three_keys_a_piece_after_one_reason(
     assert job.keys == 3 * PIECES - 1, "seven a piece before"
 
 
+@pytest.mark.main
 def test_many_people_asked_then_two_clicks(page: Page, site: Site) -> None:
     names = [f"many{send_number()}" for _ in range(ASKED)]
     site.world.put("sources", [(name, source_of(name)) for name in names])  # and no consent

@@ -41,6 +41,7 @@ async def answered(world: World, count: int) -> None:
     await eventually(enough, f"{count} acts answered")
 
 
+@pytest.mark.main
 def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(world):
     young(world, 4)
     world.put("sends", [("u1", send_to("u1", "u1"))])
@@ -95,6 +96,7 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
     world.check(6)
 
 
+@pytest.mark.main
 def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(world):
     bought = {"method": "indirect.purchased_list", "provided_by": "broker-a", "notice_id": None}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
@@ -187,6 +189,7 @@ def test_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_a
     assert max(alone) <= 100 < max(one.act.counted or 0 for one in world.acted().values())
 
 
+@pytest.mark.main
 def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_time(world):
     names = young(world, 200)
 

@@ -110,12 +110,14 @@ async def send_after(world: World, fact: Callable[[World], None], followers: typ
             await eventually(lambda: len(world.audits()) == 2, "the send after")
 
 
+@pytest.mark.main
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 def test_given_an_acknowledged_fact_then_the_send_waits_for_it_and_is_withheld(world, fact):
     asyncio.run(send_after(world, fact, Followers, waits=True))
     assert world.verdicts() == {"e-before": ("clear", None), "e-after": ("block", FACTS[fact])}
 
 
+@pytest.mark.main
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fail(world, fact):
     asyncio.run(send_after(world, fact, WithoutBarrier, waits=False))
@@ -311,6 +313,7 @@ def test_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by
     assert max(head["at"] for head in world.heads().values()) <= right(Clock())
 
 
+@pytest.mark.main
 def test_given_a_race_of_600_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):
     monkeypatch.setattr(ownership_epoch, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
     names = [f"p{i}" for i in range(600)]

@@ -20,6 +20,7 @@ def world(kafka, prefix) -> World:
     return World(kafka.bootstrap, prefix, partitions=2).create()
 
 
+@pytest.mark.main
 def test_people_and_strangers_then_each_send_has_one_decision_and_one_audit_record(world):
     world.people(f"r{i}" for i in range(50))
     names = [f"r{i % 60}" for i in range(300)]
@@ -126,6 +127,7 @@ def test_aborted_and_committed_transactions_of_sends_then_manifests_have_the_hol
     assert sum(gap.n for gap in gaps) == end - 3
 
 
+@pytest.mark.main
 def test_an_unreadable_withdrawal_then_its_person_is_withheld_until_it_is_resolved(world):
     world.people(["r1", "r2"])
     world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])
@@ -234,6 +236,7 @@ def test_one_record_of_an_attacker_then_whom_it_may_concern_waits_for_two_manage
     world.check(next(given))
 
 
+@pytest.mark.main
 def test_a_defect_on_some_records_then_those_are_withheld_and_many_alarm(world, monkeypatch):
     """The defect is planted: a view of the facts that raises for one person."""
     world.people(["r1", "bad"])

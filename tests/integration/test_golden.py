@@ -23,6 +23,8 @@ from tests.support.golden_cases import CASES, events
 from tests.support.invented import decide
 from tests.support.world import World, eventually
 
+pytestmark = pytest.mark.main
+
 NOT_ON_TOPICS = {
     *("acts", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),
     *("reference", "suspended_since"),  # would be everybody's

@@ -235,6 +235,7 @@ def test_thousands_of_hostile_records_then_one_dead_letter_each_and_memory_stays
     assert {one["gate-size"] for one in bombs} == {b"7500000"}
 
 
+@pytest.mark.main
 def test_hostile_records_readably_signed_then_one_answer_each_and_no_partition_stops(
     world,
 ):

@@ -75,6 +75,7 @@ def client(served: tuple[Command, httpx.Client]) -> httpx.Client:
     return served[1]
 
 
+@pytest.mark.main
 def test_a_new_person_is_stated_mailed_and_withdraws_then_each_answer_is_the_gate_s(
     world: World, client: httpx.Client
 ) -> None:

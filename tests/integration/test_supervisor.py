@@ -17,6 +17,8 @@ from tests.support import forked
 from tests.support.supervised import Work, ending, halting, supervised, waiting
 from tests.support.world import until
 
+pytestmark = pytest.mark.main
+
 
 def noted(folder: Path, number: int, what: str) -> list[int]:
     """Returns the process ids of those that noted this, in order."""

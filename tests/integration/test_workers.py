@@ -8,6 +8,8 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+import pytest
+
 from streams.kafka.broker import Broker
 from tests.support.world import Supervised, World, health_page, metrics_page, until
 
@@ -23,6 +25,7 @@ def partitions(answer: dict[str, Any]) -> list[list[int]]:
     return [row["partitions"] for row in answer["processes"]]
 
 
+@pytest.mark.main
 def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_once(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
