@@ -107,17 +107,6 @@ def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, conten
         assert tables.table("people").get("P") == b"two"
 
 
-@pytest.mark.parametrize("bit", [0, 15, 31])
-def test_a_flipped_bit_in_the_form_s_number_then_the_file_is_kept_and_made_anew(tmp_path: Path, bit: int) -> None:
-    content = bytearray((file := written(tmp_path, P=b"one")).read_bytes())
-    number = content.index(0xBEEFC0DE.to_bytes(4, "little")) + 4
-    content[number + bit // 8] ^= 1 << bit % 8
-    file.write_bytes(content)
-    with opened(tmp_path) as tables:
-        assert tables.table("people").get("P") is None
-    assert (tmp_path / "0" / "unopened.mdb").read_bytes() == content
-
-
 def test_an_older_file_put_in_place_then_it_is_found_before_its_values_count(tmp_path: Path) -> None:
     older = written(tmp_path, P=b"a yes").read_bytes()
     with opened(tmp_path) as tables:

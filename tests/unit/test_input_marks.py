@@ -11,7 +11,7 @@ from gatekeeper.engine.act import ActRecord
 from schemas.record import Refusal
 from streams.client.record_hash import mark
 from streams.worker import offsets
-from streams.worker.input_marks import KEPT_SECONDS, RecentMarks, last_mark, other
+from streams.worker.input_marks import last_mark, other
 from tests.simulation.clients import Ends, Reader
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import run
@@ -68,15 +68,3 @@ def test_unreadable_records_then_the_last_readable_one_is_the_mark() -> None:
     assert last_mark([first, second]) == mark(second)
     assert last_mark([first, unreadable]) == mark(first)
     assert last_mark([unreadable]) is None
-
-
-def test_marks_of_a_while_then_one_a_second_the_newest_and_the_first_stay() -> None:
-    marks = RecentMarks((0, "old"))
-    for number in range(1, 500):
-        marks.add((number, "x"), number / 10)
-    kept = [offset for offset, _ in marks]
-    assert kept[-1] == 499, "a log may lack the newest record alone"
-    assert 499 - kept[0] <= 10 * (KEPT_SECONDS + 2)
-    assert len(kept) <= KEPT_SECONDS + 3
-    assert [*RecentMarks((0, "old"))] == [(0, "old")]
-    assert [*RecentMarks(None)] == []

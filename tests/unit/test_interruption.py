@@ -52,13 +52,6 @@ def test_a_loop_that_looks_then_it_ends_within_what_is_held() -> None:
     assert turns == [1]
 
 
-def test_an_interrupt_that_was_swallowed_then_the_next_look_raises_it_again() -> None:
-    with pytest.raises(SystemExit):
-        signal.raise_signal(STOP)
-    with pytest.raises(SystemExit):
-        interruption.wait(60)
-
-
 def test_a_second_ctrl_c_then_it_waits_for_nothing() -> None:
     interruption.listen((signal.SIGINT,))
 

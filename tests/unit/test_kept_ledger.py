@@ -190,19 +190,6 @@ def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_a
         assert LedgerState(copy.tables).people == 0
 
 
-def test_a_file_replaced_while_it_is_used_then_nothing_is_written_to_it(tmp_path: Path) -> None:
-    file = written(tmp_path, cleared())
-    with opened(tmp_path) as copy:
-        content = file.read_bytes()
-        file.unlink()
-        file.write_bytes(content)
-        LedgerState(copy.tables).put(cleared(recipient_id="P-2"))
-        with pytest.raises(RestartError):
-            committed(copy, Head(sends=9, at=AT))
-        with pytest.raises(RestartError):
-            copy.cut(9.0)
-
-
 def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     (tmp_path / "3").rename(tmp_path / "4")

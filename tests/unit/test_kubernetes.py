@@ -27,8 +27,6 @@ TEMPLATES: dict[str, dict[str, Any]] = {
     one["metadata"]["name"]: one["spec"]["template"] for one in OBJECTS.values() if "template" in one.get("spec", {})
 }
 PODS = {name: template["spec"] for name, template in TEMPLATES.items()}
-PAGES = {"worker": "http_port", "serve": "serve_port", "console": "console_port", "webhooks": "webhooks_port"}
-"""The setting of the port at which each pod is asked for its health."""
 COMMON = dict(
     line.split("=", 1) for line in (FOLDER / "settings.env").read_text("utf-8").splitlines() if not line.startswith("#")
 )
@@ -86,24 +84,6 @@ def volumes(name: str) -> set[str]:
     (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
     claims = [one["metadata"]["name"] for one in whole["spec"].get("volumeClaimTemplates", [])]
     return {one["name"] for one in PODS[name]["volumes"]} | {*claims}
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -> None:
-    (program,) = PODS[name]["containers"]
-    port, *_ = program["ports"]
-    assert port["containerPort"] == Settings.model_fields[PAGES[name]].default
-    asked = {kind: program[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
-    assert {one["port"] for one in asked.values()} == {port["name"]}
-    assert asked["startup"]["path"] == asked["liveness"]["path"] == "/healthz"
-    assert asked["readiness"]["path"] == ("/healthz" if name == "console" else "/readyz")
-
-
-def test_given_the_workers_then_none_is_without_a_partition_and_one_at_a_time_may_go() -> None:
-    workers = OBJECTS["worker: StatefulSet worker"]["spec"]
-    assert 1 < workers["replicas"] <= int(COMMON["GATEKEEPER_PARTITIONS"])
-    assert OBJECTS["worker: PodDisruptionBudget worker"]["spec"]["maxUnavailable"] == 1
-    assert PODS["worker"]["terminationGracePeriodSeconds"] > 30
 
 
 @pytest.mark.parametrize("name", ["console", "sealer", "witness", "webhooks"])

@@ -105,31 +105,3 @@ def test_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at_once(
         assert cluster.leader_for_partition(TP) == 2, "an older epoch"
 
     asyncio.run(run())
-
-
-def test_brokers_that_answered_lately_then_clients_ask_no_other_what_any_can_tell():
-    async def run() -> None:
-        leaders, now = Leaders(), asyncio.get_running_loop().time()
-        cluster = Cluster(leaders)
-        cluster.update_metadata(metadata(3))
-        assert {broker.nodeId for broker in cluster.brokers()} == THREE, "nobody was heard yet"
-        leaders.heard(1, "h:1", now - 60)
-        leaders.heard(2, "h:2", now)
-        assert {broker.nodeId for broker in cluster.brokers()} == {2}
-        assert leaders.answering(now) == {2: "h:2"}
-
-    asyncio.run(run())
-
-
-def test_a_broker_that_the_last_answer_left_out_then_its_former_address_is_known():
-    async def run() -> None:
-        leaders = Leaders()
-        cluster = Cluster(leaders)
-        cluster.update_metadata(metadata(3))
-        assert cluster.broker_metadata(7) is None
-        leaders.meet({1: ("elsewhere", 9), 7: ("back", 1)})
-        assert cluster.broker_metadata(7)[:3] == (7, "back", 1)
-        assert cluster.broker_metadata(1)[:2] == (1, "h"), "the last answer counts for those that it names"
-        assert cluster.everybody() == THREE, "it is no broker that has to answer"
-
-    asyncio.run(run())

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.cli.letter import command
 from gatekeeper.confirmation.code import new
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.times import instant
 from gatekeeper.letters import answer as answers
@@ -151,25 +151,6 @@ def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_and_a_qr_co
         assert said in html, said
     assert html.count('<article class="paper">') == html.count("<svg") == 2
     assert [one for one in ("見本 花子", "見本県", "c81e-7f3a") if one in html] == []
-
-
-@pytest.mark.parametrize(
-    ("words", "lines", "key"),
-    [
-        (["CODE", "--ask", "asks.jsonl", "--out", "x.pdf"], (ASK,), "error.letter_what"),
-        (["--ask", "asks.jsonl", "--out", "x.html"], (ASK, {"v": 1}), "error.letter_line"),
-        (["--ask", "asks.jsonl", "--out", "x.html"], ({**ASK, "text": None},), "error.letter_no_text"),
-    ],
-)
-def test_a_call_that_names_no_letter_then_the_sentence_says_what_to_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], lines: tuple[dict[str, Any], ...], key: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    a_file(tmp_path, *lines)
-    done = run(*words)
-    assert isinstance(done.exception, UsageError)
-    assert done.exception.key == key
-    assert not list(tmp_path.glob("x.*"))
 
 
 def test_no_chromium_then_the_sentence_offers_html_and_nothing_is_written(

@@ -41,10 +41,3 @@ def test_errors_that_quote_a_record_then_the_log_tells_of_them_and_names_nobody(
         assert event in said
     assert '"event":"unloggable","level":"error","logger":"faust.agent"' in said
     assert not canaries.found(done.stdout + done.stderr), said
-
-
-def test_a_command_then_a_client_of_kafka_writes_nothing_beside_its_sentence() -> None:
-    silent = "import logging; from gatekeeper.ground import log; log.silence(); "
-    talk = silent + "logging.getLogger('aiokafka.cluster').error('no')"
-    done = subprocess.run([sys.executable, "-c", talk], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")

@@ -31,14 +31,6 @@ def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_mean
         assert metric.name.startswith("gatekeeper_")
 
 
-def test_a_gauge_replaced_then_labels_of_before_are_gone() -> None:
-    shown = Metrics()
-    shown.replace(metrics.PARTITION_OWNED, {("0",): 1, ("1",): 1})
-    shown.replace(metrics.PARTITION_OWNED, {("1",): 1})
-    owned = [key for key in samples(shown.page()) if key[0] == "gatekeeper_partition_owned"]
-    assert owned == [("gatekeeper_partition_owned", "partition=1")]
-
-
 def test_values_looked_for_when_asked_then_the_page_has_those_that_are_found() -> None:
     shown, dead = Metrics(), iter((3.0, 4.0))
     shown.find(lambda: {metrics.WEBHOOKS_DEAD: {("shop",): next(dead)}, metrics.PROCESS_RESTARTS: {("silent",): 2}})

@@ -12,9 +12,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.metrics_page import Metrics
-from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.settings import Settings
 from gatekeeper.http import metrics_server
 from gatekeeper.http.http_server import MeasuredRequests
 
@@ -40,14 +40,6 @@ def test_a_client_with_many_idle_connections_then_no_new_thread_and_others_answe
             one.sendall(b"GET /metrics HTTP/1.1\r\n" if number % 2 else b"")
         assert b"process_cpu" in httpx.get(f"http://{place[0]}:{place[1]}/metrics").content
         assert threading.active_count() == threads
-
-
-@pytest.mark.parametrize("place", ["9464", "127.0.0.1:", "::1:9464"])
-def test_a_place_without_host_or_port_then_2_shows_the_form(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEKEEPER_METRICS", place)
-    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9464") as refused:
-        load()
-    assert "GATEKEEPER_METRICS" in str(refused.value)
 
 
 def test_requests_then_they_count_by_template_and_class_and_never_by_a_callers_words(tmp_path) -> None:

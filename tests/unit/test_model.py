@@ -52,15 +52,6 @@ def test_a_full_disk_at_the_start_then_3_and_with_room_again_it_is_made(
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
 
-def test_a_full_disk_when_there_is_a_model_then_3_and_that_stays(tmp_path: Path, small: Callable[[int], None]) -> None:
-    before = Model(tmp_path, PARTS, zone="Asia/Tokyo").generation
-    small(4_096)
-    with pytest.raises(UnavailableError):
-        Model(tmp_path, PARTS, zone="Asia/Tokyo")
-    small(resource.RLIM_INFINITY)
-    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").generation == before
-
-
 @pytest.mark.parametrize("content", [b"no database" * 100])
 def test_a_file_that_is_no_model_then_one_is_made_in_its_place(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "index.sqlite").write_bytes(content)

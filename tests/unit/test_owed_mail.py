@@ -53,17 +53,6 @@ def test_a_reply_then_it_goes_out_after_an_erasure_and_a_later_one_needs_a_reque
     assert desk.send(**reply, event_id="E-2").codes == ("EVENT_INVALID",)
 
 
-def test_an_advertisement_of_the_same_key_then_it_is_a_duplicate_and_a_notice_is_not() -> None:
-    desk = Desk(invented.source(), invented.consent())
-    assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
-    assert desk.send(event_id="E-2").codes == ("DUPLICATE_SEND",)
-    other = Desk(invented.source(), invented.consent())
-    assert other.send(event_id="E-1").verdict == "clear"
-    assert other.send(**RECALL, event_id="E-2").verdict == "clear"
-    assert other.send(**RECALL, event_id="E-1").codes == ("DUPLICATE_SEND",), "whatever class it had"
-    other.check_ledger()
-
-
 def test_late_facts_and_no_policy_then_it_goes_out_and_its_record_derives_again() -> None:
     desk = Recorded(invented.suppression(kind="deceased"))
     assert desk.send(**RECALL, late=True, country="GB").verdict == "clear"

@@ -27,21 +27,14 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
     ("old", "new", "place", "hint"),
     [
         (b"skew_ms = 300_000", b"skw_ms = 300_000", "parameters.", "skew_ms"),
-        (b"version = 1", b'version = "1"', "version", "integer"),
         (b'timezone = "Asia/Tokyo"', b'timezone = "../../etc/passwd"', "timezone", "Asia/Tokyo"),
         (b'"2024-10-01T00:00:00+09:00"', b'"2024-10-01T00:00:00"', "effective_from", "time zone"),
-        (b"match_floor = 900", b"match_floor = 0.9", "parameters.match_floor", "integer"),
-        (b'jurisdictions = ["JP"]', b"jurisdictions = []", "jurisdictions", "at least 1"),
         (b"version = 1", b"version = 1\nswitch_off = true", "switch_off", "unknown key"),
         (b"version = 1", b"version = ", "TOML", "line"),
         (b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"', "rules.SUBJECT_OBJECTED", "cannot be switched off"),
-        (b"[rules]", b'[rules]\nSOURCE_UNKNOWN = "off"', "rules.SOURCE_UNKNOWN", "cannot be switched off"),
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "purpose"', "rules.NOTICE_ITEMS_MISSING", "on"),
         (b'["postal", "email"]', b'["postal", "mail"]', "parameters.confirm_channels", "email"),
-        (b"four_eyes_bulk = 100", b"four_eyes_bulk = 0", "parameters.four_eyes_bulk", "greater"),
-        (b"four_eyes_bulk = 100", b"four_eyes_bulks = 100", "parameters.", "four_eyes_bulk"),
         (b"CONSENT_MISSING = {", b"CONSENT_MISING = {", "clauses.CONSENT_MISING", "CONSENT_MISSING"),
-        (b"CONSENT_MISSING = {", b"# CONSENT_MISSING = {", "clauses.CONSENT_MISSING", "no clause"),
         (b'{ cite = "APPI 19", verified = true }', b'{ cite = "APPI 19", sure = true }', "clauses.IMPROPER_USE", "key"),
     ],
 )
@@ -95,9 +88,7 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"minor_age = 15", b"minor_age = 14", ["minor_age"]),
         (b"minor_age = 15", b"minor_age = 16", []),
         (b"match_floor = 900", b"match_floor = 899", ["match_floor"]),
-        (b"match_floor = 900", b"match_floor = 901", ["match_floor"]),
         (b"ask_cap = 1", b"ask_cap = 2", ["ask_cap"]),
-        (b"ask_cap = 1", b"ask_cap = 1\nask_again_months = 12", ["ask_again_months"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 101", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"# no limit: 100", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 99", []),
@@ -105,8 +96,6 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b'consent_channels = ["*"]', b'consent_channels = ["email"]', ["consent_channels"]),
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "off"', ["off"]),
         (b"[rules]", b'[rules]\nJOINT_USE_NOT_COVERED = "purpose"', ["purpose_only"]),
-        (b"postal = 30", b"postal = 60", ["confirm_days"]),
-        (b'"diabetic", ', b"", ["sensitive"]),
         (b"ask_cap = 1", b'ask_cap = 1\nwritten_methods = ["paper"]', []),
         (b"ask_cap = 1", b"ask_cap = 1\nminor_age_from = { 2020-01-01 = 14 }", ["minor_age_from"]),
         (b"ask_cap = 1", b"ask_cap = 1\nminor_age_from = { 2020-01-01 = 15, 2026-12-02 = 16 }", []),
@@ -138,16 +127,6 @@ def test_shipped_texts_then_nobody_has_verified_a_row_and_each_reason_has_its_cl
 
 
 CHANNELS = ("postal", "email", "sms", "fax", "phone", "visit", None)
-
-
-def test_clauses_changed_then_the_difference_names_the_reason_and_widens_nothing() -> None:
-    verified = b'{ edition = "ver1.0", on = "2027-01-20", by = "hanako" }'
-    new = read(SHIPPED.replace(b'J.8.7 b)", verified = false', b'J.8.7 b)", verified = ' + verified), file="new.toml")
-    found = differences(load("jp-pmark").home[0], new)
-    assert "J.8.7 b" not in new.unverified
-    assert "J.8.7 a" in new.unverified
-    assert {one.key for one in found} == {"clauses.ENTRUSTED_OWN_USE", "clauses.J.8.7 b"}
-    assert not any(one.widens for one in found)
 
 
 RELEASED = {

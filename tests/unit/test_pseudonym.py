@@ -90,11 +90,6 @@ def test_a_record_on_salts_that_we_did_not_write_then_it_stops(key: bytes, value
         Salts().take(key, value)
 
 
-def test_a_ledger_older_than_the_topic_of_salts_then_its_own_sentence_refuses_it() -> None:
-    with pytest.raises(IntegrityError, match="salts"):
-        LedgerState().take(b"salt/P-1/", b'{"master":1,"salt":"00","until":null,"v":1}')
-
-
 def test_a_salt_that_outlives_its_erasure_then_it_is_not_used_and_deleted_once() -> None:
     state = LedgerState()
     left = [entries.salt(name, 1, bytes(16)) for name in ("P-1", "P-2", "P-3")]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-
 from gatekeeper.review.queue import Queue
-from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 
 
@@ -14,18 +11,6 @@ def desk_and_queue() -> tuple[Desk, Queue]:
     desk.send()
     queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
     return desk, queue
-
-
-def test_an_act_without_answer_then_the_item_is_as_it_was_and_the_act_waits() -> None:
-    desk, queue = desk_and_queue()
-    queue.act(None, orjson.dumps(invented.item_act("release", desk.told(), act_id="run.1")))
-    (item,) = queue.items()
-    assert (item.state, item.by) == ("open", None)
-    (doing,) = queue.doings(item.id)
-    assert (doing.kind, doing.by, doing.outcome) == ("release", ("hanako",), None)
-    assert queue.answer(item.id, "run.1") is None
-    assert queue.run("run.").keys() == {item.id}
-    assert queue.run("other.") == {}
 
 
 def test_the_same_act_twice_then_its_first_answer_counts() -> None:
@@ -58,13 +43,3 @@ def test_a_record_of_a_shadow_then_it_is_no_item() -> None:
     queue.review(3, 0, desk.review[0].value, [*desk.review[0].headers, ("gate-mode", b"shadow")])
     assert list(queue.items()) == []
     assert queue.unread == 0
-
-
-def test_an_item_then_its_remedies_and_due_day_are_told() -> None:
-    desk, queue = Desk(*YOUNG), Queue()
-    desk.send(mail_date="2026-12-01")
-    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
-    (item,) = queue.items()
-    assert item.codes == ("AGE_UNCERTAIN",)
-    assert item.remedies == ("R", "C")
-    assert item.due("Asia/Tokyo") == 1_796_137_200_000  # the first millisecond of 2 December in Japan

@@ -15,7 +15,6 @@ from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
-from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
@@ -224,19 +223,6 @@ def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
         check.passed(value)
     found = check.replay(desk.values[number], AT).replayed
     assert (found.finding, found.place) == ("drift" if place else "same", place)
-
-
-def test_a_send_refused_on_another_partition_then_its_record_follows_from_its_place() -> None:
-    sent = Record("mail.sends.v1", 4, 1, invented.T, None, orjson.dumps(SENT))
-    judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS)
-    refused = judge.judge(sent, invented.store(), invented.T)
-    assert refused.codes == ("EVENT_INVALID",)
-    for forged, finding in ((None, "told"), ("not_json", "drift")):
-        check = recheck(sent)
-        said: dict[str, Any] = orjson.loads(refused.audit)
-        if forged:
-            said["reasons"][0]["says"]["fault"] = forged
-        assert check.replay(canonical(said), AT).replayed.finding == finding
 
 
 def test_a_release_the_worker_counted_then_its_record_alone_shows_if_it_took_two(
