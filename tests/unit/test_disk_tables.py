@@ -200,14 +200,6 @@ def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -
     assert len(guard) <= 5_000
 
 
-def test_two_writers_of_one_folder_then_each_has_tables_of_its_own(tmp_path: Path) -> None:
-    with opened(tmp_path) as first, opened(tmp_path) as second:
-        assert (first.folder, second.folder) == (tmp_path / "0", tmp_path / "1")
-        assert oct((tmp_path / "0" / "data.mdb").stat().st_mode)[-3:] == "600"
-    with opened(tmp_path) as again:
-        assert again.folder == tmp_path / "0"
-
-
 def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
     with opened(tmp_path) as tables:
         tables.demand_there()

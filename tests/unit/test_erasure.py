@@ -8,21 +8,18 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
 from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from schemas.codec import encode
-from schemas.events import Send
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import erasures
 from tests.support import invented, staff
 from tests.support.desk import DELIVERY, YOUNG, Desk
-from tests.support.invented import decide
-from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
+from tests.support.one_send import CLEAR
 
 
 def paired(desk: Desk, kind: str, person: str = "P-1", by: str = "hanako") -> AuditRecord:
@@ -84,18 +81,6 @@ def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
     assert desk.send().codes == ("SUBJECT_ERASED",), "also where the stop itself is not there"
     found = desk.records[-1]
     assert (found.subj, found.in_mac, found.facts and found.facts.erased) == (None, None, desk.at)
-
-
-def test_erased_then_the_record_derives_again() -> None:
-    desk = Desk(*CLEAR)
-    paired(desk, "erase")
-    one = send_record()
-    judged = SEND_JUDGE.judge(one, desk.store, desk.at, ledger=desk.state)
-    told = orjson.loads(judged.audit)
-    facts = read_snapshot(orjson.dumps(told["facts"]))
-    sent = Send.model_validate_json(one.value or b"")
-    again = decide(sent, facts, desk.store.reference, SEND_JUDGE.packs, desk.at)
-    assert again.codes == judged.codes == ("SUBJECT_ERASED",)
 
 
 def test_erased_then_service_mail_goes_out_once_the_person_gives_the_address_anew() -> None:

@@ -13,8 +13,6 @@ from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.identity import Identified, Tokens, printed
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger import entries
-from schemas.codec import parse
 from schemas.events import Send
 from tests.support import invented
 from tests.support.golden_cases import decided
@@ -143,13 +141,3 @@ def test_facts_in_any_order_then_the_same_and_the_snapshot_tells_the_lines(order
     assert read_snapshot(facts.snapshot).further == facts.further
     assert b"t1_" not in facts.snapshot
     assert "営業".encode() not in facts.snapshot
-
-
-def test_a_clearance_then_its_entry_holds_the_lines_and_the_text() -> None:
-    sent = parse("sends", b"P-1", json.dumps(invented.send(delivery=AT_WORK)).encode())
-    at_point = invented.TOKENS.of("postal", sent.model.delivery)
-    assert at_point is not None
-    src = {"topic": "sends"}
-    entry = entries.clearance(sent, did="D-1", at=1, until=2, basis=None, released=False, src=src, printed=at_point)
-    assert entry.value is not None
-    assert entries.read_clearance(entry.key, entry.value).printed == at_point.remembered

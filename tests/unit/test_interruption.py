@@ -50,16 +50,3 @@ def test_a_loop_that_looks_then_it_ends_within_what_is_held() -> None:
     with pytest.raises(SystemExit):
         work()
     assert turns == [1]
-
-
-def test_a_second_ctrl_c_then_it_waits_for_nothing() -> None:
-    interruption.listen((signal.SIGINT,))
-
-    def work() -> None:
-        with interruption.held():
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-            pytest.fail("it waited")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()

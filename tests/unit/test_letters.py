@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.cli.letter import command
 from gatekeeper.confirmation.code import new
-from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.times import instant
 from gatekeeper.letters import answer as answers
@@ -151,14 +150,3 @@ def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_and_a_qr_co
         assert said in html, said
     assert html.count('<article class="paper">') == html.count("<svg") == 2
     assert [one for one in ("見本 花子", "見本県", "c81e-7f3a") if one in html] == []
-
-
-def test_no_chromium_then_the_sentence_offers_html_and_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    done = run("--ask", a_file(tmp_path, ASK), "--out", tmp_path / "out.pdf")
-    assert isinstance(done.exception, UnavailableError)
-    assert done.exception.key == "error.no_chromium"
-    assert ".html" in str(done.exception)
-    assert not (tmp_path / "out.pdf").exists()

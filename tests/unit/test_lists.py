@@ -21,7 +21,6 @@ from gatekeeper.lists import (
     SkippedRow,
     dates,
     events,
-    json_events,
     read_map,
 )
 from gatekeeper.lists.rows import LINE_BYTES, rows
@@ -257,19 +256,6 @@ def test_quotation_that_runs_into_a_broken_line_then_the_rows_between_are_read(b
         (6, ["8", "9"]),
     ]
     assert [row.line for row in found if row.cause] == [2, 5]
-
-
-def test_json_lines_then_each_is_as_it_stands_or_rejected() -> None:
-    good = b'{"v": 1, "kind": "controller",  "id": "C1"}'
-    content = b"\xef\xbb\xbf" + good + b"\r\n\n" + good[:-1] + b'}}\n{"v":1,"kind":"owl"}\n' + good[:-1] + b',"name":1}'
-    found = list(json_events(io.BytesIO(content), topic="reference"))
-    assert found[0] == Event(1, b"controller/C1", good)
-    assert [(each.line, each.field, each.cause) for each in found[1:] if isinstance(each, Rejected)] == [
-        (3, "", "fault.not_json"),
-        (4, "kind", "fault.kind_unknown"),
-        (5, "name", "fault.field_invalid"),
-    ]
-    assert list(json_events(io.BytesIO(content), topic="reference", from_line=4)) == found[2:]
 
 
 @pytest.mark.parametrize(

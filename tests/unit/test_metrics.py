@@ -31,17 +31,6 @@ def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_mean
         assert metric.name.startswith("gatekeeper_")
 
 
-def test_values_looked_for_when_asked_then_the_page_has_those_that_are_found() -> None:
-    shown, dead = Metrics(), iter((3.0, 4.0))
-    shown.find(lambda: {metrics.WEBHOOKS_DEAD: {("shop",): next(dead)}, metrics.PROCESS_RESTARTS: {("silent",): 2}})
-    shown.find(lambda: {metrics.PEOPLE: {(): 1 / 0}})
-    for wanted in (3.0, 4.0):
-        found = samples(shown.page())
-        assert found[("gatekeeper_webhooks_dead_letters", "endpoint=shop")] == wanted
-        assert found[("gatekeeper_process_restarts_total", "cause=silent")] == 2
-    assert not any(name.startswith("gatekeeper_") for name, *_ in samples(shown.page())), "nothing is left to find"
-
-
 def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None:
     pages = []
     for process in ("0", "1"):

@@ -57,26 +57,6 @@ def desk() -> Desk:
     return found
 
 
-def test_plain_send_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
-    value = orjson.dumps(invented.send(event_id="E-9"))
-    record = Record("mail.sends.v1", 3, 9, desk.at, b"P-1", value)
-    assert desk.judge.judge(record, desk.store, desk.at, ledger=desk.state).verdict
-    assert decodings[value] == 1
-
-
-@pytest.mark.parametrize(
-    ("topic", "value"),
-    [invented.consent(), ("reference", staff.person("kenji"))],
-    ids=["consent", "staff"],
-)
-def test_fact_is_decoded_once(desk: Desk, decodings: Decodings, topic: str, value: dict[str, Any]) -> None:
-    record = fact(topic, 1, 900, None, orjson.dumps(value))
-    decodings.clear()
-    assert desk.store.apply(record) is None
-    desk.send(event_id="E-9")
-    assert decodings[record.value or b""] == 1
-
-
 def test_signed_act_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
     value = orjson.dumps(invented.item_act("release", desk.told(), act_id="a-1", at=staff.instant(desk.at), by="kenji"))
     record = Record("mail.acts.v1", 3, 1, desk.at, None, value)
@@ -95,3 +75,16 @@ def test_signed_record_of_reference_and_its_signature_are_decoded_once(desk: Des
     assert [desk.store.apply(record) for record in records] == [None] * 3
     assert desk.store.reference.purposes.get("mkt.new")
     assert [decodings[value] for _, value in lines] == [1] * 3
+
+
+def test_plain_send_and_fact_are_decoded_once(desk: Desk, decodings: Decodings) -> None:
+    value = orjson.dumps(invented.send(event_id="E-9"))
+    record = Record("mail.sends.v1", 3, 9, desk.at, b"P-1", value)
+    assert desk.judge.judge(record, desk.store, desk.at, ledger=desk.state).verdict
+    assert decodings[value] == 1
+    for topic, said in (invented.consent(), ("reference", staff.person("kenji"))):
+        learned = fact(topic, 1, 900, None, orjson.dumps(said))
+        decodings.clear()
+        assert desk.store.apply(learned) is None
+        desk.send(event_id="E-9")
+        assert decodings[learned.value or b""] == 1, topic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import orjson
@@ -34,12 +33,6 @@ def viewed(store: FactStore, **send: Any) -> Facts:
 def verdict(store: FactStore, **send: Any) -> tuple[str, ...]:
     read = Send.model_validate_json(orjson.dumps(invented.send(**send)))
     return decide(read, viewed(store, **send), store.reference, POLICY, invented.T).codes
-
-
-@pytest.mark.parametrize("order", tuple(permutations((*OWN, OTHER, NO)))[::5])
-def test_facts_of_two_ids_in_any_order_then_the_same_snapshot(order: tuple[invented.Event, ...]) -> None:
-    assert viewed(invented.store(*order)).snapshot == viewed(invented.store(*OWN, OTHER, NO)).snapshot
-    assert verdict(invented.store(*order)) == ("CONSENT_WITHDRAWN",)
 
 
 def test_a_no_of_another_id_then_the_snapshot_names_neither_that_id_nor_its_facts() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.policy.comparison import differences, wider
+from gatekeeper.policy.comparison import differences
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import CATALOGUE
@@ -107,14 +106,6 @@ def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: 
     found = differences(before, after)
     assert len(found) == 1
     assert [one.key for one in found if one.widens] == wider
-
-
-def test_time_to_ask_again_shortened_or_added_then_wider_and_the_reverse_not() -> None:
-    never = read(SHIPPED, file="a.toml")
-    soon, late = (replace(never, ask_again_months=months) for months in (6, 12))
-    for old, new in ((never, late), (late, soon), (never, soon)):
-        assert wider(old, new) == ["ask_again_months"]
-        assert wider(new, old) == []
 
 
 def test_shipped_texts_then_nobody_has_verified_a_row_and_each_reason_has_its_clause() -> None:

@@ -51,12 +51,6 @@ def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: 
     assert len(ids) == 1
 
 
-def test_a_list_quarantined_then_what_stands_on_it_falls(desk: Desk) -> None:
-    desk.learn(invented.batch(state="quarantined"))
-    (judged,) = desk.weigh()
-    assert orjson.loads(judged.outputs[0].value or b"")["reasons"] == ["SOURCE_BATCH_QUARANTINED"]
-
-
 def test_a_stop_of_the_name_with_another_honorific_then_it_calls_back(desk: Desk) -> None:
     place = invented.written("cp-1")
     row = {**place, "name": f"{place['name']}さん"}
