@@ -9,20 +9,17 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.trail import Link
-from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, PlacedRecord, of
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.audit.verify.findings import Finding
-from gatekeeper.ground.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
 from gatekeeper.ground.texts import Language, text
-from gatekeeper.policy.policy import read
 from schemas.codec import canonical
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.support.policies import SHIPPED
 
 NO = invented.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
 
@@ -81,12 +78,6 @@ def test_item_of_any_record_of_a_piece_then_all_of_its_records_in_order() -> Non
     (piece,) = asked(desk, "asked-about")
     assert [told.did for told in piece] == wanted
     assert [(told.manifest, told.position) for told in piece] == [(100, 1), (102, 0), (102, 1), (104, 0), (106, 0)]
-
-
-@pytest.mark.parametrize("text", ["MZXW6-YTBOI-4", "緑野 花子"])
-def test_misread_code_or_what_is_no_id_then_it_says_so(text: str) -> None:
-    with pytest.raises(UsageError):
-        SearchTerm.read(text)
 
 
 def test_page_then_it_tells_rule_clause_who_acted_and_the_seal_and_nothing_personal() -> None:
@@ -153,19 +144,3 @@ def test_record_that_cannot_be_read_then_of_later_rules_it_is_not_called_wrong(
     told = PlacedRecord({**said, "reasons": None}, 0)
     with pytest.raises(error):
         page([told], "en")
-
-
-def test_reason_that_changed_then_a_record_is_told_by_the_clause_of_its_time() -> None:
-    other = SHIPPED.replace(b"version = 1", b"version = 9").replace(b"APPI 35(5)(6); J.10", b"Act 1")
-    ref = read(other, file="other").ref
-    texts = {ref["sha256"]: other}
-
-    def clause(rules: int, channel: str | None = "postal", **policy: object) -> str | None:
-        record = {"engine": {"rules": rules}, "channel": channel, "policy": {**ref, **policy}}
-        return Citations(texts.get).clause("SUBJECT_OBJECTED", record)
-
-    assert clause(5) == "APPI 35(5)(6); J.10 (A.3.4.4)"
-    assert clause(RULES) == "Act 1"
-    assert clause(RULES, "fax") == "Act 1; Specified Commercial Transactions Act 12-5"
-    assert clause(RULES, None, version=1, sha256="0" * 64) == "APPI 35(5)(6); J.10", "the text is nowhere any more"
-    assert clause(RULES, sha256="0" * 64) is None

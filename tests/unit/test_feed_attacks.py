@@ -119,15 +119,6 @@ def test_deliveries_of_many_invented_feeds_then_a_registered_one_is_closed() -> 
     assert state.closed == AT
 
 
-@pytest.mark.parametrize("caller", [None, b"\xff"])
-def test_a_delivery_by_what_is_no_caller_then_it_closes_nothing_and_stops_nobody(caller: bytes | None) -> None:
-    store = invented.store(FEED)
-    assert told(store, AT, ("gate-caller", caller)) == []
-    assert not store.withhold_everybody
-    ((_, state),) = store.feeds.standing("crm")
-    assert state.closed is None
-
-
 def test_a_person_of_the_list_under_another_id_then_both_ids_wait() -> None:
     person = invented.source(contact_points=AT_HOME), invented.consent()
     assert Desk(*person, invented.feed(lists=["B-1"])).send(delivery=HOME).verdict == "clear"

@@ -27,12 +27,6 @@ def seen(
     return fleet(ConsumerGroup(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
 
 
-def test_no_member_then_no_partition_has_an_owner_even_where_nothing_waits() -> None:
-    found = seen(InputPartition(0, 0), InputPartition(0, 0), members=(), state="Dead")
-    assert found.troubles == ("no_owner",)
-    assert [each.number for each in found.unowned] == [0, 1]
-
-
 def test_a_partition_that_is_refused_then_that_is_the_trouble_and_not_its_silence() -> None:
     note = Refused("error.sends_expired", {}, NOW - 60_000)
     found = seen(replace(waits(NOW - BOUND - 1), refused=note), InputPartition(0, 0))

@@ -114,15 +114,6 @@ def test_hand_off_with_a_cancellation_behind_it_then_it_ends_and_needs_no_facts(
     assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
 
 
-def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
-    whole, one = (act(kind="cancel", channel=channel).act for channel in (None, "postal"))
-    assert decides(act(kind="handoff").act, [one])
-    assert not decides(act(kind="handoff").act, [one, whole])
-    assert ActRecord.of(Record("acts", 3, 9, 0, None, b"cancel")).act is None
-    many = [(f"x-{number}", b"") for number in range(65)]
-    assert ActRecord.of(replace(act(kind="cancel"), headers=many)).act is None, "such an act is a dead letter"
-
-
 def act(**fields: Any) -> ActRecord:
     """Returns a record of `acts` about the campaign K-1."""
     said = {"v": 1, "act_id": "a-1", "at": instant(invented.T), "by": "hanako", "subject": "campaign/K-1", **fields}

@@ -94,21 +94,6 @@ def test_act_whose_signature_nobody_can_weigh_then_it_counts_for_nothing(desk: D
         assert signers.counts(act, desk.store.log, "signed") is False
 
 
-@pytest.mark.parametrize("topic", ["sources", "reference"])
-@pytest.mark.parametrize(
-    ("value", "headers"),
-    [(b'{"recipient_id":' + DEEP + b"}", ()), (b'{"kind":"policy","id":"x","effective_from":' + DEEP + b"}", ())],
-)
-def test_fact_that_nobody_can_read_then_it_is_set_aside_and_the_next_is_applied(
-    topic: str, value: bytes, headers: Any
-) -> None:
-    store, key = FactStore(staff.ORIGIN), b"policy/x" if topic == "reference" else b"P-9"
-    assert store.apply(Record(topic, 0, 0, invented.T, key, value, headers)) is not None
-    assert store.unresolved.naming([key.decode()]) == [f"{topic}/0/0"]
-    learned = fact(*invented.consent()[:1], 0, 1, None, orjson.dumps(invented.consent()[1]))
-    assert store.apply(learned) is None
-
-
 def test_defect_where_a_faulty_fact_is_set_aside_then_all_wait_and_the_next_applies() -> None:
     store = FactStore(staff.ORIGIN)
     with pytest.MonkeyPatch.context() as patch:

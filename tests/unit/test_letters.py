@@ -48,22 +48,9 @@ def record_of(*facts: invented.Event, **send: Any) -> dict[str, Any]:
     return found
 
 
-def letter(
-    record: dict[str, Any],
-    lang: Language = "ja",
-) -> Answer:
-    today = date(2026, 11, 28)
-    return answer(
-        record,
-        CODE,
-        SENDER,
-        NAMES,
-        named(),
-        later=(),
-        lang=lang,
-        zone="Asia/Tokyo",
-        today=today,
-    )
+def letter(record: dict[str, Any], lang: Language = "ja") -> Answer:
+    more: dict[str, Any] = {"later": (), "lang": lang, "zone": "Asia/Tokyo", "today": date(2026, 11, 28)}
+    return answer(record, CODE, SENDER, NAMES, named(), **more)
 
 
 def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import orjson
 import pytest
 
-from gatekeeper.cli.cores import TOGETHER, mapped
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists import (
@@ -116,14 +114,6 @@ def test_row_twice_then_it_is_the_same_event_whatever_day_the_list_is_of() -> No
     assert first["record_id"] != other["record_id"]
     (later, *_) = values(read(list_, CONSENT + FLAG, "consents", list_date="2026-12-01"))
     assert later == {**first, "recorded_at": "2026-12-01"}
-
-
-def test_a_long_list_on_two_cores_then_the_same_outcomes_in_the_same_order() -> None:
-    row = "R{n},金糸雀 花子,,緑山県若葉市カナリア町{n}-2-3,\n"
-    text = HOMES + "".join(row.format(n=n if n % 100 else "?") for n in range(2, 2 * TOGETHER))
-    alone, shared = (read(text, MAPPED, mapped=partial(mapped, processes=count)) for count in (1, 2))
-    assert alone == shared
-    assert {type(outcome) for outcome in alone} == {Event, Rejected}
 
 
 def test_row_without_id_then_nobody_without_the_key_can_make_its_id_from_the_row() -> None:
@@ -256,22 +246,6 @@ def test_quotation_that_runs_into_a_broken_line_then_the_rows_between_are_read(b
         (6, ["8", "9"]),
     ]
     assert [row.line for row in found if row.cause] == [2, 5]
-
-
-@pytest.mark.parametrize(
-    ("column_map", "place", "hint"),
-    [
-        (MEMBER + "methd = 'direct.point_card'", "methd", "method"),
-        (MEMBER + "purposes_told = 'mkt'", "purposes_told", "wrong type"),
-        (MEMBER + "source_id = { column = '番号', prefix = 's-' }", "source_id", "name the person"),
-        (MEMBER + "route = { channel = 'email', email = 'x' }", "route", "token only"),
-        (MEMBER + "[[contact_points]]\ntoken = { channel = 'push', phone = 'x' }", "contact_points.0.token", "push"),
-    ],
-)
-def test_map_that_is_wrong_then_file_key_and_hint(column_map: str, place: str, hint: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        read_map(column_map.encode(), topic="sources", file="map.toml")
-    assert all(part in str(refused.value) for part in ("map.toml", f"Key {place} ", hint))
 
 
 def test_header_that_does_not_fit_then_the_column_is_named_by_the_map_or_by_number() -> None:

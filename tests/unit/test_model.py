@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.index import flow, items
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
@@ -30,26 +27,6 @@ def elsewhere(model: Model, *records: Record) -> None:
     thread = threading.Thread(target=model.take, args=(records,))
     thread.start()
     thread.join()
-
-
-@pytest.fixture
-def small() -> Iterator[Callable[[int], None]]:
-    """Makes files of more than so many bytes impossible, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.parametrize("room", [0, 4_096])
-def test_a_full_disk_at_the_start_then_3_and_with_room_again_it_is_made(
-    tmp_path: Path, small: Callable[[int], None], room: int
-) -> None:
-    small(room)
-    with pytest.raises(UnavailableError) as told:
-        Model(tmp_path, PARTS, zone="Asia/Tokyo")
-    assert (told.value.key, told.value.values["path"]) == ("error.disk", tmp_path / "index.sqlite")
-    small(resource.RLIM_INFINITY)
-    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
 
 @pytest.mark.parametrize("content", [b"no database" * 100])

@@ -66,13 +66,6 @@ def test_text_that_amends_what_is_not_shipped_then_refused(named: str) -> None:
         read(f'amends = "{named}"\nid = "x"'.encode(), file="mine.toml")
 
 
-def test_country_asked_for_then_home_decides_its_own_and_the_strictest_the_unknown() -> None:
-    packs, now = load("jp-appi"), 1_795_482_000_000
-    names = [(policy and policy.name) for policy in (packs.deciding(c, now) for c in ("JP", None, "GB"))]
-    assert names == ["jp-appi@1", "strictest@1", None]
-    assert packs.deciding("JP", 0) is None
-
-
 @pytest.mark.parametrize("version", [0, 1, 2, 3])
 def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> None:
     strictest = shipped()["strictest"][version]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 
-from gatekeeper.deciding.decide import Decision, only
+from gatekeeper.deciding.decide import only
 from gatekeeper.engine.failures import invalid
-from gatekeeper.management.preflight import Checked, Preflight, Return, cures
+from gatekeeper.management.preflight import Checked, Preflight, Return
 from gatekeeper.policy.packs import load
 from schemas.codec import Unreadable
 from schemas.events import Send
@@ -52,22 +51,6 @@ FACTS = (
 )
 
 
-@pytest.mark.parametrize(("confirmed", "promised"), [(True, ("F",)), (False, ())])
-def test_list_without_its_check_then_the_check_is_promised_only_where_it_clears(
-    confirmed: bool, promised: tuple[str, ...]
-) -> None:
-    def decided(**fields: Any) -> Decision:
-        facts = [bought("P-1", route="broker-a", **fields)]
-        facts += [invented.consent(notice_id="ROUTE-A")] if confirmed else []
-        store = invented.store(*facts)
-        send = Send.model_validate_json(orjson.dumps(invented.send(point="cp-P-1")))
-        return decide(send, invented.view(store, send), store.reference, PACKS, invented.T)
-
-    assert decided().codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING")
-    assert cures(decided()) == {"SOURCE_CHECK_MISSING": promised, "PROVIDER_BASIS_MISSING": promised}
-    assert (decided(check=CHECK).verdict == "clear") == bool(promised)
-
-
 def test_campaign_then_it_is_counted_and_who_left_and_came_back_is_told_with_the_list() -> None:
     store, preflight, back = invented.store(*FACTS), Preflight(), {}
     for line, person in enumerate(("agreed", "silent", "bought", "again", "erased"), start=1):
@@ -88,23 +71,3 @@ def test_campaign_then_it_is_counted_and_who_left_and_came_back_is_told_with_the
         (("SUBJECT_OBJECTED", "indirect.purchased_list", "A-2025-03"), {"again"}),
     ]
     assert back["again"] == Return("SUBJECT_OBJECTED", "indirect.purchased_list", "S-again", "A-2025-03")
-
-
-@pytest.mark.parametrize(
-    ("acquired", "back"),
-    [("2026-01-02", True), ("2026-01-01", False), (None, False)],
-    ids=["later", "same day", "undated"],
-)
-def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
-    acquired: str | None, back: bool
-) -> None:
-    taken = invented.consent(record_id="R-2", state="Withdrawn", event_time="2026-01-01", purpose="*")
-    store = invented.store(
-        invented.source(), invented.consent(), taken, invented.source(source_id="S-2", acquired_at=acquired)
-    )
-    send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = invented.view(store, send)
-    decision = decide(send, facts, store.reference, PACKS, invented.T)
-    assert decision.codes == ("CONSENT_WITHDRAWN",)
-    returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
-    assert (returned is not None) == back

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
 import pytest
 
-from gatekeeper.deciding.answer import sentence
 from gatekeeper.identity import identify
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.printed_names import printed_names
 from gatekeeper.identity.token import OTHERS
-from gatekeeper.policy.reasons import Found
-from schemas.audit import AuditRecord
 from schemas.events import Delivery
 from tests.support import invented
-from tests.support.one_send import SEND_JUDGE, send_record
 
 KEY = {1: bytes(range(32)), 2: bytes(range(1, 33))}
 HOME = "緑山県若葉市青葉町1-2-3"
@@ -59,35 +52,6 @@ def test_more_names_than_fit_then_the_print_is_not_accounted_for() -> None:
     assert found is not None
     assert not found.accounted
     assert len(found.others) == OTHERS * len(KEY)
-
-
-def judged(name: str, stop: str, **fields: Any) -> Found:
-    delivery = {"name": name, "lines": [HOME]}
-    facts = (
-        invented.source(contact_points=[{"id": "cp-1", "written": delivery}]),
-        invented.consent(),
-        invented.suppression(written={"name": stop, "lines": [HOME]}, **fields),
-    )
-    record = send_record(orjson.dumps(invented.send(delivery=delivery)))
-    found = SEND_JUDGE.judge(record, invented.store(*facts), invented.T)
-    (reason,) = AuditRecord.model_validate_json(found.audit).reasons
-    return Found(reason.code, reason.facts, reason.says)
-
-
-@pytest.mark.parametrize(
-    ("stop", "fields", "code", "place"),
-    [
-        *(("高橋 花子", {}, "SUBJECT_OBJECTED", "2"), ("高橋 一郎・花子", {}, "SUBJECT_OBJECTED", None)),
-        ("高橋 花子", {"kind": "deceased"}, "RECIPIENT_DECEASED", "2"),
-        ("高橋 花", {}, "NAME_NEAR_STOP", "2"),
-    ],
-)
-def test_a_stop_of_one_name_then_the_sentence_says_which(
-    stop: str, fields: dict[str, Any], code: str, place: str | None
-) -> None:
-    reason = judged("高橋 一郎・花子", stop, **fields)
-    assert (reason.code, reason.says.get("name")) == (code, place)
-    assert (f"name {place}" in sentence(reason, "en")) == (place is not None)
 
 
 @pytest.mark.parametrize("text", ["ab・cd・" * 33, "\ufdfa" * 200])
