@@ -1,4 +1,4 @@
-"""Batches from chunks that are contiguous; gaps need a log and are tested on Kafka."""
+"""Batches from chunks that are contiguous, their pace, and the offsets of the group; gaps are tested on Kafka."""
 
 import asyncio
 
@@ -7,7 +7,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.ground.settings import Settings
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
 from streams.worker.clients import Clients
-from streams.worker.intake import InputRange, Intake
+from streams.worker.group_offsets import GroupOffsets
+from streams.worker.intake import STEP_SECONDS, InputRange, Intake, Pace
 from streams.worker.offsets import Probe
 
 TP = TopicPartition("t", 0)
@@ -71,3 +72,51 @@ def test_batch_cut_at_a_record_then_both_parts_hold_all_records_and_holes_of_it(
         assert rest.records[0].offset == place
         for part in (before, rest):
             assert len(part.records) + sum(length for _, length in part.gaps) == part.to - part.start
+
+
+def paced(cost: float, chunks: int = 50) -> int:
+    """Returns the records of a chunk once so many were judged at that cost, in seconds a record."""
+    pace = Pace()
+    for _ in range(chunks):
+        pace.observe(pace.records, pace.records * cost)
+    return pace.records
+
+
+def test_given_what_a_record_costs_then_a_chunk_takes_a_step_of_the_processor() -> None:
+    for cost in (0.0001, 0.001, 0.01):
+        assert 0.8 * STEP_SECONDS <= paced(cost) * cost <= 1.1 * STEP_SECONDS
+
+
+def test_given_one_slow_chunk_then_the_pace_comes_back() -> None:
+    pace = Pace()
+    pace.observe(100, 5.0)
+    slow = pace.records
+    for _ in range(50):
+        pace.observe(pace.records, pace.records * 0.0001)
+    assert slow < 20
+    assert 450 <= pace.records <= 500
+
+
+SENDS = TopicPartition("sends", 0)
+
+
+class Time:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_given_the_end_of_traffic_then_the_last_offset_is_written_within_a_second():
+    time = Time()
+    group = GroupOffsets(time)
+    assert group.riding({SENDS: 1}) == {SENDS: 1}
+    assert group.seconds is None
+    time.now += 0.25
+    assert group.riding({SENDS: 2}) == {}
+    assert group.seconds == 0.75
+    assert group.left() == {}
+    time.now += 0.75
+    assert group.left() == {SENDS: 2}
+    assert group.seconds is None
+    assert group.left() == {}
