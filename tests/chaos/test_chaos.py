@@ -22,6 +22,7 @@ def implied(where: dict[str, Any], _: Observer) -> tuple[str, ...]:
     return ()
 
 
+@pytest.mark.long("the simulation, whose worlds hurt the same worker")
 @pytest.mark.timeout(900)  # a slow machine is given longer
 def test_given_half_a_minute_of_chaos_then_every_promise_is_kept(tmp_path: Path) -> None:
     report = run(tmp_path, brokers=1, seconds=SECONDS, seed=SEED, also=implied)

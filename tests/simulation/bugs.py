@@ -115,13 +115,6 @@ def dropped_audit(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def dropped_output(patch: pytest.MonkeyPatch) -> None:
-    """A withheld send is not written."""
-    due = _now_and_then(50)
-    _adding(patch, lambda add, topic, row: None if topic == "review" and due() else add(topic, *row))
-
-
-@planted
 def phantom_ledger_entry(patch: pytest.MonkeyPatch) -> None:
     """The ledger remembers what nobody did."""
     due, entry = _now_and_then(50), (b"ask/P-1/Q-1", b'{"said":{},"until":null,"v":1}')
@@ -135,43 +128,12 @@ def phantom_ledger_entry(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def salt_on_the_ledger(patch: pytest.MonkeyPatch) -> None:
-    """A salt is written to the ledger."""
-    _adding(patch, lambda add, topic, row: add("ledger" if topic == "salts" else topic, *row))
-
-
-@planted
-def stale_facts(patch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for the facts."""
-
-    async def barrier(self: Followers, timeout: float) -> bool:
-        return True
-
-    patch.setattr(Followers, "barrier", barrier)
-
-
-@planted
 def clear_on_time_out(patch: pytest.MonkeyPatch) -> None:
     """Facts that did not come in time count as applied."""
     right = Followers.barrier
 
     async def barrier(self: Followers, timeout: float) -> bool:
         await right(self, timeout)
-        return True
-
-    patch.setattr(Followers, "barrier", barrier)
-
-
-@planted
-def asked_too_early(patch: pytest.MonkeyPatch) -> None:
-    """The ends of the facts are those of a question that was put before the chunk was fetched."""
-
-    known: dict[int, dict[TopicPartition, int]] = {}
-
-    async def barrier(self: Followers, timeout: float) -> bool:
-        while any(self._positions[tp] < end for tp, end in known.get(id(self), {}).items()):
-            await asyncio.sleep(0.01)
-        known[id(self)] = await self.ends.ends(list(self._positions))
         return True
 
     patch.setattr(Followers, "barrier", barrier)
@@ -219,17 +181,6 @@ def another_log_of_facts(patch: pytest.MonkeyPatch) -> None:
     _all_lossy(patch)
     patch.setattr("tests.simulation.driver.DOWN", 1.0)
     patch.setattr(ReadLog, "below", lambda *_: None)
-
-
-@planted
-def another_last_fact(patch: pytest.MonkeyPatch) -> None:
-    """Facts are continued at their position, whatever record stands before it."""
-    _all_lossy(patch)
-
-    async def holds(*_: Any) -> bool:
-        return True
-
-    patch.setattr(LogProof, "_ends_alike", holds)
 
 
 @planted
@@ -365,18 +316,6 @@ def lost_recall(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def result_twice(patch: pytest.MonkeyPatch) -> None:
-    """A result is told twice."""
-    due = _now_and_then(10)
-
-    def twice(add: Callable[..., None], topic: str, row: tuple[Any, ...]) -> None:
-        for _ in range(2 if topic == "results" and due() else 1):
-            add(topic, *row)
-
-    _adding(patch, twice)
-
-
-@planted
 def second_recall(patch: pytest.MonkeyPatch) -> None:
     """A recalled clearance stays in memory, and is recalled again."""
     right = PartitionJudge._remembered
@@ -393,17 +332,6 @@ def second_recall(patch: pytest.MonkeyPatch) -> None:
 def double_release(patch: pytest.MonkeyPatch) -> None:
     """Nobody remembers what was done about an item."""
     patch.setattr(LedgerState, "standing", lambda self, recipient_id, did: None)
-
-
-@planted
-def act_judged_twice(patch: pytest.MonkeyPatch) -> None:
-    """A new turn begins one act too early."""
-    right = Intake.begin
-
-    async def begin(self: Intake, offset: int) -> None:
-        await right(self, max(0, offset - 1) if "acts" in self._tp.topic else offset)
-
-    patch.setattr(Intake, "begin", begin)
 
 
 @planted

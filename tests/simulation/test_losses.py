@@ -10,7 +10,6 @@ from random import Random
 import pytest
 from aiokafka import TopicPartition
 
-from gatekeeper.ground.errors import RestartError
 from gatekeeper.ledger.refused import Refused
 from streams.worker.ownership_epoch import OwnershipEpoch
 from tests.simulation import simulation
@@ -96,20 +95,6 @@ def test_two_losses_and_a_death_after_the_word_on_one_then_the_other_is_known(
             world.company.put(act[0], [act[1]])
         await until(lambda: bool(died))
         await until(lambda: world.refused_for(GONE))
-
-    with simulation.replaced(1):
-        run(work, Random(1))
-
-
-def test_a_transport_that_ends_by_the_put_back_itself_then_the_loss_is_noted_first(tmp_path: Path) -> None:
-    async def work() -> None:
-        world = World(tmp_path)
-        await world.decide()
-        world.put_back(world.facts)
-        world.worker.gate.transport_ended(AssertionError())
-        await until(lambda: world.worker.machine.dead)
-        assert world.refused_for(GONE)
-        assert [type(error) for error in world.worker.ended] == [RestartError]
 
     with simulation.replaced(1):
         run(work, Random(1))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import subprocess
 import sys
-from random import Random
 
 import pytest
 
 from tests.simulation.bugs import BUGS, SEEDS, seen
-from tests.simulation.loop import run
 from tests.simulation.simulation import simulate
 
 
@@ -36,31 +32,6 @@ def test_given_a_seed_then_its_history_is_the_same_in_every_process():
         for seed in ("1", "2")
     }
     assert len(said) == 1
-
-
-def test_tasks_cancelled_together_then_their_order_is_the_same_wherever_they_stand():
-    async def cancelled() -> list[int]:
-        order: list[int] = []
-
-        async def wait(number: int) -> None:
-            try:
-                await asyncio.sleep(9)
-            except asyncio.CancelledError:
-                order.append(number)
-                raise
-
-        async def fail() -> None:
-            await asyncio.sleep(1)
-            raise ValueError
-
-        with contextlib.suppress(ExceptionGroup):
-            async with asyncio.TaskGroup() as group:
-                kept.extend(group.create_task(wait(number)) for number in range(20))
-                group.create_task(fail())
-        return order
-
-    kept: list[asyncio.Task[None]] = []  # so that the next ones stand elsewhere
-    assert len({tuple(run(cancelled, Random(1))) for _ in range(5)}) == 1
 
 
 def test_given_another_seed_then_it_is_another_history():
