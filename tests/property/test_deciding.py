@@ -79,19 +79,6 @@ def test_birth_dates_on_file_then_no_record_holds_one_and_replay_finds_the_same(
     assert decide(one, after, reference, POLICY, invented.T) == decide(one, before, reference, POLICY, invented.T)
 
 
-@given(people.people(), people.sends())
-def test_a_person_apart_from_any_send_then_the_facts_that_every_send_meets(facts: Any, send: Any) -> None:
-    store = invented.store(*facts)
-    alone = orjson.loads(store.person(send["recipient_id"]))
-    met = orjson.loads(viewed(store, read(send)).snapshot)
-    for kind in ("sources", "consents", "events", "asks"):
-        assert alone.get(kind) == met.get(kind), kind
-    stops = {canonical(stop["event"]): stop["score"] for stop in met["suppressions"]}
-    for stop in alone["suppressions"]:
-        assert stop["score"] <= stops[canonical(stop["event"])]
-    assert set(alone["unreadable"]) <= set(met["unreadable"])
-
-
 @given(people.people(), people.sends(), people.nos())
 def test_no_added_then_nothing_becomes_clear(facts: Any, send: Any, no: Any) -> None:
     if decided(facts, send).verdict != "clear":
@@ -159,13 +146,6 @@ def test_version_that_arrives_later_then_an_old_decision_stays_as_it_was(facts: 
         assert store.apply(arrived) is None
     after = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
     assert (after.verdict, after.codes, after.basis) == (before.verdict, before.codes, before.basis)
-
-
-@given(people.people(), people.sends())
-def test_class_and_purpose_that_disagree_then_nothing_is_cleared(facts: Any, send: Any) -> None:
-    advertises = send["message_class"] in ("marketing", "confirmation")
-    if advertises != send["purpose"].startswith("mkt."):
-        assert decided(facts, send).codes[-1] in ("EVENT_INVALID", "POLICY_UNKNOWN")
 
 
 @given(people.people(), people.sends(), st.sampled_from(("2023-01-01", "2024-05-01")))
@@ -245,32 +225,6 @@ def _advertises(send: dict[str, Any]) -> bool:
     return send["message_class"] in ("marketing", "confirmation")
 
 
-@given(people.people(), people.sends())
-def test_record_encoded_then_is_rfc_8785(facts: Any, send: Any) -> None:
-    found, _ = judged(facts, send)
-    assert found.audit == rfc8785.dumps(orjson.loads(found.audit))
-
-
-@given(people.people(), people.sends())
-def test_record_replayed_then_the_same_decision_byte_for_byte(facts: Any, send: Any) -> None:
-    found, store = judged(facts, send)
-    record = orjson.loads(found.audit)
-    again = record["send"] | {"recipient_id": "nobody"}
-    again["contact_point"]["token"] = invented.token("nobody")
-    for match in again["match"]:
-        match["token"] = invented.token("nobody")
-    view = read_snapshot(canonical(record["facts"]))
-    decision = decide(read(again), view, store.reference, POLICY, invented.T)
-    replayed = {
-        "verdict": decision.verdict,
-        "reasons": [{"code": r.code, "facts": r.facts, "says": dict(r.says)} for r in decision.reasons],
-        "notes": decision.notes,
-        "obligations": decision.obligations,
-        "basis": decision.basis,
-    }
-    assert canonical(replayed) == canonical({name: record[name] for name in replayed})
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii")), inner),
@@ -304,66 +258,6 @@ def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts
     store, one = invented.store(*facts, ask), read(send)
     decision = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
     assert decision.verdict != "confirm" or decision.basis not in of_others
-
-
-@given(
-    st.fixed_dictionaries({id_: st.sampled_from(people.WRITTEN[::3]) for id_ in ("cp-1", "cp-2", "cp-3")}),
-    st.sampled_from(("cp-1", "cp-2", "cp-3", "cp-4")),
-    st.sampled_from(people.WRITTEN[::3]),
-    st.data(),
-)
-def test_contact_points_named_otherwise_then_the_same_decision(
-    addresses: Any, point: Any, printed: Any, data: Any
-) -> None:
-    # one id for each address says the same as several; the id of the send alone is read as well (rule 7.1.7)
-    facts = data.draw(people.addressed(addresses))
-    given = {one["id"] for topic, value in facts if topic == "sources" for one in value["contact_points"]}
-    if addresses.get(point, printed) != printed or (point in addresses and point not in given):
-        return
-    facts = [(topic, value) for topic, value in facts if _point_named(value) in (None, *given)]
-    one_each = {id_: f"cp-{people.WRITTEN.index(where)}" for id_, where in {**addresses, point: printed}.items()}
-    renamed = orjson.loads(orjson.dumps(facts))
-    for topic, value in renamed:
-        if topic == "sources":
-            value["contact_points"][0]["id"] = one_each[value["contact_points"][0]["id"]]
-        for scope, name in ((value, "contact_point_id"), (value.get("scope", {}), "contact_point")):
-            if name in scope:
-                scope[name] = one_each[scope[name]]
-    before = decided(facts, invented.send(delivery=printed, point=point))
-    after = decided(renamed, invented.send(delivery=printed, point=one_each[point]))
-    assert (before.verdict, before.codes) == (after.verdict, after.codes)
-
-
-def _point_named(value: dict[str, Any]) -> str | None:
-    named: str | None = value.get("contact_point_id") or value.get("scope", {}).get("contact_point")
-    return named
-
-
-@given(st.just(CLEAR) | people.people(), people.sends())
-def test_consents_for_a_purpose_above_then_they_clear_as_much_if_it_is_registered(facts: Any, send: Any) -> None:
-    wide = [(topic, _widened(value)) for topic, value in facts]
-    registered = invented.purpose(id="mkt.dm")
-    assert (decided([*wide, registered], send).verdict == "clear") == (decided(facts, send).verdict == "clear")
-    if send["message_class"] == "marketing":
-        assert decided(wide, send).verdict != "clear"
-
-
-def _widened(value: dict[str, Any]) -> dict[str, Any]:
-    """A consent with the purpose above its own; any other event as it is."""
-    given = value.get("state") in ("Given", "RenewedGiven") and value["purpose"] == "mkt.dm.own"
-    return {**value, "purpose": "mkt.dm"} if given else value
-
-
-@given(st.lists(people.unknown_nos(), min_size=1, max_size=2), people.people(), people.sends(), st.booleans())
-def test_refusal_with_an_unknown_name_then_as_a_refusal_of_that_dimension_altogether(
-    nos: Any, others: Any, send: Any, known: bool
-) -> None:
-    facts = [*(CLEAR if known else ()), *others]
-    plain = [people.wide(no) for no in nos]
-    found, plainly = decided([*facts, *nos], send), decided([*facts, *plain], send)
-    # the other dimensions of the refusal are the ordinary send's; of another send they may not cover it
-    if (send["controller_id"], send["purpose"], send["channel"]) == ("C1", "mkt.dm.own", "postal"):
-        assert (found.verdict, found.codes) == (plainly.verdict, plainly.codes)
 
 
 @given(people.ruled_people(), st.sampled_from(("mkt.nowhere", "C-77")), people.unknown_nos())

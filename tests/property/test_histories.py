@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from itertools import pairwise
 from typing import Any
 
 import orjson
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import replay
-from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.inquiries import PieceHistory, by_time, worded
@@ -49,7 +45,9 @@ def known() -> st.SearchStrategy[tuple[list[invented.Event], dict[str, Any]]]:
     """Returns people, with a send of theirs."""
     usual = st.sampled_from(([invented.source(), invented.consent()], list(YOUNG), list(TWO), [invented.source()]))
     of_usual = st.tuples(usual, st.just(invented.send()))
-    return of_usual | of_usual | of_usual | st.tuples(people.people(), people.sends())
+    # of mail that is owed, each event goes out: several live clearances of one campaign are right there (rule 7.3.16)
+    sends = people.sends().filter(lambda send: send["message_class"] != "safety_legal")
+    return of_usual | of_usual | of_usual | st.tuples(people.people(), sends)
 
 
 def told(case: Any, done: Any) -> Recorded:
@@ -106,7 +104,6 @@ HELD: Any = (list(YOUNG), invented.send())
 RELEASE = ("release", 0, "hanako", "scan-9", 1)
 
 
-@settings(max_examples=150)
 @given(known(), steps())
 @example(CLEAR, [("fact", invented.withdrawn("P-1")), ("weigh",)])  # cleared, and called back two minutes later
 @example(CLEAR, [("handoff",), ("send",), ("fact", invented.withdrawn("P-1")), ("weigh",)])
@@ -127,8 +124,6 @@ def test_any_history_then_each_event_is_at_its_own_instant_and_the_state_told_on
         lines(history, piece, outcomes)
         dids = {one["did"] for one in piece}
         state(history, dids & cleared, recalled, handed)
-        letter(history, piece, dids & cleared, recalled)
-        page(piece, history)
 
 
 def lines(history: PieceHistory, piece: list[dict[str, Any]], outcomes: dict[str, str]) -> None:
@@ -166,35 +161,3 @@ def state(history: PieceHistory, cleared: set[str], recalled: set[str], handed: 
     made = next(one for one in history.chapters if one.did == history.state.did)
     assert history.state.at == made.instant
     assert made.at in history.now
-
-
-def letter(history: PieceHistory, piece: list[dict[str, Any]], cleared: set[str], recalled: set[str]) -> None:
-    """The letter tells of a call-back, if and only if the piece was called back and not cleared again."""
-    said = history.answer().paragraph
-    back = "arranged to call it back" in said
-    assert back == (history.state.kind in ("recalled", "recalled_late"))
-    if back:
-        assert clock(history.state.at, ZONE)[:10] in said
-    assert ("You asked why we wrote" in said) == bool(cleared), said
-    assert not back or cleared <= recalled
-
-
-def page(piece: list[dict[str, Any]], history: PieceHistory) -> None:
-    """The command tells the same state, once, behind the chapters in their order."""
-    explained = Explanation([PlacedRecord(one, 3) for one in piece], None, local=lambda at: clock(at, ZONE), lang="en")
-    whole = explained.page()
-    assert explained.state == history.state
-    assert whole.count("Now, by these records: ") == 1
-    assert whole.partition("Now, by these records: ")[2].startswith(history.now)
-    places = [whole.index(one["did"]) for one in piece]
-    assert all(before < after for before, after in pairwise(places))
-
-
-def test_an_undo_that_calls_a_piece_back_then_its_record_names_it_and_is_derivable() -> None:
-    desk = Recorded(*YOUNG)
-    desk.send()
-    desk.act("release")
-    (did,) = [dict(one.headers)["gate-decision-id"].decode() for one in desk.outputs["cleared"]]
-    assert desk.act("undo", 0) == ("recalled", None)
-    assert orjson.loads(desk.values[-1])["clearance"] == did
-    assert replay(desk.values[-1], ByHash(named())).finding == "silent"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.golden_cases import decided
@@ -37,7 +37,6 @@ def _common(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one is other or not here or not there or bool(here & there)
 
 
-@settings(max_examples=150)
 @given(st.lists(FORMS, min_size=2, max_size=4), st.integers(0, 3), st.sampled_from(("silent", "returned")))
 def test_asked_about_one_of_several_forms_then_the_cap_is_that_of_the_source(
     forms: list[dict[str, Any]], number: int, end: str

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from schemas.codec import Unreadable, canonical, parse
-from schemas.events import Delivery, Send, SendContactPoint
+from schemas.events import Send
 from schemas.plain_send import PlainDelivery, PlainPoint, PlainSend, read_plain
 from tests.support import invented
 from tests.support.bad_sends import BAD_SENDS
@@ -81,7 +81,7 @@ def seen_strictly(found: Any) -> Any:
     return dict(found) if isinstance(found, BaseModel) else found
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(FIELDS, DELIVERY, POINT, st.sampled_from([False, False, False, True]), st.data())
 def test_any_value_that_is_read_plainly_then_the_codec_reads_the_same(
     fields: dict[str, Any], delivery: dict[str, Any], point: dict[str, Any], spaced: bool, data: st.DataObject
@@ -102,64 +102,12 @@ def test_bad_bytes_of_every_kind_then_the_codec_reads_the_same_or_reads_alone() 
     assert sum(agrees(key, value) for _, key, value, _ in BAD_SENDS) < len(BAD_SENDS) / 2
 
 
-def test_one_odd_value_in_any_field_then_the_codec_reads_the_same_or_reads_alone() -> None:
-    texts = [
-        "-",
-        "=1",
-        " +81",
-        "09012345678",
-        "81-9012345678",
-        "x" * 64,
-        "x" * 65,
-        "x" * 201,
-        "\u202e",
-        "\x85",
-        "",
-        "jp",
-    ]
-    odd = [
-        *texts,
-        "2026-12-01T10:00",
-        "1800-01-01",
-        None,
-        True,
-        1,
-        2,
-        1.0,
-        [],
-        {},
-        [["x"]],
-        ["=1"],
-        ["x"] * 8,
-        ["x"] * 9,
-    ]
-    taken = 0
-    for part, names in (
-        ("", Send.model_fields),
-        ("contact_point", SendContactPoint.model_fields),
-        ("delivery", Delivery.model_fields),
-    ):
-        for name in (*names, "other"):
-            for value in odd:
-                whole = {**SEND, part: {**SEND[part], name: value}} if part else {**SEND, name: value}
-                key = str(whole["recipient_id"]).encode()
-                taken += agrees(key, orjson.dumps(whole))
-    assert taken > 50
-
-
 def test_send_with_and_without_empty_lists_then_it_is_read_plainly() -> None:
     value = orjson.dumps(SEND)
     assert agrees(b"P-1", value)
     assert agrees(None, value)
     for more in ({"match": []}, {"flags": [], "audience": [], "match": []}, {"mail_date": "2026-12-20"}):
         assert agrees(b"P-1", orjson.dumps({**SEND, **more})), more
-
-
-def test_send_with_a_field_that_few_have_then_the_codec_reads_it() -> None:
-    for more in ({"flags": ["x"]}, {"audience": ["x"]}, {"li_ref": "L-1"}, {"source_id": None}, {"ground": "G-1"}):
-        value = orjson.dumps({**SEND, **more})
-        assert read_plain(b"P-1", value) is None, more
-        assert parse("sends", b"P-1", value)
 
 
 def test_field_named_twice_then_no_reading_takes_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.management.preflight import Checked, Preflight, cured, cures
+from gatekeeper.management.preflight import Checked, cured, cures
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import verdict
 from schemas.events import Send
@@ -28,20 +28,6 @@ def checked(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Checked,
 
 def decided(facts: list[invented.Event], send: dict[str, Any]) -> Decision:
     return checked(facts, send)[0].decision
-
-
-@given(st.lists(st.tuples(people.people(), people.sends()), max_size=6))
-def test_campaign_then_it_adds_up(campaign: Any) -> None:
-    preflight = Preflight()
-    for facts, send in campaign:
-        preflight.add(*checked(facts, send))
-    assert preflight.sends == sum(preflight.funnel.values()) == len(campaign)
-    assert sum(n for (verdict, _), n in preflight.funnel.items() if verdict != "clear") == preflight.withheld
-    for _, weight in preflight.ranked():
-        assert 0 <= weight.recoverable <= weight.withheld <= preflight.withheld
-        assert all(n <= weight.recoverable for n in weight.by.values())
-    assert all(n <= preflight.withheld for n in preflight.cured.values())
-    assert sum(counts.total() for _, counts in preflight.sources()) <= preflight.sends
 
 
 @given(people.people(), people.sends())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.engine.judged import Judged
@@ -13,7 +13,6 @@ from schemas.audit import AuditRecord
 from tests.support import invented
 from tests.support.one_send import SEND_JUDGE, send_record
 
-FEW = settings(max_examples=150, deadline=None)
 FAMILIES = ["高橋", "佐藤", "長谷川", "林", "齋藤", "久保田"]
 GIVEN = ["一郎", "花子", "恵", "健太郎", "さくら", "茂"]
 KANA = ["タカハシ ハナコ", "さとう めぐみ", "ハセガワ ケンタロウ"]
@@ -57,7 +56,6 @@ def judged(printed: dict[str, Any], stop: dict[str, Any]) -> Judged:
     return SEND_JUDGE.judge(send_record(orjson.dumps(invented.send(delivery=printed))), store, invented.T)
 
 
-@FEW
 @given(printings(), st.sampled_from(LINES), st.data())
 def test_a_stop_by_any_name_printed_then_the_piece_is_blocked_and_no_record_names_it(
     printing: tuple[str, list[str]], line: str, data: st.DataObject
@@ -70,14 +68,3 @@ def test_a_stop_by_any_name_printed_then_the_piece_is_blocked_and_no_record_name
     assert reason.says.get("name", "1").isdigit()
     for part in (*name.split(), *stopped.split()):
         assert part.encode() not in found.audit
-
-
-@FEW
-@given(printings(), st.sampled_from(LINES), st.sampled_from(FAMILIES), st.sampled_from(GIVEN))
-def test_a_stop_by_a_name_that_is_not_printed_then_the_piece_is_clear(
-    printing: tuple[str, list[str]], line: str, family: str, given: str
-) -> None:
-    name, _ = printing
-    assume(family not in name)
-    assume(given not in name)
-    assert judged({"name": name, "lines": [line]}, {"name": f"{family} {given}", "lines": [line]}).codes == ()

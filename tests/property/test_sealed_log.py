@@ -19,7 +19,7 @@ from gatekeeper.keys import Keys
 sizes = st.integers(1, 700)
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.lists(sizes, min_size=1, max_size=4, unique=True).map(sorted), st.data())
 def test_log_sealed_in_steps_then_another_implementation_has_its_roots_and_proofs(
     steps: list[int], data: st.DataObject

@@ -63,7 +63,7 @@ def topics_shuffled(read: list[Read], chance: random.Random) -> list[Read]:
     query=QUERIES,
     seed=st.integers(0, 999),
 )
-@settings(max_examples=60)
+@settings(max_examples=20)
 def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
     facts: tuple[invented.Event, ...], sends: list[str], acts: list[Any], query: list[str], seed: int
 ) -> None:
