@@ -95,21 +95,6 @@ def test_anything_else_made_up_then_the_first_field_that_differs_is_named(change
     assert (found.finding, found.place) == ("drift", place)
 
 
-@pytest.mark.parametrize(
-    ("more", "finding"),
-    [
-        (1.5, "unknown"),
-        (-(2**53), "unknown"),
-        (2**53 - 1, "same"),
-    ],
-)
-def test_a_number_that_canonical_json_does_not_have_then_it_is_no_record(more: Any, finding: str) -> None:
-    said = recorded(invented.source(), invented.consent())
-    said["facts"]["sources"][0]["more"] = more
-    found = replayed(said)
-    assert (found.finding, found.why) == (finding, "record" if finding == "unknown" else "")
-
-
 def test_a_record_with_a_recipient_or_a_delivery_then_found() -> None:
     said = recorded(invented.source(), invented.consent())
     for more in ({"recipient_id": "P-1"}, {"delivery": {"name": "A"}}, {"unheard_of": 1}):

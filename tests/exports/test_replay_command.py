@@ -257,8 +257,6 @@ WHO = {"code": "NO_CONSENT", "facts": [NAME, PHONE], "says": {NAME: "x", "date":
     ("change", "place"),
     [
         (_within("send", delivery=NARUMI), "send.delivery"),
-        (_within("send", recipient_id=PHONE), "send.recipient_id"),
-        (_within("send", "contact_point", token=NAME), "send.contact_point.token"),
         (_within("facts", sources=[{NAME: NAME, "source_id": NAME, "check": {"name": "Narumi"}}]), "facts"),
         (_within(reasons=[WHO]), "reasons[0]"),
         (_within(verdict="block", reasons=[{**WHO, "code": "DECISION_FAILED"}], send=None, facts=None), "basis"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,22 +29,6 @@ NOTE = (
     "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
 """The example of signed notes that Go's checksum database documents."""
-INCLUSION = {
-    (5, 8): (
-        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    ),
-    (2, 3): ("fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",),
-}
-CONSISTENCY = {
-    (6, 8): (
-        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    ),
-}
-"""The proofs that certificate transparency's reference implementation is tested with, by (index | old size, size)."""
 
 
 @pytest.fixture(scope="module")
@@ -97,29 +80,6 @@ def test_given_the_reference_leaves_then_the_log_has_the_published_root(
     assert standing[0].note.body == checkpoint("gate.example/log", size, bytes.fromhex(root))
 
 
-@pytest.mark.parametrize(("place", "proof"), INCLUSION.items())
-def test_given_the_reference_leaves_then_the_published_proofs_of_inclusion(
-    tmp_path: Path, signer: SigningKey, place: tuple[int, int], proof: tuple[str, ...]
-) -> None:
-    index, size = place
-    found = sealed(tmp_path, signer, LEAVES[:size]).inclusion(index)
-    assert [hash_.hex() for hash_ in found] == list(proof)
-    leaf = leaf_hash(LEAVES[index])
-    assert root_from_inclusion(leaf, index, size, found) == bytes.fromhex(ROOTS[size])
-
-
-@pytest.mark.parametrize(("sizes", "proof"), CONSISTENCY.items())
-def test_given_the_reference_leaves_then_the_published_proofs_of_consistency(
-    tmp_path: Path, signer: SigningKey, sizes: tuple[int, int], proof: tuple[str, ...]
-) -> None:
-    old, new = sizes
-    found = sealed(tmp_path, signer, LEAVES[:new]).consistency(old)
-    assert [hash_.hex() for hash_ in found] == list(proof)
-    roots = [bytes.fromhex(ROOTS[size]) for size in sizes]
-    assert check_consistency(old, roots[0], new, roots[1], found)
-    assert not check_consistency(old, sha256(b"another").digest(), new, roots[1], found)
-
-
 @pytest.mark.parametrize(
     ("number", "width", "name"),
     [(67, 256, "tile/0/067"), (67, 3, "tile/0/067.p/3"), (1_234_067, 8, "tile/0/x001/x234/067.p/8")],
@@ -161,27 +121,6 @@ def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(
     for index in {0, size // 2, size - 1} - {-1} if size else set():
         proof = tree.inclusion(index)
         assert root_from_inclusion(leaf_hash(leaves[index]), index, size, proof) == tree.root()
-
-
-def test_leaves_sealed_bit_by_bit_then_only_parts_of_two_checkpoints_are_kept(
-    tmp_path: Path, signer: SigningKey
-) -> None:
-    log = opened_log(tmp_path, signer)
-    for leaf in numbered(1_000):
-        log.append(leaf)
-        if log.size % 37 == 0:
-            log.seal(b"")
-    log.seal(b"")
-    assert log.root() == merkle.root(numbered(1_000))
-    parts = sorted(str(found.relative_to(tmp_path)) for found in tmp_path.rglob("*.p/*"))
-    assert parts == [
-        "tile/0/003.p/231",
-        "tile/0/003.p/232",
-        "tile/1/000.p/3",
-        "tile/entries/003.p/231",
-        "tile/entries/003.p/232",
-    ]
-    assert sorted(found.name for found in (tmp_path / "state").iterdir()) == ["1000", "999"]
 
 
 def test_given_a_leaf_that_no_entry_can_hold_then_it_is_refused(tmp_path: Path, signer: SigningKey) -> None:

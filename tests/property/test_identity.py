@@ -55,29 +55,6 @@ def test_any_text_normalised_twice_then_it_is_as_once(text: str) -> None:
         assert normalise(once) == once
 
 
-@given(TEXT, CODES, st.lists(TEXT, max_size=3))
-@example("東京都", None, ["一番町方"])
-@example("東京都", None, ["一番 町方"])
-@example("誠", "6040941", ["亀屋町上る東京都"])
-@example("誠", None, ["東京都" * 6 + "㈱様方"])
-def test_any_delivery_written_from_its_parts_then_it_has_the_same_value(
-    name: str, postcode: str | None, lines: list[str]
-) -> None:
-    first = Delivery.model_construct(name=name, postcode=postcode, lines=tuple(lines), email=None, phone=None)
-    once = identity.postal(first)
-    assume(once is not None)
-    assert once is not None
-    care = f"{once.care}様方" if once.care else ""
-    again = Delivery.model_construct(
-        name=once.name,
-        postcode=once.postcode or None,
-        lines=(f"{once.place}{once.numbers}", care),
-        email=None,
-        phone=None,
-    )
-    assert identity.normalise_postal(again) == str(once)
-
-
 @given(NAMES, TOWNS, NUMBERS)
 def test_ways_to_write_one_address_then_they_meet(name: str, town: str, numbers: list[int]) -> None:
     chain = "-".join(map(str, numbers))
