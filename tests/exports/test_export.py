@@ -28,7 +28,6 @@ from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.times import span
 from gatekeeper.keys import Keys
-from gatekeeper.policy.packs import load, shipped_text
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
 from tests.support import invented, staff
@@ -186,16 +185,6 @@ def test_decided_on_several_days_then_each_is_a_folder_and_all_is_read_as_one(tm
         assert list(ExportReader(tmp_path / "b").links(number)) == list(ExportReader(first).links(number))
     reports = [verify(tmp_path / name, witness=parse_vkey(days.witness.verifier)) for name in "ab"]
     assert (reports[1].exit_code, reports[1].plain()) == (0, reports[0].plain())
-
-
-def test_a_policy_that_amends_another_then_that_one_is_exported_too(tmp_path: Path) -> None:
-    first = Trail(seed=3, apart=(20 * DAY_MS, 21 * DAY_MS)).write(4).export(tmp_path / "a")
-    again(first, tmp_path / "b")
-    deciding = load("jp-pmark").at(invented.T + 40 * DAY_MS)
-    assert deciding.name == "jp-pmark@3"
-    for text in (deciding, load("jp-pmark").home[0]):
-        assert (tmp_path / "b" / "policies" / f"{text.sha256}.toml").read_text("utf-8") == shipped_text(text)
-    assert verify(tmp_path / "b").exit_code == 0
 
 
 def test_a_part_of_the_days_then_no_other_ones_are_read(tmp_path: Path, days: Trail) -> None:

@@ -28,7 +28,6 @@ from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
-from gatekeeper.audit.verify import input_files
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
 from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE, READ_BYTES
@@ -39,9 +38,9 @@ from gatekeeper.cli.audit.verify import command
 from schemas.codec import canonical
 from tests.support.trails import Step, Trail, alone, by_day, lines, seal, signing_key
 
-TRIALS = int(os.environ.get("AUDIT_TRIALS", "6"))
+TRIALS = int(os.environ.get("AUDIT_TRIALS", "3"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
-CLEAN = 10 * TRIALS if TRIALS >= 100 else 2 * TRIALS
+CLEAN = 10 * TRIALS if TRIALS >= 100 else 4 * TRIALS
 Place = tuple[int, int] | None
 Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
 """Changes an export, and returns which findings may tell of it, and where: partition and offset, None = not known."""
@@ -461,15 +460,6 @@ def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wro
     assert (report.exit_code, [one.code for one in report.findings]) == (1, ["unsaid_skip"])
 
 
-def test_offsets_skipped_elsewhere_than_the_manifest_says_then_it_is_found(tmp_path: Path) -> None:
-    trail = Trail(seed=3, partitions=1).write(3).resume(0, skipped={"sends": 40})
-    (place,) = (n for n, step in enumerate(trail.steps) if "skipped" in step_value(step))
-    said = step_value(trail.steps[place])["skipped"]
-    trail.steps = rechained(trail, place, (), skipped=[{**said[0], "from": said[0]["from"] + 1}])
-    report = check(trail, trail.export(tmp_path / "x"))
-    assert [one.code for one in report.findings] == ["skipped_offset"]
-
-
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2).write(6)
     folder = trail.export(tmp_path / "export")
@@ -595,14 +585,6 @@ def truncated_tile(trail: Trail, folder: Path) -> None:
 
 def key_of_another_log(trail: Trail, folder: Path) -> None:
     seal([step.value for step in trail.steps], folder / "log", signing_key(trail.log.name, seed=77), None, at=0)
-
-
-def a_float(trail: Trail, folder: Path) -> None:
-    """Put into a record of the export: a float in one that its worker signed is for replay to find."""
-    number = some(trail, Random(1))
-    step = trail.steps[number]
-    changed_ = (step.records[0].replace(b'"version":1}', b'"version":1.0}'), *step.records[1:])
-    trail.put(folder, [*trail.steps[:number], replace(step, records=changed_), *trail.steps[number + 1 :]])
 
 
 def missing_about(trail: Trail, folder: Path) -> None:
@@ -850,18 +832,6 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
     gone = [step for step in trail.steps if first <= step_value(step)["t1"] < to][1:]
     trail.put(folder, gone)
     assert check(trail, folder).exit_code == 1
-
-
-def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(input_files, "READ_BYTES", 7)
-    trail = Trail(partitions=1, seed=4).write(3, 3)
-    folder = trail.export(tmp_path / "export")
-    assert check(trail, folder).exit_code == 0
-    a_float(trail, folder)
-    report = check(trail, folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["torn_transaction"])
 
 
 def test_sentences_then_whatever_is_found_has_one() -> None:
