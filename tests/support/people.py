@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -291,28 +290,6 @@ def bought() -> st.SearchStrategy[list[invented.Event]]:
     return st.tuples(st.sampled_from((lists[:1], lists)), known).map(lambda made: [*made[0], *made[1]])
 
 
-def addressed(named: Mapping[str, dict[str, Any]]) -> st.SearchStrategy[list[invented.Event]]:
-    """People with consents and refusals for contact points; `named`: the address behind each contact point."""
-    points, times = st.sampled_from(tuple(named)), st.sampled_from(TIMES)
-    own = st.builds(
-        lambda n, id_, when: invented.source(
-            source_id=f"S-{n}", acquired_at=when, contact_points=[{"id": id_, "written": named[id_]}]
-        ),
-        *(numbers, points, st.none() | times),
-    )
-    said = st.builds(
-        lambda n, id_, when, state: invented.consent(
-            record_id=f"R-{n}", contact_point_id=id_, event_time=when, state=state
-        ),
-        *(numbers, st.none() | points, times, st.sampled_from(("Given", "Given", "Withdrawn", "Expired"))),
-    )
-    stops = st.builds(
-        lambda n, id_, kind: invented.suppression(suppression_id=f"X-{n}", kind=kind, scope={"contact_point": id_}),
-        *(numbers, points, st.sampled_from(("objection", "undeliverable"))),
-    )
-    return st.tuples(own, st.lists(own | said | said | stops, max_size=5)).map(lambda made: [made[0], *made[1]])
-
-
 def ruled_people() -> st.SearchStrategy[list[invented.Event]]:
     """People of whom sources and consents are known, and no warning."""
     return st.lists(sources(warning=False) | givens(), max_size=6)
@@ -383,11 +360,3 @@ def _unknown(named: dict[str, Any], by_stop: bool, when: str) -> invented.Event:
     point = {"contact_point_id": fields.pop("point")} if "point" in fields else {}
     fields["controller_id"] = fields.pop("controller")
     return invented.consent(record_id="N-W", state="Withdrawn", event_time=when, **fields, **point)
-
-
-def wide(no: invented.Event) -> invented.Event:
-    """The same no for everything, in the plain form that nobody can read otherwise."""
-    topic, value = no
-    if topic == "suppressions":
-        return topic, {**value, "scope": {}}
-    return topic, {**value, "controller_id": "*", "purpose": "*", "channels": "*", "contact_point_id": "*"}
