@@ -274,7 +274,7 @@ def test_a_running_sealer_then_a_second_is_refused_and_what_cannot_be_sealed_is_
     run: Run, system: System, writers: list[Writer], keys: Keys
 ) -> None:
     put(system, 0, writers[0].next())
-    with beside("audit", "seal") as first:
+    with beside("audit", "seal", "--interval", "0.2") as first:
         assert "sealed 1 " in first.line()
         assert "one writer only" in run("audit", "seal", "--once").says(3)
         put(system, 0, (b"{}", "AAAA"))

@@ -66,20 +66,20 @@ def test_a_person_of_one_company_then_the_file_and_the_list_say_so(run: Run, add
         assert wrong[0] in add("jiro", "reviewer", more=wrong).says(2)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"users": {"x": {"roles": ["king"], "password": "p"}}}', "\xff"])
-def test_a_user_file_that_is_none_then_2_names_it(run: Run, tmp_path: Path, content: str) -> None:
+def test_a_user_file_that_is_none_absent_or_open_to_others_then_2_names_it(run: Run, add, tmp_path: Path) -> None:
     file = tmp_path / "users.json"
+    console = ("console", "--users", str(file))
+    run(*console).says(2)
     file.touch(0o600)
-    file.write_text(content, "latin-1")
-    assert str(file) in run("console", "--users", str(file)).says(2)
-
-
-def test_a_user_file_open_to_others_or_absent_then_2(run: Run, add, tmp_path: Path) -> None:
-    file = tmp_path / "users.json"
-    run("console", "--users", str(file)).says(2)
+    for content in ("", '{"users": {"x": {"roles": ["king"], "password": "p"}}}', "\xff"):
+        file.write_text(content, "latin-1")
+        assert str(file) in run(*console).says(2)
+    file.unlink()
+    assert "12" in add("hanako", "viewer", password="short").says(2)
+    assert not file.exists()
     add("hanako", "viewer")
     file.chmod(0o644)
-    assert "chmod 600" in run("console", "--users", str(file)).says(2)
+    assert "chmod 600" in run(*console).says(2)
 
 
 def test_another_address_without_users_then_2_and_it_does_not_listen(run: Run) -> None:

