@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -19,15 +18,12 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.tree import Tree, newest
-from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import HEAD, Head
-from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.support.forked import Command
 from tests.support.manifests import SENDS, Writer
@@ -408,59 +404,3 @@ def test_given_the_time_for_coverage_then_its_report_is_a_leaf_and_only_then(
     for never in ((), ("--coverage", "0")):
         assert run("audit", "seal", "--once", *never).code == 0
     assert len(reports(tmp_path / "log", keys)) == 1
-
-
-def test_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    put(system, 0, writers[0].next(0))
-    put(system, 0, writers[0].next(1))  # it claims an input, and there is neither that nor a record of it
-    with beside("audit", "seal", "--interval", "0.1", "--coverage", "0.000001") as running:
-        until(lambda: (tmp_path / "log/checkpoint").exists() and reports(tmp_path / "log", keys), "a report")
-        more = put(system, 1, writers[1].next())
-        until(lambda: more in sealed(tmp_path / "log", keys), "the next manifest, sealed")
-        running.terminate()
-        _, said = running.communicate(20)
-        assert running.returncode == 1
-    assert "Coverage: an input without record  sends/0/0" in said
-    found = reports(tmp_path / "log", keys)[0]["findings"]
-    assert {(one["fault"], one["topic"], one["partition"], one["offset"]) for one in found} == {
-        ("claimed_nothing", "sends", 0, 0),
-        ("omitted_record", "sends", 0, 0),
-    }
-
-
-def test_given_a_check_that_takes_long_or_fails_then_manifests_are_sealed_meanwhile(
-    system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    put(system, 0, writers[0].next())
-    begun, go, failed = threading.Event(), threading.Event(), list[Exception]()
-
-    def check() -> list[Covered]:
-        begun.set()
-        assert go.wait(60)
-        raise RuntimeError("the check is broken")
-
-    class Done(Exception):
-        pass
-
-    def sealing_went_on(checkpoint: Checkpoint) -> None:
-        if checkpoint.size == 1:
-            assert begun.wait(30)
-            put(system, 0, writers[0].next())
-        elif checkpoint.size == 2:
-            assert not go.is_set()
-            go.set()
-            put(system, 0, writers[0].next())
-        elif failed:
-            raise Done
-
-    def unchecked(error: Exception) -> None:
-        failed.append(error)
-        put(system, 0, writers[0].next())
-
-    told = SealerCallbacks(lambda _: None, sealing_went_on, unchecked=unchecked)
-    with pytest.raises(Done):
-        Sealer(Settings(), told=told, seconds=0.1, check=check, every_ms=0).run(once=False)
-    assert [str(error) for error in failed] == ["the check is broken"]
-    assert len(sealed(tmp_path / "log", keys)) >= 3

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -13,17 +11,17 @@ from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaClient, TopicPartition
+from aiokafka import TopicPartition
 from confluent_kafka import Consumer
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.backup import group_positions, restore
 from streams.backup.group_positions import GroupPosition
-from streams.backup.log_image import Frame, ImageWriter, frames
-from streams.backup.log_rewriter import FILLER, LogRewriter
+from streams.backup.log_image import Frame
+from streams.backup.log_rewriter import LogRewriter
 from streams.backup.restore import TIMES
 from streams.client import admin, topic_settings
 from streams.client.reader import Reader, StoredReader
@@ -391,32 +389,3 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     assert run("restore", "saved", "--complete").code == 0
     assert logs(system.settings) == before
     assert run("topics", "verify").code == 0
-
-
-def test_a_gap_of_many_offsets_then_the_next_record_stands_where_it_stood(system: System) -> None:
-    name = system.settings.topic("audit")
-    topic_settings.alter(system.settings, ["audit"], {TIMES: "CreateTime"})
-    file, gap = io.BytesIO(), 2 * FILLER + 7
-    writer = ImageWriter(file, "zstd", gapless=False)
-    for offset in (0, gap, gap + 1):
-        writer.add(Stored(offset, 1_700_000_000_000 + offset, b"\x02k\x02v\0"))
-    writer.flush()
-    first, second = frames(io.BytesIO(file.getvalue()), "f")
-
-    async def write() -> None:
-        client = AIOKafkaClient(bootstrap_servers=system.settings.broker)
-        rewriter = LogRewriter(client, f"{system.settings.group}-r", [name], timeout=10, request=5)
-        await rewriter.start()
-        try:
-            tp = TopicPartition(name, 0)
-            await rewriter.write({tp: first})
-            await rewriter.skip({tp: (gap - 1, second.newest)})
-            await rewriter.write({tp: second})
-            with pytest.raises(IncompleteError):
-                await rewriter.write({tp: second})
-        finally:
-            await rewriter.stop()
-
-    asyncio.run(write())
-    found = [(one.offset, one.timestamp - 1_700_000_000_000) for one in system.records("audit")]
-    assert found == [(0, 0), (gap, gap), (gap + 1, gap + 1), (gap + 2, gap), (gap + 3, gap + 1)]

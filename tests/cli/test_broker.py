@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -19,7 +18,6 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.kafka import jars
 from tests.support import forked
 from tests.support.forked import Command
 from tests.support.world import until
@@ -145,25 +143,6 @@ def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path:
     assert left_nothing(tmp_path)
 
 
-def test_given_a_silent_repository_then_ctrl_c_ends_the_wait(tmp_path: Path, mirror: Any) -> None:
-    silent = [jar.name for jar in jars.locked() if jar.name.startswith(("kafka-clients-", "zstd-jni-"))]
-    for name in silent:
-        mirror.faults[name] = ["silent"]
-    with running(
-        tmp_path, wait=False, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=mirror.address
-    ) as process:
-        meanwhile(
-            lambda: len(list(tmp_path.glob("jars/*.jar"))) == len(jars.locked()) - len(silent),
-            "all the other jars",
-            process,
-        )
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)  # less than the silence that is borne
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert left_nothing(tmp_path)
-
-
 def test_a_busy_port_no_java_no_network_or_a_wrong_option_then_what_to_do_and_nothing_left(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -206,19 +185,6 @@ def fill(folder: Path) -> None:
         while True:
             filler.write(bytes(4096))
     assert shutil.disk_usage(folder).free < 4096
-
-
-def test_given_files_that_may_not_grow_then_3_and_no_part_of_a_jar(tmp_path: Path, mirror: Any) -> None:
-    jars = tmp_path / "jars"
-    limit = resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE)
-    resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
-    try:
-        result = executed(tmp_path, GATEKEEPER_JARS=str(jars), MAVEN_MIRROR_URL=mirror.address)
-    finally:
-        resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, limit)
-    assert result.returncode == 3
-    assert f"{jars} cannot be written (File too large)" in one_sentence(result)
-    assert left_nothing(tmp_path)
 
 
 def test_given_a_disk_that_fills_while_it_runs_then_3_and_no_broker_file(tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import pytest
 
 from gatekeeper.audit.explanation.trail_search import TrailSearch
 from gatekeeper.ground.settings import load
-from gatekeeper.keys import Keys
 from schemas.codec import encode
 from streams.kafka.broker import Broker
 from streams.operations.erasures import stops
 from tests.cli.conftest import Run, never, read_model
-from tests.support.world import World, consent_of, group_keys, own_keys, send_to, until
+from tests.support.world import World, consent_of, group_keys, send_to, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 
@@ -90,35 +89,3 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     read_model(load())
     assert "was erased" in run("letter", code, "--out", str(tmp_path / "erased.html")).says(2)
     assert not (tmp_path / "erased.html").exists()
-
-
-def test_a_worker_key_missing_here_then_nobody_is_told_that_there_is_no_letter(
-    run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=1, keys=own_keys(tmp_path / "keys"))
-    for name, value in {
-        **world.environment,
-        "GATEKEEPER_LANG": "en",
-        "GATEKEEPER_LOG": str(tmp_path / "sealed"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    assert run("keys", "init").code == 0
-    world.create().people(["p1"])
-    with world.process(tmp_path / "log"):
-        for number in (1, 2):
-            world.put("sends", [("p1", send_to(f"p1-{number}", "p1"))])
-            world.await_audits(number)
-    did, _ = (record.did for record in world.audits())
-    assert run("audit", "explain", did).code == 0
-    assert run("keys", "rotate", "--role", "worker").code == 0
-    kid = Keys(tmp_path / "keys").public("worker")[0].kid
-    (tmp_path / "keys" / "worker-1.pub").unlink()
-    for words in (("explain", did), ("prove", did, "--out", str(tmp_path / "proof"))):
-        told = run("audit", *words)
-        assert (told.code, told.out) == (5, ""), told
-        assert "is among the readable records in the running system" in told.err
-        assert told.err.count(f"signed by {kid}, which is not in the key folder") == 1
-        assert [false for false in ("check the code", "not sealed", "by no worker of this") if false in told.err] == []
-    assert "start the sealer again" in run("audit", "seal", "--once").err
-    told = run("audit", "coverage")
-    assert (told.code, "copy their worker-*.pub" in told.err, "Stop the workers" in told.err) == (1, True, False)

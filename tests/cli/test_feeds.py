@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import orjson
-import pytest
 
-from gatekeeper.ground.errors import UsageError
 from streams.backup import feeds
-from streams.backup.feeds import Feed, FeedAnswer
 from streams.backup.list import Backup, StoredLog
 from streams.client.reader import Reader
 from tests.cli.conftest import System
@@ -56,23 +53,3 @@ def test_records_then_each_feed_has_the_name_that_they_tell_and_their_companies(
         "register/dma": (("C1",), 1),
         "suppression/deceased": (("C2",), 1),
     }
-
-
-@pytest.mark.parametrize("scope", [{}, {"controller": "*"}, {"controller": "C-77"}, {"group": "G-77"}])
-def test_a_stop_of_everybody_or_of_an_unknown_name_then_its_feed_is_all_companies(
-    system: System, scope: dict[str, str]
-) -> None:
-    written(system, invented.controller(id="C1"))
-    written(system, invented.suppression(scope=scope))
-    assert known(system, backup(system)) == {"suppression/objection": ((), 1)}
-
-
-def test_answers_then_each_feed_has_its_evidence_and_a_wrong_name_is_refused() -> None:
-    some = [Feed("caller/crm"), Feed("method/paper"), Feed("method/web")]
-    feeds.answer(some, [FeedAnswer.of("method/*=ticket-1"), FeedAnswer.of("method/web=ticket-2")])
-    assert [feed.evidence for feed in some] == [None, "ticket-1", "ticket-2"]
-    with pytest.raises(UsageError, match="caller/crm, method/paper, method/web"):
-        feeds.answer(some, [FeedAnswer.of("method/fax=ticket-1")])
-    for wrong in ("method/web", "=x", "method/web=", "method/web=a list", "method/web=0312345678"):
-        with pytest.raises(UsageError, match="--answered"):
-            FeedAnswer.of(wrong)

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from gatekeeper.ground.settings import load
-from tests.cli.conftest import Run, never, read_model
+from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
 from tests.support.world import Supervised, World, consent_of, home_of, send_to, until
 
@@ -101,9 +101,7 @@ def test_some_withdrew_then_the_file_has_the_others_and_a_second_run_adds_nothin
         assert not [name for name in CANARIES if name in said.out + said.err]
 
 
-def test_file_that_is_there_or_cannot_be_then_nothing_is_done(
-    run: Run, world: World, campaign: str, tmp_path: Path
-) -> None:
+def test_file_or_run_of_another_then_nothing_is_done(run: Run, world: World, campaign: str, tmp_path: Path) -> None:
     before = world.ends("acts")
     there = tmp_path / "there.csv"
     there.write_text("addresses")
@@ -113,11 +111,7 @@ def test_file_that_is_there_or_cannot_be_then_nothing_is_done(
     assert "CAMPAIGN" in run("handoff", "山田 太郎", "--out", str(tmp_path / "x.csv")).says(2)
     assert world.ends("acts") == before
     assert list(tmp_path.iterdir()) == [there]
-
-
-def test_run_of_another_then_it_says_whose(run: Run, world: World, campaign: str, tmp_path: Path) -> None:
     made = run("handoff", campaign, "--out", str(tmp_path / "a.csv"), "--json")
-    assert (made.code, made.json["written"]) == (0, 0)
     other = run("handoff", "another", "--out", str(tmp_path / "b.csv"), "--run", made.json["run"])
     assert campaign in other.says(2)
 
@@ -223,58 +217,36 @@ def test_commit_without_an_answer_then_the_same_run_acts_once_and_the_file_is_wh
     assert sorted(m.partition() for m in acts) == [0, 1]
 
 
-def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(
+def test_no_worker_meanwhile_then_the_same_run_goes_on_once_without_whom_it_may_not_have(
     run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
 ) -> None:
-    worker = office[1]
-    names = cleared(world, campaign, 8)
+    worker, late, off, old = office[1], f"{campaign}-late", f"{campaign}-off", f"{campaign}-old"
+    names = {each: cleared(world, each, 4) for each in (late, off, old)}
+
+    def handed(each: str, out: str, *more: str) -> Outcome:
+        return run("handoff", each, "--run", f"r-{each}", "--out", str(tmp_path / out), *more)
+
+    assert handed(old, "lost.csv").code == 0
     assert worker.stop() == 0
     try:
-        out = tmp_path / "out.csv"
-        said = run("handoff", campaign, "--out", str(out), "--run", f"r-{campaign}", "--wait", "1").says(5)
+        said = handed(late, "late.csv", "--wait", "1").says(5)
         assert "0, 1" in said
-        assert f"--run r-{campaign}" in said
-        assert not out.exists()
-        withdrawn(world, names[:2])
+        assert f"--run r-{late}" in said
+        assert not (tmp_path / "late.csv").exists()
+        handed(off, "off.csv", "--wait", "1").says(5)
+        run("campaign", "cancel", off, "--reason", "misprint", "--yes", "--wait", "1").says(5)
+        withdrawn(world, [*names[late][:2], *names[old][:2]])
+        assert f"--run r-{old}:" in handed(old, "a.csv", "--wait", "1").says(5)
     finally:
         worker.start()
-    done = run("handoff", campaign, "--out", str(out), "--run", f"r-{campaign}", "--json")
-    assert (done.code, done.json["written"]) == (0, 6)
-    assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names[:2], 1)
-    acts = [m for m in world.read("acts") if f'"act_id":"r-{campaign}"'.encode() in m.value()]
+    done = handed(late, "late.csv", "--json")
+    assert (done.code, done.json["written"]) == (0, 2)
+    assert Counter(m.key().decode() for m in of(world, "recalls", late)) == dict.fromkeys(names[late][:2], 1)
+    acts = [m for m in world.read("acts") if f'"act_id":"r-{late}"'.encode() in m.value()]
     assert sorted(m.partition() for m in acts) == [0, 1]
-
-
-def test_cancelled_while_no_worker_runs_then_the_hand_off_before_it_gives_nothing(
-    run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
-) -> None:
-    worker, names = office[1], cleared(world, campaign, 4)
-    file = ("--out", str(tmp_path / "out.csv"), "--run", f"r-{campaign}")
-    assert worker.stop() == 0
-    try:
-        run("handoff", campaign, *file, "--wait", "1").says(5)
-        run("campaign", "cancel", campaign, "--reason", "misprint", "--yes", "--wait", "1").says(5)
-    finally:
-        worker.start()
-    done = run("handoff", campaign, *file, "--json")
-    assert (done.code, done.json["written"], done.json["called_off"]) == (0, 0, True)
-    assert "was cancelled" in done.err
-    assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names, 1)
-
-
-def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_go(
-    run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
-) -> None:
-    worker = office[1]
-    names = cleared(world, campaign, 6)
-    file, lost = ("--run", f"r-{campaign}", "--wait", "1", "--out"), tmp_path / "lost.csv"
-    assert run("handoff", campaign, *file[:2], "--out", str(lost)).code == 0
-    assert worker.stop() == 0
-    try:
-        withdrawn(world, names[:2])
-        assert f"--run r-{campaign}:" in run("handoff", campaign, *file, str(tmp_path / "a.csv")).says(5)
-    finally:
-        worker.start()
-    done = run("handoff", campaign, *file[:2], "--out", str(tmp_path / "b.csv"), "--json")
-    assert (done.code, done.json["written"], done.json["again"]) == (0, 4, 0)
-    assert {row["recipient_id"] for row in rows(tmp_path / "b.csv")} == set(names[2:])
+    done = handed(off, "off.csv", "--json")
+    assert (done.code, done.json["written"], done.json["called_off"]) == (0, 0, True), "it was cancelled"
+    assert Counter(m.key().decode() for m in of(world, "recalls", off)) == dict.fromkeys(names[off], 1)
+    done = handed(old, "b.csv", "--json")
+    assert (done.code, done.json["written"], done.json["again"]) == (0, 2, 0)
+    assert {row["recipient_id"] for row in rows(tmp_path / "b.csv")} == set(names[old][2:])

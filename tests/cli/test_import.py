@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,6 @@ import pytest
 from gatekeeper import identity
 from gatekeeper.ground.mac import fingerprint
 from schemas.events import Delivery
-from streams.client import publisher
-from streams.client.publisher import Publisher
-from tests.cli.conftest import System
 from tests.support.list_files import list_map
 from tests.support.world import key_folder
 
@@ -100,21 +96,6 @@ def test_list_with_bad_rows_then_the_good_are_published_without_a_name_or_addres
     ]
 
 
-def test_list_again_then_the_same_records_and_a_clean_list_leaves_no_rejects(
-    run, system, key, members, tmp_path: Path
-) -> None:
-    run("import", "sources", *members)
-    os.utime(members[0], (1, 1))
-    run("import", "sources", *members)
-    values = [record.value for record in system.records("sources")]
-    assert len(values) == 4
-    assert len(set(values)) == 2
-    Path(members[0]).write_text("\n".join(ROWS.splitlines()[:2]), "utf-8")
-    done = run("import", "sources", *members, "--json")
-    assert (done.code, done.json["rejects"], done.err) == (0, None, "")
-    assert not (tmp_path / "members.csv.sources.rejected.csv").exists()
-
-
 def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run, system, key, tmp_path: Path) -> None:
     told = {}
     for topic, name, column_map in (
@@ -188,17 +169,6 @@ def test_rows_of_stops_then_told_before_they_are_written_and_rejected_ones_stay(
     assert not any(canary in text for canary in CANARIES for text in written)
 
 
-def test_the_example_of_reference_then_it_has_what_the_example_of_a_campaign_names(run, system) -> None:
-    done = run("import", "reference", str(EXAMPLES / "reference.jsonl"), "--json")
-    assert (done.code, done.json["published"]) == (0, 5)
-    there = {(one.kind, one.id) for one in system.decoded("reference")}
-    for line in (EXAMPLES / "campaign.jsonl").read_text("utf-8").splitlines():
-        send = json.loads(line)
-        named = {("controller", send["controller_id"]), ("purpose", send["purpose"]), ("template", send["template_id"])}
-        named |= {("campaign", send["campaign_id"])}
-        assert named <= there
-
-
 def test_reference_with_bad_lines_then_each_is_told_and_nothing_is_published(run, system, tmp_path: Path) -> None:
     file = tmp_path / "reference.jsonl"
     good = '{"v":1, "kind":"controller", "id":"C1"}'
@@ -237,34 +207,6 @@ def test_call_that_is_wrong_then_one_sentence_and_nothing_is_written(
     assert "--map" in run("import", "sources", str(tmp_path / "x.jsonl"), "--map", column_map).says(2)
     (tmp_path / "x.jsonl").unlink()
     assert sorted(tmp_path.iterdir()) == before
-
-
-def test_kafka_answers_the_first_records_alone_then_the_line_to_go_on_from_is_told(
-    run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A broker that dies leaves a list so; `publish` has one that dies."""
-    rows = [f"R{number},I{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
-    file = tmp_path / "consents.csv"
-    file.write_text("\n".join(["recipient_id,record_id,state,controller_id,purpose,channels", *rows]))
-    whole, written = Publisher.write, []
-
-    def answered_once(self: Publisher, records: list[tuple[bytes | None, bytes]], **more: Any) -> list[object]:
-        written.append(records)
-        return whole(self, records, **more) if len(written) == 1 else [None] * len(records)
-
-    with monkeypatch.context() as hurt:
-        hurt.setattr(Publisher, "write", answered_once)
-        hurt.setattr(publisher, "WINDOW_RECORDS", 18)
-        says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
-    assert "acknowledged 18 records" in says
-    assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected
-    done = run("import", "consents", str(file), "--from-line", "22", "--list-date", "2026-11-01", "--json")
-    assert (done.code, done.json["published"]) == (1, 18)
-    keys = [record.key for record in system.records("consents")]
-    assert sorted(keys) == sorted(f"R{number}".encode() for number in range(1, 41) if number % 10)
-    assert rejects(done.json["rejects"]) == [
-        (str(number + 1), "state", "field_invalid") for number in range(10, 41, 10)
-    ]
 
 
 FEED = {"v": 1, "kind": "feed", "id": "crm", "topic": "consents", "controllers": ["C1"], "owner": "kenji",

@@ -24,10 +24,7 @@ FORGETFUL = {
 """Of a Kafka that compacts and deletes at once what it may."""
 REREADING = Path(__file__).parents[1] / "support" / "rereading.py"
 SEGMENT_MS = 100
-SET = {
-    "compaction": {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"},
-    "retention": {"retention.ms": "100"},
-}
+SET = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"}
 RIGHT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 ANNA, BEN = (next(name for name in "abcdefgh" if partition_of(name.encode(), 2) == number) for number in range(2))
 """Two people on different partitions of `sends`."""
@@ -67,9 +64,9 @@ def alter(world: World, **settings: str) -> None:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, world.topic("suppressions"), said)])
 
 
-def forget(world: World, how: str) -> None:
+def forget(world: World) -> None:
     """Lets Kafka delete the objection for a moment, by settings that somebody makes by hand."""
-    alter(world, segment_ms=str(SEGMENT_MS), **{name.replace(".", "_"): value for name, value in SET[how].items()})
+    alter(world, segment_ms=str(SEGMENT_MS), **{name.replace(".", "_"): value for name, value in SET.items()})
     time.sleep(3 * SEGMENT_MS / 1000)  # Kafka begins another segment with the next record
     world.put("suppressions", [("carl", {**stop_of("3", state="corrected")[1], "recipient_id": "carl"})])
 
@@ -89,13 +86,12 @@ def both_say_that_it_is_back(run: Any, number: int) -> None:
         assert run(*words, "--by", who, "--reason", "entered again", "--yes", "--wait", "0").code == 0
 
 
-@pytest.mark.parametrize("how", ["compaction", pytest.param("retention", marks=pytest.mark.long("compaction"))])
 def test_a_stop_deleted_by_hand_made_settings_then_a_new_worker_decides_nobody(
-    run, world: World, tmp_path: Path, how: str
+    run, world: World, tmp_path: Path
 ) -> None:
     whole = run("topics", "verify", "--read")
     assert (whole.code, "all that workers had read are there" in whole.out) == (0, True)
-    forget(world, how)
+    forget(world)
     alter(world, **{name.replace(".", "_"): value for name, value in RIGHT.items()})
     assert run("topics", "verify").code == 0, "the settings are right again"
     found = run("topics", "verify", "--read", "--json")
@@ -117,32 +113,10 @@ def test_a_stop_deleted_by_hand_made_settings_then_a_new_worker_decides_nobody(
     assert run("topics", "verify", "--read").code == 0
 
 
-def test_settings_of_facts_repaired_then_workers_read_all_anew_and_decide_nobody(
-    run, world: World, tmp_path: Path
-) -> None:
-    forget(world, "compaction")
-    world.sends([ANNA], 1)
-    with world.process(tmp_path / "drifted.log") as worker:
-        assert worker.wait() == 2, "the settings are others"
-    repaired = run("topics", "create", "--repair")
-    assert (repaired.code, world.topic("suppressions") in repaired.err) == (0, True)
-    with world.process(tmp_path / "after.log") as worker:
-        assert worker.wait() == 4, "both partitions are refused"
-        assert worker.events("facts_made_anew")
-    both_say_that_it_is_back(run, 1)
-    for number in range(2):  # the second worker begins with the files of the first one
-        world.sends([BEN], 10 + number)
-        with world.process(tmp_path / f"{number}.log") as worker:
-            until(lambda expected=2 + number: len(world.verdicts()) == expected, "the send to ben")
-            until(lambda: worker.events("partition_refused"), "anna's partition is refused")
-            assert worker.stop() == 0
-    assert "e-1" not in world.verdicts()
-
-
 def test_a_worker_that_reads_all_facts_again_then_it_finds_what_is_gone(run, world: World, tmp_path: Path) -> None:
     with world.process(tmp_path / "rereading.log", REREADING) as worker:
         until(lambda: len(worker.events("facts_reread")) > 1, "readings without a finding")
-        forget(world, "compaction")
+        forget(world)
         alter(world, **{name.replace(".", "_"): value for name, value in RIGHT.items()})
         assert worker.wait() == 70
         (found,) = worker.events("facts_vanished")

@@ -27,7 +27,7 @@ from schemas.codec import decode
 from streams.client import admin
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import World, source_of, until
+from tests.support.world import World, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 
@@ -139,10 +139,8 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_it_says_what_can(run
     assert "from 4 to 7" in run(*call, "3", "1").says(2)
     assert "not refused" in run(*call, "4", "0").says(2)
     assert "from 0 to 1" in run(*call, "4", "9").says(2)
-    assert "from 0 to 1" in run("partition", "show", "9").says(2)
     advice = refused("error.transaction_hangs").advice
     assert advice in run(*call, "4", "1").says(2)
-    assert run("partition", "show", "1", "--json").json["refused"]["resume"] is None
     assert system.records("acts") == []
 
 
@@ -354,40 +352,6 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
 
 
 @pytest.mark.parametrize("world", [1], indirect=True)
-def test_acts_made_again_then_each_is_answered_once_two_people_have_said_from_where(
-    run, world: World, tmp_path: Path
-) -> None:
-    names = [f"p{number}" for number in range(30)]
-    world.put("sources", ((name, source_of(name)) for name in names))  # without a consent they wait for a person
-    world.sends(names)
-
-    def noted(first: int) -> None:
-        for number, item in enumerate(world.items().values(), first):
-            world.act("note", item, act_id=f"note-{number}")
-
-    def answered() -> set[str]:
-        return {one.act.act_id for one in world.audits() if one.act and one.act.kind == "note"}
-
-    with world.process(tmp_path / "before.log") as worker:
-        world.await_audits(len(names))
-        noted(0)
-        until(lambda: len(answered()) == 30, "the first acts")
-        world.remake("acts")
-        noted(100)
-        worker.end_refused()
-    shown = run("partition", "show", "0", "--json").json["refused"]
-    assert (shown["reason"], shown["from"]["topic"]) == ("error.input_replaced", "acts")
-    assert len(world.audits()) == 60, "nothing is answered meanwhile"
-    two_managers_resume(run, 0)
-    with world.process(tmp_path / "again.log") as worker:
-        until(lambda: sum(one.stage == "act" for one in world.audits()) == 30 + 30 + 2, "each act")
-        assert worker.stop() == 0
-    assert answered() == {f"note-{number}" for number in (*range(30), *range(100, 130))}
-    covered = run("audit", "coverage", "--json")
-    assert (covered.code, covered.json["findings"]) == (5, [])
-
-
-@pytest.mark.parametrize("world", [1], indirect=True)
 def test_an_output_and_an_input_made_again_then_each_takes_two_people(run, world: World, tmp_path: Path) -> None:
     world.people(["anna", "bea"])
     world.sends(["anna"])
@@ -409,29 +373,6 @@ def test_an_output_and_an_input_made_again_then_each_takes_two_people(run, world
         until(lambda: len(world.verdicts()) == 2, "the second send")
         lost = run("audit", "coverage", "--json").json["findings"]
         assert [(one["fault"], one["detail"].split()[0]) for one in lost] == [("missing_output", "cleared")]
-
-
-@pytest.mark.parametrize("world", [1], indirect=True)
-def test_audit_records_and_manifests_made_again_then_it_goes_on_without_them(run, world: World, tmp_path: Path) -> None:
-    world.people(["anna", "bea"])
-    world.sends(["anna"])
-    with world.process(tmp_path / "before.log") as worker:
-        world.await_audits(1)
-        assert worker.stop() == 0
-    for topic in ("audit", "manifests"):
-        world.remake(topic)
-        assert topic in run("audit", "export", "--out", str(tmp_path / "out")).says(4)
-        with world.process(tmp_path / "refused.log") as worker:
-            assert worker.wait() == 4
-        assert run("partition", "show", "0", "--json").json["refused"]["reason"] == "error.outputs_made_again"
-        two_managers_resume(run, 0)
-        with world.process(tmp_path / "again.log") as worker:
-            until(lambda worker=worker: worker.events("partition_owned", "partition_refused"), "a take-over")
-            assert not worker.events("partition_refused")
-            assert worker.stop() == 0
-    world.sends(["bea"], 1)
-    with world.process(tmp_path / "last.log"):
-        until(lambda: {"e-1"} <= world.verdicts().keys(), "the second send")
 
 
 def keep_state(broker: Broker, folder: Path) -> None:

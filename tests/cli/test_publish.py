@@ -18,7 +18,6 @@ from streams.client import admin, broker_access, publisher
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from streams.operations import publishing
 from tests.cli.conftest import System
 from tests.cli.conftest import send as any_send
 from tests.support.world import BACK_SOON, PURPOSES, TEMPLATE, controller_record
@@ -60,24 +59,6 @@ def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tm
     assert sorted(record.value.decode() for record in records) == sorted(lines)
     assert all(record.key == json.loads(record.value)["recipient_id"].encode() for record in records)
     assert {record.partition for record in records} == {0, 1}
-
-
-def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(
-    run, system, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = write(tmp_path / "c.jsonl", a_send(0), a_send(1), a_send(2, campaign_id="winter"))
-    said = run("publish", str(file))
-    assert (said.code, said.err) == (0, "")
-    _, autumn, winter = said.out.splitlines()
-    assert all(part in autumn for part in ("autumn: 2", "new", "gatekeeper campaign show autumn"))
-    assert "gatekeeper campaign show winter" in winter
-    again = write(tmp_path / "d.jsonl", a_send(3), *(a_send(number, campaign_id=f"s{number}") for number in range(9)))
-    told = run("publish", str(again), "--json").json["campaigns"]
-    assert [(one["campaign"], one["new"], one["among"]) for one in told[:2]] == [("autumn", False, 3), ("s0", True, 3)]
-    assert len(told) == 5, "a file of many campaigns is told in a few lines"
-    assert {one["among_all"] for one in told} == {True}
-    monkeypatch.setattr(publishing, "LOOK_BACK", 4)
-    assert "seems new: none of the latest 4" in run("publish", str(write(file, a_send(0, campaign_id="spring")))).out
 
 
 def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_published(
@@ -125,22 +106,6 @@ def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: 
     assert run("publish", f"/dev/fd/{gave}").code == 0
     os.close(gave)
     assert len(system.records("sends")) == 6
-
-
-def test_facts_of_which_one_cannot_be_read_then_the_others_are_published(run, system, tmp_path: Path) -> None:
-    file = write(tmp_path / "r.jsonl", {"v": 1, "kind": "controller", "id": "C7"}, {"v": 1, "kind": "owl"})
-    told = run("publish", str(file), "--topic", "reference", "--json")
-    assert (told.code, told.json["published"], told.json["causes"]) == (1, 1, {"kind_unknown": 1})
-    assert told.json["campaigns"] == []
-    assert system.records("reference")[-1].key == b"controller/C7"
-
-
-def test_bad_lines_that_are_allowed_then_all_are_published_under_their_apparent_key(
-    run, system, a_send, tmp_path: Path
-) -> None:
-    file = write(tmp_path / "c.jsonl", a_send(0), a_send(1, channel="owl"), "no json")
-    assert run("publish", str(file), "--allow-invalid", "--json").json["published"] == 3
-    assert {record.key for record in system.records("sends")} == {b"r0", b"r1", None}
 
 
 def test_from_line_then_only_the_rest_is_published(run, system, a_send, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
-from gatekeeper.ground.settings import load as load_settings
 from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
@@ -30,7 +29,6 @@ from schemas.codec import canonical, decode
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
 from streams.kafka.broker import Broker
-from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
 from tests.support import staff
 from tests.support.invented import KEY, TOKENS, terms
@@ -157,23 +155,6 @@ def test_an_export_then_all_that_its_records_name_by_hash_is_in_it(world: World,
     assert run("audit", "export", "--out", str(tmp_path / "out")).code == 0
     done = run("audit", "replay", str(tmp_path / "out"), "--json")
     assert (done.code, done.json["found"], done.json["records"]) == (0, [], len(world.audits()))
-
-
-def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run: Run) -> None:
-    done = run("audit", "what-if", "--live", "--policy", "jp-appi", "--json")
-    assert (done.code, done.json["widened"]) == (1, {"sends": 2, "people": 2})
-    changed = {row["source"] for row in done.json["source"] if row["new"] == "clear"}
-    assert changed == {"direct.point_card", "indirect.joint_use"}
-
-
-def test_from_a_time_on_then_only_that_is_derived_and_what_was_before_is_known(world: World, run: Run) -> None:
-    whole = run(*ALL).json
-    with LiveTrail(load_settings()) as live:
-        times = sorted(link.manifest["t1"] for number in live.partitions() for link in live.links(number))
-    some = run(*ALL, "--from", times[len(times) // 2])
-    assert (some.code, 0 < some.json["records"] < whole["records"]) == (0, True), some
-
-    assert some.json["facts"].keys() <= whole["facts"].keys(), "nothing is not checked that was checked before"
 
 
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:

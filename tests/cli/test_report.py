@@ -52,19 +52,12 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
         "verdicts": {"clear": 12, "confirm": 0, "review": 4, "block": 1},
         "of_another": 0,
     }
-    assert {(one["route"], one["origin"]): one["sends"] for one in report["sources"]} == {
-        ("direct.point_card", "notice/N1"): 16,
-        ("none", "none"): 1,
-    }
     review = report["review"]
     assert (review["items"], review["decided"], review["open"]) == (5, 3, 2)
-    assert review["overturned"] == [{"code": "AGE_UNCERTAIN", "released": 2, "upheld": 1, "per_mille": 666}]
-    assert [(one["id"], one["acts"]) for one in report["acts"]["people"]] == [("hanako", 3)]
     (bulk,) = report["acts"]["bulks"]
     assert (bulk["run"], bulk["by"], bulk["said"], bulk["acts"], bulk["cleared"]) == ("both", ["hanako"], 2, 2, 2)
     assert report["recalls"] == [{"cause": "CONSENT_WITHDRAWN", "in_time": 2, "late": 0, "undated": 0}]
     assert (report["withdrawals"]["total"], report["withdrawals"]["bound"]) == (2, 2)
-    assert report["withdrawals"]["latency_ms"]["p99"] >= report["withdrawals"]["latency_ms"]["p50"] >= 0
     covered = report["coverage"]
     assert sum(one["records"] for one in covered) == len(world.read("audit")) == 22
     assert sum(one["sealed"] for one in covered) == sum(one["manifests"] for one in covered) == report["seal"]["size"]
@@ -74,17 +67,11 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     proof.write_bytes(orjson.dumps(report["samples"][0]["proof"]))
     assert run("audit", "check", str(proof)).code == 0
 
-    shown = run("report", *ends)
-    assert report["samples"][0]["inquiry"] in shown.out
     page = tmp_path / "report.html"
     assert run("report", *ends, "--out", str(page)).code == 0
     html = page.read_text("utf-8")
-    assert "contacting the person" in html
     assert [name for name in (*clear, *young) if f">{name}<" in html] == []
     assert "例 花子" not in html + found.out
-    day = begun.date().isoformat()
-    assert run("report", "--from", "2020-01-01", "--to", "2020-01-31", "--json").json["sends"]["total"] == 0
-    assert run("report", "--from", day, "--to", "tomorrow").says(2)
 
 
 def test_file_that_cannot_be_written_then_a_sentence(run: Run, system: System, tmp_path: Path) -> None:

@@ -65,10 +65,3 @@ def test_a_topic_without_such_a_schema_then_the_message_says_which_have(argument
     error = run(*arguments).exception
     assert isinstance(error, UsageError)
     assert "cleared" in str(error)
-
-
-@pytest.mark.parametrize(
-    "arguments", [("sends", "--asyncapi"), ("--openapi", "--asyncapi"), ("--headers",), ("--all", "x", "--asyncapi")]
-)
-def test_two_things_at_once_then_the_message_says_what_goes_together(arguments: tuple[str, ...]) -> None:
-    assert isinstance(run(*arguments).exception, UsageError)

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from gatekeeper.ground.settings import Settings
-from schemas.codec import canonical
 from streams.client.reader import Reader
 from streams.operations import endorsement
 from streams.operations.endorsement import Endorsed
 from tests.cli.conftest import Run, System
-from tests.support import invented
 
 
 def known(settings: Settings) -> Endorsed:
@@ -130,45 +128,3 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
     refused = run("suspend", "midori", "--by", "hanako", "--reason", "an incident").says(2)
     assert "taro" in refused
     assert "hanako" in refused
-
-
-def test_a_record_of_before_the_first_person_counts_and_can_be_signed_later(
-    environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GATEKEEPER_USER_KEY")
-    run("topics", "create")
-    assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 0
-    assert run("init", "hanako", "--folder", str(tmp_path)).code == 0
-    unsigned = run("reference", "list", "--json")
-    assert unsigned.code == 0
-    assert [(row["name"], row["state"]) for row in lines(unsigned.out)] == [("purpose/news", "unsigned")]
-    assert [row["id"] for row in lines(run("purpose", "list", "--json").out)] == ["news"]
-    run("reference", "sign", "purpose/news").says(2)  # no key is named
-    monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "hanako-k1.key"))
-    assert run("reference", "sign", "purpose/news").code == 0
-    assert run("reference", "list", "--json").out == ""
-    assert [row["id"] for row in lines(run("purpose", "list", "--json").out)] == ["news"]
-
-
-def test_a_controller_of_two_managers_then_one_of_them_suspends_it_at_once(
-    environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system = System(environment)
-    folder = ("--folder", str(tmp_path))
-    monkeypatch.delenv("GATEKEEPER_USER")
-    assert run("init", "hanako", *folder).code == 0
-    monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "hanako-k1.key"))
-    assert run("staff", "add", "kenji", "--role", "reviewer", *folder).code == 0
-    assert run("staff", "add", "taro", "--role", "manager", *folder).code == 0
-    said = {**invented.controller(id="midori")[1], "by": ["hanako", "taro"]}
-    system.put("reference", canonical(said), key=b"controller/midori")
-    for person in ("hanako", "taro"):
-        monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / f"{person}-k1.key"))
-        assert run("reference", "sign", "controller/midori").code == 0
-    done = run("suspend", "midori", "--reason", "an incident", "--json")
-    assert (done.code, done.json["waiting"], done.json["by"]) == (0, False, "taro")
-
-    monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "kenji-k1.key"))  # whose role signs no reference data
-    ended = run("resume", "midori", "--reason", "over", "--json")
-    assert (ended.code, ended.json["waiting"]) == (1, True)
-    assert known(environment).newest["controller/midori"].model.suspended_since is not None

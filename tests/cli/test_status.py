@@ -19,34 +19,9 @@ from tests.support import staff
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import World, consent_of, send_to, until
 
-POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
-AT = "2026-04-01T00:00:00.000Z"
-
 
 def head(sends: int, **more: int) -> bytes:
     return json.dumps({"v": 1, "sends": sends, "acts": 0, "prev": None, "at": 1, **more}).encode()
-
-
-def manifest(*, misplaced: int = 0, **verdicts: int) -> bytes:
-    out = {"clear": "cleared", "review": "review", "block": "dead"}
-    value: dict[str, Any] = {
-        "v": 1,
-        "writer": "worker-0",
-        "kid": "gk/worker+00000000",
-        "partition": 0,
-        "in": [{"topic": "mail.sends.v1", "from": 0, "to": 3, "n": 3, "gaps": []}],
-        "asof": {},
-        "out": {out[name]: count for name, count in verdicts.items()},
-        "audit": {"from_id": None, "n": sum(verdicts.values())},
-        "verdicts": verdicts,
-        **({"misplaced": misplaced} if misplaced else {}),
-        "root": "0" * 64,
-        "prev": None,
-        "policy": POLICY,
-        "t0": AT,
-        "t1": AT,
-    }
-    return json.dumps(value).encode()
 
 
 def dead_fact(system, source: str) -> None:
@@ -82,17 +57,6 @@ def test_sends_wait_and_no_worker_runs_then_exit_1_and_how_to_start_one(run, sys
         ("register/mail-preference", [])
     ]
     assert "register/mail-preference (reference/0/" in run("status").out
-
-
-def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(
-    run, system, kafka: Broker, prefix: str
-) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2)
-    with world.transaction() as other:
-        world.put("sends", [("anna", send_to("anna"))], other, partition=0)
-        other.abort_transaction(30)
-    found = run("status", "--json").json["partitions"][0]
-    assert (found["lag"], found["waiting_age_ms"]) == (2, None)
 
 
 def test_a_foreign_transaction_left_open_then_status_names_its_client_and_the_cure(
@@ -161,28 +125,6 @@ def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
     assert "not in the group" in run("status").out
 
 
-def test_manifests_then_those_of_the_last_days_are_summed(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
-    system.put("manifests", manifest(clear=2, review=1), key=b"worker-0")
-    system.put("manifests", manifest(clear=1, block=4), partition=1)
-    found = run("status", "--json")
-    assert found.json["verdicts"] == {"clear": 3, "review": 1, "block": 4}
-    assert (found.json["outputs"]["cleared"], found.json["outputs"]["dead"]) == (3, 4)
-    spoken = run("status")
-    assert spoken.err == ""
-    assert "block" in spoken.out
-    monkeypatch.setattr("streams.operations.fleet.COUNTED_DAYS", 0)
-    assert run("status", "--json").json["verdicts"] == {}
-
-
-def test_misplaced_keys_then_exit_1_and_the_setting_to_change(run, system) -> None:
-    system.put("manifests", manifest(misplaced=2, clear=2))
-    found = run("status", "--json").json
-    assert (found["misplaced"], found["findings"]) == (2, ["no_owner", "misplaced"])
-    spoken = run("status")
-    assert spoken.code == 1
-    assert "partitioner=murmur2_random" in spoken.out
-
-
 def test_librdkafkas_own_partitioner_then_misplaced_records_are_refused_and_counted(
     run, environment: Settings, kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
@@ -215,11 +157,6 @@ def test_an_unreadable_fact_then_exit_1_until_it_is_resolved(run, system) -> Non
     assert "consents/0/0" in spoken.out
     assert run("deadletter", "resolve", "consents/0/0", "--by", "hanako", "--reason", "dealt with").code == 0
     assert run("status", "--json").json["findings"] == ["no_owner"]
-
-
-def test_a_manifest_that_cannot_be_read_then_exit_4_names_its_place(run, system) -> None:
-    system.put("manifests", b"{}", partition=1)
-    assert "manifests/1/0" in run("status").says(4)
 
 
 def test_a_head_that_nobody_of_ours_wrote_then_its_partition_alone_is_refused(run, system) -> None:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gatekeeper.ground.settings import Settings
-from gatekeeper.ledger import entries
-from schemas.codec import encode, parse
+from schemas.codec import encode
 from schemas.events import Controller
 from streams.client import fact_with_act, publisher
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
 from streams.client.reader import Reader
-from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.support import staff
-from tests.support.world import World, send_to, source_of, until
+from tests.support.world import until
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:
@@ -145,51 +140,3 @@ def test_a_writer_gone_between_the_two_then_neither_is_there(
     until(ended, "the end of the transaction that was cut off")
     assert system.records("consents") == []
     assert {act.recipient_id for act in system.decoded("acts")} == {"x"}
-
-
-@pytest.fixture
-def world(kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
-    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create()
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
-    with found.process(tmp_path / "log"):
-        yield found
-
-
-def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_cleared(run: Run, world: World) -> None:
-    world.people(["r1"])
-
-    def verdict(number: int) -> tuple[str, str | None]:
-        world.put("sends", [("r1", send_to("r1", number))])
-        return until(lambda: world.verdicts().get(f"e-{number}"), "the decision")
-
-    assert verdict(1) == ("clear", None)
-    assert run("suspend", "C1", "--reason", "incident 7").code == 0
-    assert verdict(2) == ("block", "SENDING_SUSPENDED")
-    assert run("resume", "C1", "--reason", "incident 7 closed").code == 0
-    assert verdict(3) == ("clear", None)
-    again = run("review", "redecide", "--filter", "reason=SENDING_SUSPENDED", "--yes")
-    assert (again.code, again.json["outcome"]) == (0, "cleared")
-    until(lambda: len(world.acted()) == 3, "an audit record of each act")
-    assert Counter(a.act.outcome for a in world.acted().values()) == {"recorded": 2, "cleared": 1}
-
-
-def test_a_dry_run_then_people_and_recalls_are_told_and_nothing_is_written(run: Run, system: System) -> None:
-    for name in ("r1", "r2"):
-        system.put("sources", json.dumps(source_of(name, batch_id="B2")).encode(), key=name.encode())
-    value = json.dumps(send_to("r1", 0)).encode()
-    place = {"topic": system.settings.topic("sends"), "partition": 0, "offset": 0, "timestamp": 0}
-    entry = entries.clearance(
-        parse("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place
-    )
-    system.put("ledger", entry.value, key=entry.key)
-    done = run("source", "quarantine", "B2", "--dry-run", "--json")
-    assert (done.code, done.err) == (0, "")
-    row = {"campaign": "K-0", "channel": "postal", "clearances": 1, "standing": 1, "ahead": 1, "next": None}
-    totals = {"people": 2, "recipients": ["r1", "r2"], "clearances": 1, "standing": 1, "ahead": 1}
-    assert done.json == {"batch": "B2", "state": "active", **totals, "campaigns": [row]}
-    assert "K-0" in run("source", "quarantine", "B2", "--dry-run").out
-    assert (system.decoded("reference"), system.decoded("acts")) == ([], [])
-    assert run("source", "quarantine", "B2").code == 2
-    assert "B3" in run("source", "quarantine", "B3", "--dry-run").says(2)
