@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from schemas.codec import decode
-from streams.operations.management import policies
 from tests.support.policies import policy_record, text, today
+
+pytestmark = pytest.mark.main
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
 
@@ -67,18 +68,6 @@ def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allo
     assert len(system.records("reference")) == 1
 
 
-def test_wider_only_from_a_later_turn_on_then_it_is_refused_as_well(run, system, file) -> None:
-    for of in ("strictest", "jp-pmark"):
-        content = today(7, TIGHTER, of=of)
-        assert activate(run, file(content), "--from", "2030-01-01T00:00:00+09:00").code == 0
-    plain = file(today(8))
-    assert activate(run, plain, "--from", "now").code == 0
-    assert "--and-by" in activate(run, plain, "--from", "2031-01-01", "--and-by", "who else").err
-    done = activate(run, plain, "--from", "2031-01-01")
-    assert done.code == 1
-    assert "consent_max_age_months" in done.err
-
-
 def test_file_with_a_mistake_then_file_key_and_hint_and_no_broker_is_asked(run, nowhere: str, file) -> None:
     says = activate(run, file(text(7, ("minor_age", "minor_aeg")))).says(2)
     assert "mine.toml" in says
@@ -95,17 +84,6 @@ def test_day_that_is_over_then_it_is_refused(run, system, file) -> None:
     assert "--from now" in activate(run, file(text(7)), "--from", "2026-01-01").says(2)
     assert "--from" in activate(run, file(text(7)), "--from", "yesterday").says(2)
     assert system.records("reference") == []
-
-
-def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(run, system, file) -> None:
-    assert "consent_max_age_months" in activate(run, file(today(7, TIGHTER)), "--from", "now").says(2)
-    assert activate(run, file(today(7, TIGHTER, of="strictest")), "--from", "now").code == 0
-    assert activate(run, file(today(7, TIGHTER)), "--from", "now").code == 0
-    assert activate(run, "jp-pmark@4", "--from", "now", "--and-by", "taro").code == 0
-    held = policies(system.settings).over("jp-pmark")
-    assert [policy.version for policy in held.home] == [1, 3, 7, 4]
-    looser = activate(run, "strictest@1", "--from", "now", "--and-by", "taro").says(2)
-    assert "jp-" in looser
 
 
 def test_number_of_another_text_then_it_is_refused(run, system, file) -> None:

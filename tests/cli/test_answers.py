@@ -6,10 +6,14 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.ledger import entries
 from tests.support import invented
+
+pytestmark = pytest.mark.main
 
 YES, NO, SPENT = (codes.new(bytes([number]) * codes.ENTROPY_BYTES) for number in (1, 2, 3))
 ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "at": "2026-11-01T10:00:00+09:00"}

@@ -6,11 +6,8 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -29,8 +26,6 @@ from tests.support.forked import Command
 from tests.support.manifests import SENDS, Writer
 from tests.support.own_metrics import ANYWHERE, own_metrics
 from tests.support.world import until
-
-HOUSE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -197,21 +192,6 @@ def test_dropped_manifest_then_each_run_names_it_and_its_partition_alone_is_held
         assert set(leaves) == right
 
 
-def test_given_keys_rotated_then_the_log_goes_on_and_all_of_it_verifies(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    values = [put(system, 0, writers[0].next())]
-    assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once", "--first").code == 0
-    for role in ("worker", "log", "witness"):
-        assert run("keys", "rotate", "--role", role).code == 0
-    writers[0].signer = keys.signer("worker")
-    values.append(put(system, 0, writers[0].next()))
-    assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once").code == 0
-    assert sealed(tmp_path / "log", keys) == values
-
-
 def test_an_old_copy_or_another_system_s_topics_then_nothing_is_signed(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,34 +211,6 @@ def test_an_old_copy_or_another_system_s_topics_then_nothing_is_signed(
     assert "another system's" in run("audit", "seal", "--once").says(2)
     (tmp_path / "keys/log-1.key").chmod(0o644)
     assert "chmod 600" in run("audit", "seal", "--once").says(2)
-
-
-def test_state_that_is_not_its_checkpoints_then_exit_4_and_nothing_is_written(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    def everything() -> dict[str, bytes]:
-        return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-    for _ in range(2):
-        for writer in writers:
-            put(system, writer.partition, writer.next())
-        assert run("audit", "seal", "--once").code == 0
-    folder = tmp_path / "log"
-    former, file = (folder / "state/2").read_bytes(), folder / "state/4"
-    state = json.loads(right := file.read_bytes())
-    both = state["partitions"]
-    damaged = [b"{", json.dumps(state | {"v": 2}).encode()]
-    cases = [(raw, "is missing or damaged") for raw in damaged]
-    for wrong in ({"0": both["0"]}, both | {"0": both["0"] | {"next": 1}}):
-        cases.append((json.dumps(state | {"partitions": wrong}).encode(), "does not fit"))
-    for wrong, said in [*cases, (former, "does not fit")]:
-        file.write_bytes(wrong)
-        before = everything()
-        assert f"state/4 of the sealed log {said}" in run("audit", "seal", "--once").says(4)
-        assert everything() == before
-    file.write_bytes(right)
-    assert run("audit", "seal", "--once").code == 0
-    assert len(sealed(folder, keys)) == 4
 
 
 def beside(*words: str) -> Command:
@@ -281,29 +233,6 @@ def test_a_running_sealer_then_a_second_is_refused_and_what_cannot_be_sealed_is_
         assert 0 <= found[("gatekeeper_seal_age_seconds",)] < 60
         first.terminate()
         assert first.wait(20) == 1
-
-
-def test_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    values = [put(system, 0, writers[0].next())]
-    run("audit", "seal", "--once")
-    before = (tmp_path / "log/checkpoint").read_bytes()
-    values += [put(system, 0, writers[0].next()) for _ in range(3)]
-    full = subprocess.run(
-        [sys.executable, "-m", "gatekeeper", "audit", "seal", "--once"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY)),
-        timeout=60,
-    )
-    assert full.returncode == 3
-    (said,) = full.stderr.splitlines()
-    assert re.match(r"error: \S+ cannot be written \(File too large\)", said)
-    assert (tmp_path / "log/checkpoint").read_bytes() == before
-    assert run("audit", "seal", "--once").code == 0
-    assert sealed(tmp_path / "log", keys) == values
 
 
 def test_given_a_second_sealer_on_an_equal_copy_then_the_first_never_signs_again(
@@ -347,30 +276,6 @@ def test_given_a_sealer_killed_again_and_again_then_no_manifest_is_lost_or_doubl
     for partition in (0, 1):
         mine = f'"partition":{partition},'.encode()
         assert [leaf for leaf in leaves if mine in leaf] == [value for value in values if mine in value]
-
-
-def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
-    system: System, writers: list[Writer], keys: Keys, tmp_path: Path
-) -> None:
-    (key,) = keys.public("witness")
-    witness = beside("audit", "witness", "--first", "--interval", "0.2")
-    with beside("audit", "seal", "--interval", "0.2") as sealer, witness as w:
-        put(system, 0, writers[0].next())
-        assert "sealed 1 " in sealer.line()
-        until(lambda: "cosigned 1 " in w.line(), "its cosignature")
-
-        def cosigned() -> bool:
-            standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
-            return standing is not None and bool(standing[0].note.signed(key))
-
-        until(cosigned, "the cosignature in the checkpoint")
-        for process, name in ((sealer, "seal"), (w, "witness")):
-            found = own_metrics(process, name)
-            assert found[("gatekeeper_log_entries",)] == found[("gatekeeper_witnessed_entries",)] == 1
-            assert 0 <= found[("gatekeeper_witnessed_age_seconds",)] < 60
-        assert 0 <= found[("gatekeeper_witness_look_age_seconds",)] < 60
-        w.terminate()
-        assert w.wait(20) == 0
 
 
 def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(

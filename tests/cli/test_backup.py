@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from aiokafka import TopicPartition
-from confluent_kafka import Consumer
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.backup import group_positions, restore
@@ -319,16 +316,6 @@ def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
         worker.stop()
 
 
-@contextmanager
-def member(settings: Settings, group: str) -> Iterator[None]:
-    """Keeps a member in a consumer group, on the topic of sends."""
-    consumer = Consumer({"bootstrap.servers": settings.broker, "group.id": group})
-    consumer.subscribe([settings.topic("sends")])
-    until(lambda: consumer.poll(0.1) or consumer.assignment(), "it is a member")
-    yield
-    consumer.close()
-
-
 def deleted(settings: Settings, *names: str) -> None:
     """Deletes these topics of a system, or all."""
     ours = {settings.topic(name) for name in names or TOPICS}
@@ -372,11 +359,6 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     assert [each.aspect for each in admin.verify(system.settings)] == ["missing"], "a gate at work is not marked"
     deleted(system.settings)
     admin.create(system.settings)
-    for group in (system.settings.group, reader):
-        with member(system.settings, group):
-            assert f"at work: {group}." in run("restore", "saved").says(2)
-            with pytest.raises(UsageError):
-                restore.check(system.settings, tmp_path / "saved", told=lambda *_: pytest.fail("a log was read first"))
     assert admin.verify(system.settings) == [], "nothing is marked"
     interrupted(run, monkeypatch)
     assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
 
 from tests.support import forked
 from tests.support.forked import Command
@@ -161,53 +158,3 @@ def test_a_busy_port_no_java_no_network_or_a_wrong_option_then_what_to_do_and_no
         result = broker(tmp_path, *options)
         assert (result.returncode, options[0] in result.stderr, "Traceback" in result.stderr) == (2, True, False)
     assert left_nothing(tmp_path)
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mounts a real, small file system at `folder`; only root can."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, timeout=60
-    )
-    if mounted.returncode != 0:
-        pytest.skip("this machine does not let root mount a disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True, timeout=60)
-
-
-def fill(folder: Path) -> None:
-    with (folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(4096))
-    assert shutil.disk_usage(folder).free < 4096
-
-
-def test_given_a_disk_that_fills_while_it_runs_then_3_and_no_broker_file(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "small", "80m") as small, running(tmp_path, "--data", "small/kafka") as process:
-        fill(small)
-        producer = Producer({"bootstrap.servers": told(tmp_path)["bootstrap"], "message.timeout.ms": 90_000})
-        admin = AdminClient({"bootstrap.servers": told(tmp_path)["bootstrap"]})
-        admin.create_topics([NewTopic("full", 1, 1)])
-
-        def ended() -> bool:
-            write_on(producer)
-            return process.poll() is not None
-
-        until(ended, "the node ends")
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert "small/kafka cannot be written (No space left on device)" in err
-    assert left_nothing(tmp_path)
-
-
-def write_on(producer: Producer) -> None:
-    try:
-        producer.produce("full", bytes(100_000))
-    except BufferError:
-        pass
-    producer.poll(0.01)

@@ -218,44 +218,6 @@ def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
     assert late.json["reasons"][0]["code"] == "CONSENT_EXPIRED"
 
 
-def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
-    campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
-    fifteen = [invented.source(birth_date="2011-06-01"), invented.consent(event_time="2026-07-01")]
-    facts = events(tmp_path / "facts.jsonl", *fifteen)
-    before = run("check", campaign, "--facts", facts, "--at", AT, "--json")
-    assert (before.code, before.json["policy"]["version"]) == (0, 1)
-    second = {"v": 1, "kind": "policy", "id": "jp-pmark", "version": 2, "jurisdictions": ["JP"]}
-    activated = ("reference", {**second, "effective_from": "2026-11-01"})
-    after = run(
-        "check", campaign, "--facts", events(tmp_path / "more.jsonl", *fifteen, activated), "--at", AT, "--json"
-    )
-    assert (after.code, after.json["policy"]["version"]) == (1, 2)
-    assert [one["code"] for one in after.json["reasons"]] == ["MINOR_NO_GUARDIAN"]
-    assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
-
-
-def test_result_of_an_earlier_check_then_the_changes_by_reason_and_source(run, tmp_path: Path) -> None:
-    silent = invented.source(source_id="S-silent", recipient_id="silent", contact_points=("cp-silent",))
-    facts = events(tmp_path / "facts.jsonl", *person("yes"), *person("no"), objection("no"), silent)
-    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("silent"), "{"])
-    check = ("check", campaign, "--facts", facts, "--at", AT)
-    earlier = str(tmp_path / "appi.csv")
-    assert run(*check, "--policy", "jp-appi", "--out", earlier).code == 1
-    found = run(*check, "--before", earlier, "--json").json["changes"]
-    assert found["reason"] == [
-        {"reason": "- → CONSENT_MISSING", "old": "clear", "new": "confirm", "sends": 1, "people": 1}
-    ]
-    assert [row["source"] for row in found["source"]] == ["direct.point_card"]
-    assert (found["narrowed"], found["widened"]) == ({"sends": 1, "people": 1}, {"sends": 0, "people": 0})
-    assert sum(row["sends"] for row in found["verdict"]) == 4
-    shown = run(*check, "--before", earlier)
-    assert "CONSENT_MISSING" in shown.out.partition("What changed since the earlier check")[2]
-
-    assert run(*check, "--out", earlier).code == 1
-    back = run(*check, "--policy", "jp-appi", "--before", earlier, "--json").json["changes"]
-    assert (back["narrowed"]["sends"], back["widened"]["sends"]) == (0, 1)
-
-
 def test_campaign_or_input_that_is_none_then_one_sentence_and_exit_2(run, tmp_path: Path, facts: str) -> None:
     for name, content, said in (
         ("c.jsonl", "\n\n", "c.jsonl"),

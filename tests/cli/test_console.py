@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
-import re
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
-from tests.cli.conftest import Run, System
+from tests.cli.conftest import Run
 from tests.support.provider import provider_file
 
-HOUSE = Path(__file__).parents[2]
+pytestmark = pytest.mark.main
+
 PASSWORD = "correct horse battery"
 
 
@@ -98,18 +94,3 @@ def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_is_enough(
     assert "GATEKEEPER_CONSOLE_PROVIDER" in both
     file.write_text("issuer = 1")
     assert "issuer" in run("console").says(2)
-
-
-def test_a_full_disk_at_its_start_then_3_with_one_sentence_and_nothing_torn(system: System, tmp_path: Path) -> None:
-    started = subprocess.run(
-        [sys.executable, "-m", "gatekeeper", "console"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en", "GATEKEEPER_CONSOLE_PORT": "0"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY)),
-    )
-    (said,) = started.stderr.splitlines()
-    assert (started.returncode, started.stdout) == (3, "")
-    assert re.match(r"error: \S*index\.sqlite cannot be written", said)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from gatekeeper.deciding.stops import Stops
 from gatekeeper.ground.times import span
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from streams.client.reader import Reader
 from tests.support import invented
+
+pytestmark = pytest.mark.main
 
 STOP = {"v": 1, "kind": "objection", "suppression_id": "x1", "received_at": "2026-01-01", "recipient_id": "P-1"}
 SEND = Send.model_validate_json(json.dumps(invented.send()))

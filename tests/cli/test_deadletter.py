@@ -7,8 +7,9 @@ import json
 
 import pytest
 
-from gatekeeper.cli import deadletter
 from schemas.codec import decode
+
+pytestmark = pytest.mark.main
 
 SECRET = '{"v":1,"name":"緑野 花子","mail":"hanako@mail.example"\x1b[2J'.encode()
 
@@ -36,42 +37,6 @@ def test_dead_letters_then_the_list_says_why_and_never_what(run, system) -> None
     rows = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
     assert [(row["source"], row["open"]) for row in rows] == [("sends/1/120", False), ("consents/0/0", True)]
     assert "hanako" not in listed.out + json.dumps(rows)
-
-
-def test_dead_letters_of_campaigns_then_event_and_campaign_are_told_if_they_are_ids(run, system) -> None:
-    broken = b'{"event_id": "e-2", "campaign_id" : "autumn", "delivery":{"name":"hanako'
-    for offset, value in enumerate(
-        (
-            b'{"event_id":"e-1","campaign_id":"winter","mail_date":7}',
-            broken,
-            b'{"event_id":"hanako@mail.example","campaign_id":{"name":"hanako"}}',
-            b'{"delivery":{"event_id":"e-3","campaign_id":"autumn"}}',
-        )
-    ):
-        dead(system, f"sends/0/{offset}", value=value)
-    rows = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
-    named = [(row["event_id"], row["campaign_id"]) for row in rows]
-    assert named == [("e-1", "winter"), ("e-2", "autumn"), (None, None), (None, None)]
-    listed = run("deadletter", "list", "--campaign", "autumn")
-    assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [["sends/0/1", "e-2", "autumn"]]
-    assert "winter" in run("deadletter", "show", "sends/0/0").out
-    assert "--campaign" in run("deadletter", "list", "--campaign", "緑野 花子").says(2)
-    assert "hanako" not in listed.out + json.dumps(rows)
-
-
-def test_more_than_a_person_reads_then_open_facts_are_never_left_out(
-    run, system, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deadletter, "SHOWN", 2)
-    dead(system, "consents/0/0")
-    for offset in range(4):
-        dead(system, f"sends/0/{offset}", "purpose_unknown")
-    listed = run("deadletter", "list")
-    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == ["consents/0/0", "sends/0/2", "sends/0/3"]
-    assert "2 more" in listed.err
-    everything = run("deadletter", "list", "--all")
-    assert len(everything.out.splitlines()) == 6
-    assert everything.err == ""
 
 
 def test_show_then_content_comes_only_when_asked_and_cannot_drive_the_terminal(run, system) -> None:

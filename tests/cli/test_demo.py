@@ -19,7 +19,6 @@ import httpx
 import psutil
 import pytest
 
-from gatekeeper.keys import ROLES
 from tests.support import forked
 from tests.support.world import until
 
@@ -121,17 +120,13 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
         people = [json.loads(line) for line in run("staff", "list", "--json").splitlines()]
         assert [one["id"] for one in people if not one["waiting"]] == ["console", "demo", "hanako", "taro"]
         assert run("reference", "list", "--json") == "", "every record is signed"
-        noted = run("review", "note", "--filter", "primary=AGE_UNCERTAIN", "--reason", "seen", "--yes")
-        assert {json.loads(line)["outcome"] for line in noted.splitlines()} == {"recorded"}
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
         until(lambda: "CONSENT_MISSING" in httpx.get(queue).text, "the queue in a browser, filled")
         assert Path(command[0]).name == "gatekeeper"
         assert json.loads(run("status", "--json"))["worker"]["ready"]
-        assert {key["role"] for key in json.loads(run("keys", "list", "--json"))} == set(ROLES)
         found = [json.loads(line) for line in run("doctor", "--json").splitlines()]
         assert [one for one in found if one["level"] == "wrong"] == []
-        assert {one["check"]: one["level"] for one in found}["partitioner"] == "ok"
         run("audit", "export", "--out", str(tmp_path / "export"))
         records = b"".join(
             gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").rglob("records.ndjson.gz")

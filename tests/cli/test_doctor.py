@@ -85,19 +85,6 @@ def test_a_system_that_is_well_then_nothing_is_wrong_and_each_real_cause_is_foun
     assert "mallory" in told(run("doctor", "--for", "office", "--json"), "own_key"), "it is not on record"
 
 
-def test_nobody_registered_and_no_topic_then_both_are_told_with_the_command(
-    run: Run, environment: Settings, keys: Keys
-) -> None:
-    done = run("doctor", "--json")
-    assert "topics" in wrong(done)
-    assert "gatekeeper topics create" in told(done, "topics")
-    assert levels(done)["topic_settings"] == "unknown"
-    assert run("topics", "create").code == 0
-    done = run("doctor", "--json")
-    assert (wrong(done), done.code) == (["people", "own_key"], 1)
-    assert "gatekeeper init" in told(done, "people")
-
-
 def test_no_broker_then_this_machine_is_checked_and_no_other_check_is_called_ok(
     run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,13 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from tests.support.forked import Command
+
+pytestmark = pytest.mark.main
 
 HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.conftest import Run, System
 from tests.support.world import source_of, token_of
+
+pytestmark = pytest.mark.main
 
 TOKEN = token_of("p-1")
 

@@ -141,59 +141,6 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     assert shown.json["decided"] == 6
 
 
-def test_records_refused_then_topics_and_console_say_why_the_campaign_is_not_done(
-    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (name,) = cleared(world, campaign, 1)
-    assert run("handoff", campaign, "--out", str(tmp_path / "out.csv")).code == 0
-    before = len(world.read("deadletter"))
-    sent = send_to(name, f"{name}-b", campaign_id=campaign)
-    world.put("sends", [(name, {**sent, "controller_id": "nobody"}), (name, {**sent, "mail_date": "soon"})])
-    until(lambda: len(world.read("deadletter")) == before + 2, "the dead letters")
-    shown = run("campaign", "show", campaign, "--json")
-    told = shown.json
-    assert (shown.code, told["expected"], told["decided"], told["refused"], told["done"]) == (1, 3, 1, 2, False)
-    assert told["faults"] == {"controller_unknown": 1, "field_invalid": 1}
-    assert f"gatekeeper deadletter list --campaign {campaign}" in shown.err
-    assert run("campaign", "show", campaign, "--expected", "1").code == 0
-    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path / "console"))
-    read_model(load())
-    with monkeypatch.context() as patched:
-        patched.setattr("gatekeeper.cli.campaign.read", never)
-        assert run("campaign", "show", campaign, "--json") == shown
-
-
-def test_delivered_rows_then_each_that_is_not_right_is_told(
-    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = cleared(world, campaign, 4)
-    out, sent, report = tmp_path / "out.csv", tmp_path / "sent.csv", tmp_path / "report.csv"
-    assert run("handoff", campaign, "--out", str(out)).code == 0
-    late = f"{campaign}-late"
-    world.people([late])
-    nobody = f"{campaign}-nobody"
-    more = {"campaign_id": campaign}
-    world.put("sends", [(late, send_to(late, late, **more)), (nobody, send_to(nobody, nobody, **more))])
-    until(lambda: of(world, "review", campaign) and len(of(world, "cleared", campaign)) == 5, "two more decided")
-    assert run("reconcile", str(out), "--json").code == 0
-    with monkeypatch.context() as later:
-        later.setattr("gatekeeper.cli.reconcile.KEPT_DAYS", -1)
-        assert run("reconcile", str(out), "--json").json["findings"] == {"not_handed": 4}, "read no further back"
-    lines = [f"{name},{campaign},postal" for name in (*names[:3], names[0], late, nobody, "stranger", "花子")]
-    sent.write_text("recipient_id,campaign_id,channel\n" + "\n".join(lines) + "\n", "utf-8")
-    done = run("reconcile", str(sent), "--out", str(report), "--json")
-    assert done.code == 1
-    assert {one["line"]: one["finding"] for one in done.json["found"]} == {
-        5: "twice", 6: "not_handed", 7: "withheld", 8: "unknown", 9: "unreadable",
-    }  # fmt: skip
-    assert (done.json["rows"], done.json["right"], done.json["handed_and_not_sent"]) == (8, 3, 1)
-    assert {row["finding"] for row in rows(report)} == {"twice", "not_handed", "withheld", "unknown", "unreadable"}
-    for text in (done.out, report.read_text("utf-8"), run("reconcile", str(sent)).out):
-        assert "花子" not in text
-    sent.write_text("name\nx\n")
-    assert "decision_id" in run("reconcile", str(sent)).says(2)
-
-
 @pytest.mark.parametrize("committed", [False, True])
 def test_commit_without_an_answer_then_the_same_run_acts_once_and_the_file_is_whole(
     run: Run, world: World, campaign: str, tmp_path: Path, committed: bool

@@ -16,6 +16,8 @@ from schemas.events import Delivery
 from tests.support.list_files import list_map
 from tests.support.world import key_folder
 
+pytestmark = pytest.mark.main
+
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 KEY = bytes(range(32))
 MAP = list_map()
@@ -119,54 +121,6 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
     yes = {record.key: json.loads(record.value) for record in system.records("consents")}
     assert (yes[b"R100003"]["state"], yes[b"R100003"]["method"]) == ("Given", "import")
     assert yes[b"R100002"]["event_time"] == "2019-05-02T00:00:00"
-
-
-STOPS = """番号,氏名,住所
-X1,金糸雀 花子,渋谷区神宮前1-2-3
-X2,金糸,渋谷区神宮前1-2-3
-X3,金糸雀 次郎,浦和市常盤1-2-4
-X4,金糸雀 三郎・花江,渋谷区神宮前1-2-9
-"""
-
-
-def test_rows_of_stops_then_told_before_they_are_written_and_rejected_ones_stay(
-    run, system, key, tmp_path: Path
-) -> None:
-    (tmp_path / "stops.csv").write_text(STOPS, "utf-8")
-    (tmp_path / "map.toml").write_text(
-        'suppression_id = { column = "番号" }\nkind = "objection"\nreceived_at = "2026-11-01"\n'
-        'token = { channel = "postal", name = "氏名", lines = ["住所"] }\n',
-        "utf-8",
-    )
-    list_ = ("import", "suppressions", str(tmp_path / "stops.csv"), "--map", str(tmp_path / "map.toml"))
-    list_ += ("--recorded", "dated")
-    before = {"v": 1, "kind": "objection", "received_at": "2026-10-01", "token": f"t1_{'a' * 43}"}
-    old = [json.dumps({**before, "suppression_id": id_}) for id_ in ("X1", "X2", "X3")]
-    (tmp_path / "old.jsonl").write_text("\n".join(old), "utf-8")
-    assert run("import", "suppressions", str(tmp_path / "old.jsonl"), "--recorded", "dated").code == 0
-    (tmp_path / "members.csv").write_text("番号,氏名,住所,入会日\nR1,金糸雀 花子,渋谷区神宮前1-2-3,R1.5.1\n", "utf-8")
-    (tmp_path / "members.toml").write_text(MAP, "utf-8")
-    members = ("import", "sources", str(tmp_path / "members.csv"), "--map", str(tmp_path / "members.toml"))
-    assert run(*members).code == 0
-    tried = run(*list_, "--again", "--dry-run")
-    assert tried.code == 1
-    assert all(part in tried.err for part in ("certain 2, wide 1, rejected 1", "line 3 (X2)", "line 4 (X3)"))
-    assert "line 2" not in tried.err
-    done = run(*list_, "--again", "--json")
-    assert (done.code, done.json["published"], done.json["right"]) == (1, 4, 2)
-    assert done.json["stops"] == {
-        **{"certain": 2, "wide": 1, "rejected": 1, "lacks": {"name_short": 1}, "meet_nobody": 2, "hold_many": []},
-        "again": [
-            {"line": 3, "id": "X2", "binds": "too_little", "lacks": "name_short"},
-            {"line": 4, "id": "X3", "binds": "nobody", "lacks": "place_unknown"},
-        ],
-    }
-    stops = [json.loads(record.value) for record in system.records("suppressions")]
-    assert sorted((stop["suppression_id"], stop["row"]) for stop in stops if "row" in stop) == [
-        *(("X1", "certain"), ("X2", "wide"), ("X3", "rejected"), ("X4", "certain"), ("X4.2", "certain"))
-    ]
-    written = (*map(str, stops), Path(done.json["rejects"]).read_text("utf-8"), done.out, done.err)
-    assert not any(canary in text for canary in CANARIES for text in written)
 
 
 def test_reference_with_bad_lines_then_each_is_told_and_nothing_is_published(run, system, tmp_path: Path) -> None:

@@ -43,20 +43,6 @@ def test_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone_and_change
     assert [key["number"] for key in run("keys", "init", "--role", "worker", "--json").json] == [2]
 
 
-def test_a_copied_token_key_then_one_fingerprint_and_a_key_made_there_has_another(run: Run, folder: Path) -> None:
-    def shown() -> str:
-        (key,) = run("keys", "list", "--json").json
-        return str(key["fingerprint"])
-
-    run("keys", "init", "--role", "token")
-    first, copied = shown(), (folder / "token-1.key").read_bytes()
-    (folder / "token-1.key").unlink()
-    run("keys", "init", "--role", "token")
-    assert shown() != first
-    (folder / "token-1.key").write_bytes(copied)
-    assert shown() == first
-
-
 def test_given_a_rotation_then_the_next_key_is_in_use_and_the_former_stays(run: Run, folder: Path) -> None:
     assert "gatekeeper keys init --role log" in run("keys", "rotate", "--role", "log").says(2)
     run("keys", "init", "--role", "log")

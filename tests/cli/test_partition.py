@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -75,34 +73,6 @@ def refused(system, a_send):
 
         note()
         yield note
-
-
-def test_a_refused_partition_then_every_command_names_it_and_says_how_it_goes_on(run, refused) -> None:
-    note = refused()
-    status = run("status", "--json")
-    assert (status.code, status.json["findings"]) == (1, ["no_owner", "refused"])
-    assert [row["refused"] and row["refused"]["reason"] for row in status.json["partitions"]] == [None, note.key]
-    spoken = run("status").out
-    assert note.sentence in spoken
-    assert "`gatekeeper partition show 1`" in spoken
-
-    listed = run("partition", "list", "--json")
-    assert listed.code == 1
-    rows = [(row["partition"], row["state"], row["position"], row["end"], row["lag"]) for row in listed.json]
-    assert rows == [(0, "unowned", None, 0, 0), (1, "refused", 2, 7, 5)]
-    assert "partition show 1" in run("partition", "list").err
-
-    shown = run("partition", "show", "1", "--json")
-    assert shown.code == 1
-    assert shown.json["logs"] == {"sends": {"start": 4, "end": 7}, "acts": {"start": 0, "end": 0}}
-    said = shown.json["refused"]
-    assert said["from"] == {"topic": "sends", "first": 4, "last": 7}
-    (skip,) = said["skipped"]
-    assert (skip["topic"], skip["from"], skip["to"], skip["expired"], skip["records"]) == ("sends", 2, 4, 2, 0)
-    told = run("partition", "show", "1").out
-    assert note.advice in told
-    assert "gatekeeper partition resume 1 --from 4 " in told
-    assert run("partition", "show", "0").code == 0
 
 
 def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(run, system, refused) -> None:
@@ -290,12 +260,10 @@ def test_stops_gone_from_their_topic_then_decisions_wait_for_two_people(
         until(lambda: len(world.verdicts()) == 3, "it stays said")
 
 
-def two_managers_resume(run, number: int, **more: int) -> None:
-    """Two managers run the command that `partition show` prints; `more`: another value of `--from`."""
+def two_managers_resume(run, number: int) -> None:
+    """Two managers run the command that `partition show` prints."""
     shown = run("partition", "show", str(number), "--json").json["refused"]
     words = shlex.split(shown["resume"])[1:-4]
-    if "start" in more:
-        words[words.index("--from") + 1] = str(more["start"])
     for who in ("hanako", "taro"):
         done = run(*words, "--by", who, "--reason", "looked", "--yes", "--wait", "0")
         assert done.code == 0, done.err
@@ -349,98 +317,3 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
     assert run("audit", "export", "--out", str(tmp_path / "out"), "--unsealed").code == 0
     verified = run("audit", "verify", str(tmp_path / "out"), "--json").json
     assert [finding["code"] for finding in verified["findings"]] == ["no_log"]
-
-
-@pytest.mark.parametrize("world", [1], indirect=True)
-def test_an_output_and_an_input_made_again_then_each_takes_two_people(run, world: World, tmp_path: Path) -> None:
-    world.people(["anna", "bea"])
-    world.sends(["anna"])
-    with world.process(tmp_path / "before.log") as worker:
-        world.await_audits(1)
-        world.remake("cleared")
-        worker.end_refused()
-    world.remake("sends")
-    world.sends(["bea"], 1)
-    (tmp_path / "sent.csv").write_text("decision_id\nA\n")
-    assert "cleared" in run("reconcile", str(tmp_path / "sent.csv")).says(4)
-    for reason in ("error.input_replaced", "error.outputs_made_again"):
-        with world.process(tmp_path / "refused.log") as worker:
-            assert worker.wait() == 4
-        assert run("partition", "show", "0", "--json").json["refused"]["reason"] == reason
-        assert len(world.verdicts()) == 1
-        two_managers_resume(run, 0)
-    with world.process(tmp_path / "again.log"):
-        until(lambda: len(world.verdicts()) == 2, "the second send")
-        lost = run("audit", "coverage", "--json").json["findings"]
-        assert [(one["fault"], one["detail"].split()[0]) for one in lost] == [("missing_output", "cleared")]
-
-
-def keep_state(broker: Broker, folder: Path) -> None:
-    """Copies the disk of a broker, which is stopped for that and started again."""
-    broker.stop()
-    shutil.copytree(broker.folder / "data", folder)
-    broker.start()
-
-
-def put_back(broker: Broker, folder: Path, pattern: str) -> None:
-    """Puts these folders of a copy of its disk below a broker, which is stopped for that."""
-    broker.stop()
-    for older in folder.glob(pattern):
-        place = broker.folder / "data" / older.name
-        shutil.rmtree(place)
-        shutil.copytree(older, place)
-    broker.start()
-
-
-@pytest.fixture
-def alone(prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broker, World]]:
-    """A world of one partition on a broker of its own, which the commands of the test use."""
-    with Broker(tmp_path / "kafka") as broker:
-        world = World(broker.bootstrap, prefix, partitions=1, data=str(tmp_path / "data")).create()
-        for name, value in world.environment.items():
-            monkeypatch.setenv(name, value)
-        yield broker, world
-
-
-def decide(world: World, names: list[str], first: int, log: Path) -> None:
-    """Publishes a send to each, and has a worker decide them."""
-    world.sends(names, first)
-    known = len(world.verdicts())
-    with world.process(log) as worker:
-        until(lambda: len(world.verdicts()) == known + len(names), "all sends")
-        assert worker.stop() == 0
-
-
-def test_sends_put_back_to_an_older_state_then_none_is_passed_over_or_cleared_again(
-    run, alone: tuple[Broker, World], tmp_path: Path
-) -> None:
-    broker, world = alone
-    names = [f"p{number}" for number in range(150)]
-    world.people(names)
-    decide(world, names[:30], 0, tmp_path / "first.log")
-    keep_state(broker, tmp_path / "older")
-    decide(world, names[30:60], 30, tmp_path / "lost.log")
-    put_back(broker, tmp_path / "older", "*sends*")
-    world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
-    world.sends(names[60:], 60)  # where those were that are lost, and beyond
-    assert run("audit", "coverage", "--json").json["findings"][0]["fault"] == "replaced"
-    for _ in range(2):
-        with world.process(tmp_path / "refused.log") as worker:
-            assert worker.wait() == 4, "all its partitions are refused"
-    assert len(world.verdicts()) == 60
-    shown = run("partition", "show", "0", "--json").json["refused"]
-    assert shown["reason"] == "error.input_replaced"
-    assert shown["from"] == {"topic": "sends", "first": 0, "last": 120}
-    assert "--from 30 " in shown["resume"], "the first that no audit record names"
-    again = run("partition", "resume", "0", "--from", "25", "--by", "hanako", "--reason", "x", "--yes", "--wait", "0")
-    assert "Offsets 25 up to 30 of sends are judged again; records there: 5." in again.err
-    two_managers_resume(run, 0, start=25)
-    with world.process(tmp_path / "again.log") as worker:
-        until(lambda: len(world.verdicts()) == 150, "all sends")
-        assert worker.stop() == 0
-    verdicts = world.verdicts()
-    assert {event for event in verdicts if verdicts[event] != ("clear", None)} == {f"e-{n}" for n in range(25, 30)}
-    assert {verdicts[f"e-{number}"] for number in range(25, 30)} == {("block", "DUPLICATE_SEND")}
-    assert len({one.did for one in world.audits()}) == len(world.audits()) == 155 + 3, "with the acts"
-    covered = run("audit", "coverage", "--json")
-    assert (covered.code, covered.json["findings"]) == (5, [])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,8 @@ from streams.kafka.broker import Broker
 from tests.cli.conftest import System
 from tests.cli.conftest import send as any_send
 from tests.support.world import BACK_SOON, PURPOSES, TEMPLATE, controller_record
+
+pytestmark = pytest.mark.main
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
@@ -93,26 +92,6 @@ def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_publis
     assert (table["rejected"], table["published"], table["rejected_lines"][0]["line"]) == (4, 1, 6)
     assert (tmp_path / "r.csv").read_bytes().startswith(b'\xef\xbb\xbf"line",')
     assert "--rejects" in run("publish", str(file), "--rejects", str(file)).says(2)
-
-
-def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = "".join(json.dumps(a_send(number)) + "\n" for number in range(3)).encode()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
-    assert run("publish", "-").code == 0
-    assert len(system.records("sends")) == 3
-    gave, takes = os.pipe()  # what a shell makes of <(...)
-    os.write(takes, body)
-    os.close(takes)
-    assert run("publish", f"/dev/fd/{gave}").code == 0
-    os.close(gave)
-    assert len(system.records("sends")) == 6
-
-
-def test_from_line_then_only_the_rest_is_published(run, system, a_send, tmp_path: Path) -> None:
-    file = write(tmp_path / "c.jsonl", *(a_send(number) for number in range(10)))
-    assert run("publish", str(file), "--from-line", "8", "--json").json["published"] == 3
-    assert {record.key for record in system.records("sends")} == {b"r7", b"r8", b"r9"}
-    assert "10" in run("publish", str(file), "--from-line", "11").says(2)
 
 
 def test_no_readable_file_then_one_sentence_names_it(run, system, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.rules.message_class import unrequested
 from gatekeeper.knowledge.store import FactStore
@@ -11,6 +13,8 @@ from gatekeeper.policy.packs import load
 from schemas.events import Send
 from streams.client.reader import Reader
 from tests.support import invented
+
+pytestmark = pytest.mark.main
 
 REPLY = Send.model_validate_json(json.dumps(invented.send(message_class="rights_reply")))
 

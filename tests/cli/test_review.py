@@ -13,7 +13,7 @@ from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
-from tests.support.world import Supervised, World, consent_of, home_of, send_to, source_of, token_of, until
+from tests.support.world import Supervised, World, home_of, send_to, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -134,27 +134,6 @@ def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: Worl
     assert cleared(world, campaign) == [f"{campaign}-0"]
 
 
-def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
-    run: Run, world: World, campaign: str
-) -> None:
-    points = {"contact_points": [{"id": f"cp-{campaign}", "token": token_of(campaign)}]}
-    own = source_of(campaign, **points)
-    del own["acquired_at"]
-    bought = {**source_of(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}
-    world.put("sources", [(campaign, own), (campaign, bought)])
-    world.put("consents", [(campaign, consent_of(campaign))])
-    (id_,) = publish(world, [campaign], campaign)
-    first = run("review", "release", id_, *REASON)
-    assert (first.code, one(first)["outcome"]) == (0, "waiting")
-    assert "approve" in one(first)["message"]
-    assert one(run("review", "show", id_))["state"] == "proposed"
-    same = run("review", "approve", id_)
-    assert (same.code, one(same)["code"]) == (1, "same_person")
-    other = run("review", "approve", id_, "--by", "taro")
-    assert (other.code, one(other)["outcome"]) == (0, "cleared")
-    assert cleared(world, campaign) == [campaign]
-
-
 def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_once(
     run: Run, world: World, campaign: str
 ) -> None:
@@ -184,16 +163,6 @@ def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_on
 def acts(world: World, run: str) -> list[Any]:
     """Returns what the audit says of a run's acts."""
     return [a.act for a in world.acted().values() if a.act and (a.act.act_id or "").startswith(f"{run}.")]
-
-
-def test_undo_then_what_was_released_is_recalled(run: Run, world: World, campaign: str) -> None:
-    (id_,) = young(world, campaign)
-    assert one(run("review", "release", id_, *REASON))["outcome"] == "cleared"
-    done = run("review", "undo", "--filter", f"campaign={campaign}", *REASON)
-    assert (done.code, one(done)["outcome"]) == (0, "recalled")
-    assert one(run("review", "show", id_))["state"] == "undone"
-    twice = run("review", "undo", id_, *REASON)
-    assert (twice.code, one(twice)["code"]) == (1, "nothing_to_undo")
 
 
 def test_no_worker_then_exit_5_says_how_to_go_on_and_going_on_does_nothing_twice(

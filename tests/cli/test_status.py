@@ -16,16 +16,7 @@ from gatekeeper.ground.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import World, consent_of, send_to, until
-
-
-def head(sends: int, **more: int) -> bytes:
-    return json.dumps({"v": 1, "sends": sends, "acts": 0, "prev": None, "at": 1, **more}).encode()
-
-
-def dead_fact(system, source: str) -> None:
-    system.put("deadletter", b"{", headers=[("gate-source", source.encode()), ("gate-fault", b"not_json")])
 
 
 def places(told: Any) -> list[tuple[int, int, int | None, int]]:
@@ -144,48 +135,3 @@ def test_librdkafkas_own_partitioner_then_misplaced_records_are_refused_and_coun
     assert [one["gate-fault"] for one in letters] == [b"partition_wrong"] * misplaced
     assert run("status", "--json").json["misplaced"] == misplaced
     assert run("status").code == 1
-
-
-def test_an_unreadable_fact_then_exit_1_until_it_is_resolved(run, system) -> None:
-    system.put("consents", b"{", key=b"r1")
-    dead_fact(system, "consents/0/0")
-    dead_fact(system, "sends/0/0")
-    found = run("status", "--json").json
-    assert (found["unreadable_facts"], found["findings"]) == (["consents/0/0"], ["no_owner", "facts_unreadable"])
-    spoken = run("status")
-    assert spoken.code == 1
-    assert "consents/0/0" in spoken.out
-    assert run("deadletter", "resolve", "consents/0/0", "--by", "hanako", "--reason", "dealt with").code == 0
-    assert run("status", "--json").json["findings"] == ["no_owner"]
-
-
-def test_a_head_that_nobody_of_ours_wrote_then_its_partition_alone_is_refused(run, system) -> None:
-    system.put("ledger", b"{}", key=b"head")
-    system.put("ledger", head(0), key=b"head", partition=1)
-    found = run("status", "--json")
-    assert (found.code, found.json["findings"]) == (1, ["no_owner", "refused"])
-    refused, other = found.json["partitions"]
-    assert (refused["refused"]["reason"], other["refused"]) == ("error.head_unreadable", None)
-    assert refused["refused"]["sentence"] in run("status").out
-
-
-def test_a_sealed_log_on_this_machine_then_how_old_seal_and_witness_are(
-    run, system, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = WitnessedLog(tmp_path)
-    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
-    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
-    assert "no sealed log" in run("status").out
-    place.seal(b"a")
-    place.look(now=1_750_000_000)
-    place.seal(b"b")
-    told = run("status", "--json").json["seal"]
-    assert (told["size"], told["late"], told["witnessed"]["size"]) == (2, False, 1)
-    assert told["age_ms"] < 600_000 < told["witnessed"]["age_ms"]
-    spoken = run("status").out
-    assert "2 manifests sealed" in spoken
-    assert "saw 1 manifests" in spoken
-    file = tmp_path / "log" / "checkpoint"
-    file.write_text(file.read_text().replace("\n2\n", "\n7\n"))
-    assert run("status", "--json").json["findings"] == ["no_owner", "log_unreadable"]
-    assert "checkpoint" in run("status").out.splitlines()[1]

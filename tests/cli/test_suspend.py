@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.ground.settings import Settings
 from schemas.codec import encode
-from schemas.events import Controller
 from streams.client import fact_with_act, publisher
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
-from streams.client.reader import Reader
 from tests.cli.conftest import Run, System
-from tests.support import staff
 from tests.support.world import until
+
+pytestmark = pytest.mark.main
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:
@@ -62,43 +60,6 @@ def test_a_record_that_cannot_be_read_then_it_is_not_overwritten(run: Run, syste
     system.put("reference", b"{broken", key=b"controller/midori")
     assert "reference/0/1" in run("suspend", "midori", "--reason", "x").says(4)
     assert system.decoded("acts") == []
-
-
-def other_manager(system: System, by: str) -> None:
-    with Reader(system.settings) as reader:
-        found = fact_with_act.newest(reader, Controller, "midori")
-    assert found
-    act = fact_with_act.act("suspend", by=by, subject="controller/midori")
-    signing = system.settings.model_copy(update={"user_key": staff.key_file(by)})
-    fact_with_act.amend(signing, found, act, suspended_since="2026-01-01")
-
-
-@pytest.mark.parametrize("last", [True, False])
-def test_two_managers_at_once_then_it_is_told_who_was_last(
-    run: Run, system: System, monkeypatch: pytest.MonkeyPatch, last: bool
-) -> None:
-    controller(system)
-    through = publisher.transact
-    calls: list[int] = []
-
-    def beside(settings: Settings, written: Any, **more: Any) -> Any:
-        calls.append(1)
-        if len(calls) > 1:
-            return through(settings, written, **more)
-        if not last:
-            other_manager(system, "taro")
-        done = through(settings, written, **more)
-        if last:
-            other_manager(system, "taro")
-        return done
-
-    monkeypatch.setattr(fact_with_act, "transact", beside)
-    done = run("suspend", "midori", "--reason", "x", "--json")
-    assert done.code == 1
-    assert done.json["last"] is not last
-    assert done.json["rival"]["by"] == "taro"
-    assert "taro" in done.err
-    assert ("their record counts" in done.err) is last
 
 
 def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: System) -> None:

@@ -15,6 +15,8 @@ from schemas.codec import decode
 from tests.support.forked import Command
 from tests.support.world import until
 
+pytestmark = pytest.mark.main
+
 PERSONAL = ("花子", "hanako", "若葉町")
 
 

@@ -10,6 +10,8 @@ import pytest
 from schemas.codec import decode
 from streams.client.reader import Reader
 
+pytestmark = pytest.mark.main
+
 
 def reference(value: dict[str, Any]) -> bytes:
     return json.dumps({"v": 1, **value}).encode()
