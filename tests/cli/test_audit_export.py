@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
@@ -13,14 +12,13 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit.reading import Pace
-from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support import staff
 from tests.support.past_days import Past, empty, of_several_days
-from tests.support.trails import alone, bytes_of
+from tests.support.trails import alone
 from tests.support.world import World, consent_of, send_to, until
 
 SENDS = 60
@@ -177,81 +175,6 @@ def past(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past
     found = of_several_days(kafka, tmp_path)
     named(found.world, monkeypatch)
     return found
-
-
-@pytest.fixture(scope="module")
-def written_once(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return of_several_days(kafka, tmp_path_factory.mktemp("past")).world
-
-
-@pytest.fixture
-def days(written_once: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Such a system, of all tests that leave it as it is."""
-    return named(written_once, monkeypatch)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Returns all that an export holds, inflated, without when it was made."""
-    found = bytes_of(folder)
-    about = {**json.loads(found.pop("export.json")), "made": None}
-    inflated = {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
-    return {**inflated, "export.json": json.dumps(about).encode()}
-
-
-def finished(folder: Path) -> dict[Path, int]:
-    """Returns which file each one of a finished day is."""
-    return {file.relative_to(folder): file.stat().st_ino for file in folder.glob("days/*/*/*")}
-
-
-def test_interrupted_day_after_day_then_no_finished_day_is_written_again(
-    past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, call = tmp_path / "out", ("audit", "export", "--out", str(tmp_path / "out"), "--json")
-    seal(run, past.world)
-    left = iter(range(8))
-
-    def done(self: Pace, records: int) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Pace, "done", done)
-        cut = run(*call)
-    assert (cut.code, cut.out, f"kept in {out}.part" in cut.err, out.exists()) == (130, "", True, False)
-    days = finished(out.with_name("out.part"))
-    assert days
-    assert run(*call).code == 0
-    assert days.items() <= finished(out).items()
-
-    days = finished(out)
-    past.write(8)
-    witness = seal(run, past.world)
-    grown = run(*call)
-    assert (grown.code, 8 <= grown.json["manifests"] < 20, "are finished" in grown.err) == (0, True, True), grown
-    assert days.items() < finished(out).items()
-    whole = run("audit", "export", "--out", str(tmp_path / "whole"), "--json")
-    assert (whole.json["manifests"], content(out) == content(tmp_path / "whole")) == (20, True)
-    check = ("audit", "verify", "--witness", witness, "--json")
-    first, other = (run(*check, str(each)) for each in (tmp_path / "whole", out))
-    assert (first.code, first.json) == (0, other.json)
-    replayed = [run("audit", "replay", *where, "--json").json["stages"] for where in ((str(out),), ("--live",))]
-    assert replayed[0] == replayed[1]
-
-
-def test_another_call_on_an_export_then_exit_2_and_it_stays_as_it_was(
-    days: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-    seal(run, days)
-    assert run("audit", "export", "--out", str(out)).code == 0
-    before = bytes_of(out)
-    assert str(out) in run("audit", "export", "--out", str(out), "--from", "2020-01-01T00:00:00Z").says(2)
-    with AtomicStore(tmp_path / "other.part").alone():
-        assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "other")).says(3)
-    monkeypatch.setenv("GATEKEEPER_APPLICATION", "other")
-    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "none"))
-    assert str(out) in run("audit", "export", "--out", str(out)).says(2)
-    assert (bytes_of(out) == before, out.with_name("out.part").exists()) == (True, False)
 
 
 def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(

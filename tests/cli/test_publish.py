@@ -19,8 +19,6 @@ from tests.cli.conftest import System
 from tests.cli.conftest import send as any_send
 from tests.support.world import BACK_SOON, PURPOSES, TEMPLATE, controller_record
 
-pytestmark = pytest.mark.main
-
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
     said = (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines)
@@ -48,6 +46,7 @@ def register(system: System) -> None:
         system.put("reference", json.dumps(value).encode(), key=key.encode())
 
 
+@pytest.mark.main
 def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tmp_path: Path) -> None:
     lines = [json.dumps(a_send(number), ensure_ascii=False, indent=None) + "  " for number in range(50)]
     done = run("publish", str(write(tmp_path / "campaign.jsonl", *lines, "", end="\r\n")), "--json")
@@ -60,6 +59,7 @@ def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tm
     assert {record.partition for record in records} == {0, 1}
 
 
+@pytest.mark.main
 def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_published(
     run, system, a_send, tmp_path: Path
 ) -> None:
@@ -94,6 +94,7 @@ def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_publis
     assert "--rejects" in run("publish", str(file), "--rejects", str(file)).says(2)
 
 
+@pytest.mark.main
 def test_no_readable_file_then_one_sentence_names_it(run, system, tmp_path: Path) -> None:
     for name, content in (("empty", b""), ("blank", b"\n\r\n\n"), ("endless", b"x" * 2**20)):
         (tmp_path / name).write_bytes(content)

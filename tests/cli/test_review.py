@@ -188,22 +188,15 @@ def test_no_worker_then_exit_5_says_how_to_go_on_and_going_on_does_nothing_twice
     assert world.ends("acts") == before
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("review", "release", "A" * 26), "--reason is missing"),
-        (("review", "release", "--reason", "x"), "--filter"),
-        (("review", "uphold", "A" * 26, "--reason", "x", "--by", "花子"), "--by"),
-        (("review", "list", "--filter", "colour=red"), "older_than"),
-    ],
-)
-def test_a_wrong_call_then_one_sentence_says_what(
-    run: Run, world: World, arguments: tuple[str, ...], says: str
-) -> None:
-    done = run(*arguments)
-    assert (done.code, done.out) == (2, "")
-    assert says in done.err
-    assert "Traceback" not in done.err
+def test_a_wrong_call_then_one_sentence_says_what(run: Run, world: World) -> None:
+    for arguments, says in (
+        (("release", "A" * 26), "--reason is missing"),
+        (("release", "--reason", "x"), "--filter"),
+        (("uphold", "A" * 26, "--reason", "x", "--by", "花子"), "--by"),
+        (("list", "--filter", "colour=red"), "older_than"),
+    ):
+        done = run("review", *arguments)
+        assert (done.code, done.out, says in done.err, "Traceback" in done.err) == (2, "", True, False)
 
 
 def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: World, campaign: str) -> None:

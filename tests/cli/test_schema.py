@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from gatekeeper.cli import gatekeeper
-from gatekeeper.ground.errors import UnavailableError, UsageError
-from schemas.topics import TOPICS
+from gatekeeper.ground.errors import UsageError
 from tests.support.renewed import contract
 
 pytestmark = pytest.mark.main
@@ -41,23 +39,9 @@ def test_a_name_then_its_file_is_printed(arguments: tuple[str, ...], file: str) 
     assert (done.exit_code, done.stdout) == (0, contract()[file])
 
 
-def test_no_name_then_the_topics_are_listed() -> None:
-    lines = [json.loads(line) for line in run("--json").stdout.splitlines()]
-    assert {line["topic"] for line in lines} == TOPICS.keys() - {"ledger", "salts"}
-    assert {line["topic"] for line in lines if not line["value"]} == {"deadletter"}
-    assert "deadletter.headers.json" in run().stdout
-
-
 def test_all_then_every_file_is_written(tmp_path: Path) -> None:
     assert run("--all", str(tmp_path / "new")).exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == contract()
-
-
-def test_all_into_a_place_that_cannot_be_written_then_the_message_names_it(tmp_path: Path) -> None:
-    (tmp_path / "acts.json").mkdir()
-    error = run("--all", str(tmp_path)).exception
-    assert isinstance(error, UnavailableError)
-    assert "acts.json" in str(error)
 
 
 @pytest.mark.parametrize("arguments", [("nothing",), ("ledger",), ("deadletter",), ("audit", "--headers")])

@@ -15,8 +15,6 @@ from schemas.codec import decode
 from tests.support.forked import Command
 from tests.support.world import until
 
-pytestmark = pytest.mark.main
-
 PERSONAL = ("花子", "hanako", "若葉町")
 
 
@@ -24,6 +22,7 @@ def personal(text: str) -> bool:
     return any(part in text for part in PERSONAL)
 
 
+@pytest.mark.main
 def test_a_send_then_one_line_and_as_json_the_record_without_its_delivery(run, system, a_send) -> None:
     system.put("sends", json.dumps(a_send(1)).encode(), key=b"r1", headers=[("note", b"hanako")])
     spoken = run("tail", "sends", "--no-follow")
@@ -39,6 +38,7 @@ def test_a_send_then_one_line_and_as_json_the_record_without_its_delivery(run, s
     assert not personal(spoken.out + json.dumps(found, ensure_ascii=False))
 
 
+@pytest.mark.main
 def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system) -> None:
     for topic, value in (
         ("sends", b'{"name":"hanako"}'),
@@ -52,6 +52,7 @@ def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system) -> None:
             assert (done.code, "…" in done.out, personal(done.out)) == (0, True, False)
 
 
+@pytest.mark.main
 def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_printed(
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_print
     assert len(system.records("acts")) == 2
 
 
+@pytest.mark.main
 def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system) -> None:
     system.put("sends", b"hanako", key=b"r1")
     acts = ConfigResource(
