@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from schemas.codec import decode
-from tests.support.policies import policy_record, text, today
+from tests.support.policies import text, today
 
 pytestmark = pytest.mark.main
 
@@ -91,14 +90,3 @@ def test_number_of_another_text_then_it_is_refused(run, system, file) -> None:
     assert activate(run, file(today(7)), "--from", "now").code == 0
     assert "version 8" in activate(run, file(text(7, ("ask_cap = 1", "ask_cap = 2"))), "--from", "now").says(2)
     assert activate(run, "jp-pmark@7", "--from", "now").code == 0, "known by its name from now on"
-
-
-def test_unreadable_policy_record_then_status_and_list_tell_until_a_new_version(run, system, file) -> None:
-    bad = policy_record(text(7), sha256="0" * 64, effective_from="2026-01-01")
-    system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
-    rows = run("policy", "list", "--live", "--json").json
-    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"past", "barred", "scheduled", "unreadable"}
-    assert "unreadable record" in run("policy", "list", "--live").out
-    assert activate(run, file(today(7)), "--from", "now").code == 0
-    rows = run("policy", "list", "--live", "--json").json
-    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"in_force", "past", "scheduled"}

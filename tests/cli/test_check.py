@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,31 +71,6 @@ def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_pa
     assert (first["remedy"], first["cures"]) == (["N"], ["N"])
     assert (second["line"], second["recipient_id"], second["reasons"]) == (4, "stranger", ["SOURCE_UNKNOWN"])
     assert "withheld.jsonl" in done.err
-
-
-def test_csv_campaign_then_judged_as_the_same_lines_of_json(run, tmp_path: Path, facts: str) -> None:
-    sends = [send("yes", audience=["loyal", "near"]), send("no"), send("yes", campaign_id="K-2", country=None)]
-    rows = [dict(flat(one)) for one in sends]
-    columns = list(dict.fromkeys(name for row in rows for name in row if name != "v"))
-    written = io.StringIO()
-    writer = csv.DictWriter(written, columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    table = tmp_path / "c.CSV"
-    table.write_text("\ufeff" + written.getvalue(), "utf-8")
-    arguments = ("--facts", facts, "--at", AT, "--json")
-    one, other = run("check", str(table), *arguments), run("check", jsonl(tmp_path / "c.jsonl", sends), *arguments)
-    assert one.code == other.code == 1
-    assert {**one.json, "campaign": ""} == {**other.json, "campaign": ""}
-    assert one.json["verdicts"] == {"clear": 1, "confirm": 0, "review": 1, "block": 1}
-
-
-def flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
-    if isinstance(value, dict | list):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from flat(inner, f"{prefix}{name}.")
-    else:
-        yield prefix.removesuffix("."), value
 
 
 def test_garbage_lines_then_each_counts_as_invalid_and_the_rest_is_judged(run, tmp_path: Path, facts: str) -> None:

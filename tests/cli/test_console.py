@@ -51,17 +51,6 @@ def test_people_added_listed_and_removed_then_the_file_says_so(run: Run, add, tm
     assert "jiro" in run("user", "remove", "jiro", "--users", str(file)).says(2)
 
 
-def test_a_person_of_one_company_then_the_file_and_the_list_say_so(run: Run, add, tmp_path: Path) -> None:
-    file = tmp_path / "users.json"
-    assert add("hanako", "reviewer", more=("--controller", "midori", "--campaign", "spring-*")).code == 0
-    assert run("user", "list", "--users", str(file), "--json").json == [
-        {"user": "hanako", "roles": ["reviewer"], "controllers": ["midori"], "campaigns": ["spring-*"]}
-    ]
-    assert not Users(file).get("hanako").access.covers("see", "midori", "autumn-1")
-    for wrong in (("--controller", "緑"), ("--campaign", "spring-?")):
-        assert wrong[0] in add("jiro", "reviewer", more=wrong).says(2)
-
-
 def test_a_user_file_that_is_none_absent_or_open_to_others_then_2_names_it(run: Run, add, tmp_path: Path) -> None:
     file = tmp_path / "users.json"
     console = ("console", "--users", str(file))

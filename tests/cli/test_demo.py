@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import shlex
@@ -127,12 +126,6 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
         assert json.loads(run("status", "--json"))["worker"]["ready"]
         found = [json.loads(line) for line in run("doctor", "--json").splitlines()]
         assert [one for one in found if one["level"] == "wrong"] == []
-        run("audit", "export", "--out", str(tmp_path / "export"))
-        records = b"".join(
-            gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").rglob("records.ndjson.gz")
-        )
-        assert records.count(b"\n") >= 50
-        assert not re.search(rb"R000\d{3}", records), "no record names a person"
         run(*command[1:])
         acknowledged = f"{datetime.now():%H:%M:%S}"
         while "clear" in (line := demo.until(r"R000001  (clear|block) ")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys, key_name
 from tests.cli.conftest import Outcome, Run, System
-from tests.support import staff
 from tests.support.world import World, until
 
 
@@ -83,21 +81,3 @@ def test_a_system_that_is_well_then_nothing_is_wrong_and_each_real_cause_is_foun
     assert run("staff", "key", "mallory", "--folder", str(keys.folder)).code == 0
     monkeypatch.setenv("GATEKEEPER_USER_KEY", str(keys.folder / "mallory-k1.key"))
     assert "mallory" in told(run("doctor", "--for", "office", "--json"), "own_key"), "it is not on record"
-
-
-def test_no_broker_then_this_machine_is_checked_and_no_other_check_is_called_ok(
-    run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
-    monkeypatch.setenv("GATEKEEPER_USER_KEY", staff.key_file("hanako"))
-    done = run("doctor", "--for", "office", "--json")
-    found = levels(done)
-    assert (done.code, wrong(done)) == (1, ["brokers"])
-    assert nowhere in told(done, "brokers")
-    assert found["python"] == found["time_zones"] == "ok"
-    asked = ("version", "controller", "clock", "topics", "topic_settings", "replicas", "rights", "quotas", "people")
-    assert {found[check] for check in asked} == {"unknown"}
-    shown = run("doctor", "--for", "office")
-    assert shown.code == 1
-    assert len(shown.out.splitlines()) == 1 + len(found), "one line a check"
-    assert os.fspath(tmp_path) not in shown.err

@@ -10,13 +10,9 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from tests.support.forked import Command
-
-pytestmark = pytest.mark.main
 
 HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]
@@ -28,13 +24,6 @@ def test_a_terminal_without_japanese_then_it_is_escaped_and_the_command_works(tm
     for words in (("keys", "init"), ("keys", "list")):
         done = subprocess.run([*ENTRY, *words], cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=60)
         assert (done.returncode, "Traceback" in done.stderr, "\\u" in done.stdout) == (0, False, True), done
-
-
-def test_interrupted_while_it_is_loaded_then_it_ends_with_130_without_a_word(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([*ENTRY, "keys", "list"], cwd=HOUSE, env=environment, capture_output=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 SIGNALLED = [

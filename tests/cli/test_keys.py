@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from pathlib import Path
 
 import pytest
 
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
 from streams.worker.app import create_app
@@ -127,20 +125,3 @@ def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
     if file.suffix == ".key":
         with pytest.raises(UsageError, match=name):
             Keys(folder).signer(name.partition("-")[0])
-
-
-def test_room_for_the_public_key_alone_then_none_is_left_that_signs_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = os.fdopen
-
-    def room(number: int, *rest: object, **named: object) -> object:
-        if os.readlink(f"/proc/self/fd/{number}").endswith(".key"):
-            os.close(number)
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(number, *rest, **named)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(os, "fdopen", room)
-    with pytest.raises(UnavailableError):
-        Keys(folder).make("worker", "mail.gatekeeper/worker")
-    assert list(folder.iterdir()) == []

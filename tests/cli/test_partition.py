@@ -75,35 +75,6 @@ def refused(system, a_send):
         yield note
 
 
-def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(run, system, refused) -> None:
-    refused()
-    call = ("partition", "resume", "1", "--from", "5", "--by", "hanako", "--reason", "published again")
-    unasked = run(*call)
-    assert unasked.code == 2
-    assert unasked.err.endswith(f"error: {text('error.needs_yes')}\n")
-    assert system.records("acts") == []
-    done = run(*call, "--yes", "--wait", "0", "--json")
-    assert done.code == 0, done
-    (record,) = system.records("acts")
-    assert (record.partition, record.key) == (1, b"partition/1")
-    act = decode("acts", record.key, record.value)
-    assert (act.by, act.reason, act.sends, act.acts) == ("hanako", "published again", 5, 0)
-    found = resumption(
-        [(record, decode("acts", record.key, record.value))],
-        partition=1,
-        refused="error.sends_expired",
-        head=HEAD.encode(),
-        counts=lambda _: True,
-    )
-    assert found is not None
-    assert (found.act_id, found.sends) == (done.json["act_id"], 5)
-    (skip,) = done.json["skipped"]
-    assert (skip["expired"], skip["records"], skip["since"] == skip["until"]) == (2, 1, True)
-    waited = run(*call, "--yes", "--wait", "0.3")
-    assert waited.code == 5
-    assert "do not repeat it" in waited.err
-
-
 def test_what_cannot_be_resumed_then_nothing_is_written_and_it_says_what_can(run, system, refused) -> None:
     call = ("partition", "resume", "--by", "hanako", "--reason", "x", "--yes", "--from")
     assert "from 4 to 7" in run(*call, "3", "1").says(2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from contextlib import suppress
 from datetime import datetime
 
@@ -12,9 +10,9 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from schemas.codec import decode
-from tests.support.forked import Command
 from tests.support.world import until
 
+pytestmark = pytest.mark.main
 PERSONAL = ("花子", "hanako", "若葉町")
 
 
@@ -22,7 +20,6 @@ def personal(text: str) -> bool:
     return any(part in text for part in PERSONAL)
 
 
-@pytest.mark.main
 def test_a_send_then_one_line_and_as_json_the_record_without_its_delivery(run, system, a_send) -> None:
     system.put("sends", json.dumps(a_send(1)).encode(), key=b"r1", headers=[("note", b"hanako")])
     spoken = run("tail", "sends", "--no-follow")
@@ -38,7 +35,6 @@ def test_a_send_then_one_line_and_as_json_the_record_without_its_delivery(run, s
     assert not personal(spoken.out + json.dumps(found, ensure_ascii=False))
 
 
-@pytest.mark.main
 def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system) -> None:
     for topic, value in (
         ("sends", b'{"name":"hanako"}'),
@@ -52,7 +48,6 @@ def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system) -> None:
             assert (done.code, "…" in done.out, personal(done.out)) == (0, True, False)
 
 
-@pytest.mark.main
 def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_printed(
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +68,6 @@ def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_print
     assert len(system.records("acts")) == 2
 
 
-@pytest.mark.main
 def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system) -> None:
     system.put("sends", b"hanako", key=b"r1")
     acts = ConfigResource(
@@ -92,15 +86,3 @@ def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system
 
     until(refused, "a broker that heeds the setting")
     assert "nothing is shown" in run("tail", "sends", "--no-follow", "--raw").says(3)
-
-
-def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
-    system.put("ledger", b"{}", key=b"first")
-    with Command("tail", "ledger", "--from-beginning", env=os.environ | {"PYTHONUNBUFFERED": "1"}) as tail:
-        assert "first" in tail.line()
-        system.put("ledger", b"{}", key=b"second")
-        assert "second" in tail.line()
-        tail.send_signal(signal.SIGINT)
-        _, said = tail.communicate(timeout=30)
-    assert tail.returncode == 130
-    assert "Traceback" not in said
