@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,7 +24,7 @@ from tests.support.world import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "60", "--sends", "50"]
-GONE_SECONDS = 30
+GONE_SECONDS, LIMIT_SECONDS = 30, 120
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -67,9 +68,12 @@ def _demo(*arguments: str, tmp_path: Path, lang: str = "en") -> Iterator[Demo]:
         cwd=ROOT,
         preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
     )
+    limit = threading.Timer(LIMIT_SECONDS, process.kill)  # whoever reads its output waits no longer
+    limit.start()
     try:
         yield Demo(process)
     finally:
+        limit.cancel()
         process.terminate()
         process.communicate(timeout=GONE_SECONDS)
 

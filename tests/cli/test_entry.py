@@ -47,6 +47,7 @@ def test_signals_while_kafka_is_waited_for_then_their_exit_codes_and_no_words(tm
             one = stack.enter_context(Command(*verb, env=os.environ | settings, cwd=tmp_path))
             running.append(one)
             asking, _ = silent.accept()
+            asking.settimeout(60)
             stack.enter_context(asking).recv(1)  # it has asked, and waits for the answer
             one.send_signal(signalled)
         for one, (verb, _, code) in zip(running, SIGNALLED, strict=True):

@@ -131,7 +131,7 @@ def test_three_of_four_partitions_refused_then_one_is_decided_and_each_is_resume
     """Sends that expired while no worker ran, a ledger without its last transactions, and a head that is none."""
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     people = {number: [] for number in range(4)}
-    for name in (f"p{number}" for number in range(80)):
+    for name in (f"p{number}" for number in range(40)):
         people[partition_of(name.encode(), 4)].append(name)
     names = [name for each in people.values() for name in each]
     world.people(names)

@@ -201,8 +201,7 @@ def posted(world: World, folder: Path) -> bytes:
     watch = Watch(world.settings, outbox, [HOOKS], lambda: now, since=now - DAY_MS)
     with Reader(world.settings) as reader:
         watch.begin(reader)
-        while not watch.look(reader):
-            pass
+        until(lambda: watch.look(reader), "all that is there")
     found = b"\n".join(body + id_.encode() for body, id_ in outbox.db.execute("SELECT body, id FROM event"))
     outbox.close()
     return found
