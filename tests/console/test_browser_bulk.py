@@ -14,30 +14,6 @@ BULK = int(os.environ.get("BULK", "150"))
 """Items that are released at once; 1,000 on demand."""
 
 
-def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(page: Page, site: Site) -> None:
-    campaign = site.withheld(101)
-    site.publish(["unheard-of"], campaign_id=campaign)
-    page.goto(f"/items?campaign={campaign}")
-    expect(page.locator("main")).to_contain_text("102件")
-    page.click("a.button:has-text('送らない')")
-    page.wait_for_url("**/bulk?*")
-    expect(page.locator("main")).to_contain_text("102件が対象です。")
-    expect(page.locator("main ul").first.locator("li")).to_have_count(5)
-    page.click("#act button")  # the browser asks for a reason and the number
-    assert page.evaluate("document.activeElement.id") == "reason"
-    page.fill("#reason", "名簿の確認待ち")
-    page.fill("#typed", "101")
-    page.click("#act button")
-    expect(page.locator("#wrong")).to_contain_text("件数 102 を入力してください")
-    expect(page.locator("#reason")).to_have_value("名簿の確認待ち")
-    page.fill("#typed", "102")
-    page.click("#act button")
-    page.wait_for_url("**/runs/*")
-    expect(page.locator("#progress")).to_contain_text("102件中102件を処理しました。", timeout=60_000)
-    expect(page.locator("#rows tr")).to_have_count(102)
-    assert {item["state"] for item in site.items(campaign)} == {"upheld"}
-
-
 @pytest.mark.timeout(240 + BULK)
 def test_many_released_at_once_then_another_approves_them_and_a_bar_shows_how_far(
     signed_in: Callable[..., Page], site: Site

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Site, send_number
-from tests.support.world import source_of, until
+from tests.console.conftest import Site
+from tests.support.world import until
 
 
 def listed(page: Page, campaign: str) -> list[str]:
@@ -51,21 +51,6 @@ def test_keys_alone_then_sends_are_released_upheld_and_taken_back(page: Page, si
     until(lambda: [site.state(one) for one in (first, second, third)] == ["released", "open", "open"], "the answers")
 
 
-def test_a_held_enter_then_the_last_reason_is_written_and_nothing_is_done(page: Page, site: Site) -> None:
-    first, second = listed(page, site.withheld(2))
-    upheld(page, first, second)
-    page.keyboard.press("u")
-    expect(page.locator("#reason")).to_have_attribute("placeholder", "Enterで前と同じ：申込書なし")
-    for _ in range(3):  # the second and third are repeats
-        page.keyboard.down("Enter")
-    page.keyboard.up("Enter")
-    expect(page.locator("#reason")).to_have_value("申込書なし")
-    with site.console.model.read() as db:
-        assert db.execute("SELECT count(*) FROM asked WHERE item = ?", (second,)).fetchone()[0] == 0
-    page.keyboard.press("Enter")
-    until(lambda: site.state(second) == "upheld", "the answer")
-
-
 def test_a_reason_of_another_act_then_no_release_carries_it(page: Page, site: Site) -> None:
     first, second = listed(page, site.withheld(2))
     upheld(page, first, second)
@@ -100,31 +85,6 @@ def upheld(page: Page, first: str, then: str) -> None:
     page.wait_for_url(f"**/items/{then}?*")
 
 
-def test_the_key_of_a_note_then_it_is_kept_and_the_send_stays_open(page: Page, site: Site) -> None:
-    (id_,) = listed(page, site.withheld(1))
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**/items/{id_}?*")
-    page.keyboard.press("n")
-    page.keyboard.type("店に問い合わせ中")
-    page.keyboard.press("Enter")
-    expect(page.locator("#doings")).to_contain_text("店に問い合わせ中")
-    expect(page.locator("#standing")).to_contain_text("未処理")
-
-
-def test_the_key_that_asks_then_the_person_is_asked_once_it_is_confirmed(page: Page, site: Site) -> None:
-    name = f"ask{send_number()}"
-    site.world.put("sources", [(name, source_of(name))])  # and no consent
-    (id_,) = listed(page, site.publish([name]))
-    page.keyboard.press("j")
-    page.keyboard.press("a")
-    page.wait_for_url(f"**/items/{id_}?*")
-    expect(page.locator("#offers [data-key=a]")).to_be_focused()
-    assert site.state(id_) == "open", "one key alone does nothing"
-    page.keyboard.press("Enter")
-    until(lambda: site.state(id_) == "asked", "the answer")
-
-
 def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_the_rest_stays(page: Page, site: Site) -> None:
     campaign = site.withheld(3)
     site.publish(["nobody-knows-them"], campaign_id=campaign)  # a HARD reason, which nobody releases
@@ -154,37 +114,6 @@ def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_the_rest_stays(p
     expect(left).to_have_count(1)
     assert left.get_attribute("value") in ids
     expect(page.locator("#count")).to_have_text("1件を選択中")
-
-
-def test_a_slash_and_a_question_mark_then_the_filter_and_the_keys(page: Page, site: Site) -> None:
-    campaign = site.withheld(1)
-    listed(page, campaign)
-    page.keyboard.press("?")
-    expect(page.locator("#keys")).to_be_visible()
-    page.keyboard.press("j")
-    assert page.locator("tr.here").count() == 0, "what is behind the dialog is not moved"
-    page.keyboard.press("Escape")
-    expect(page.locator("#keys")).to_be_hidden()
-    page.keyboard.press("/")
-    expect(page.locator("#filter-state")).to_be_focused()
-    page.fill("#filter-recipient", "nobody")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**recipient=nobody*")
-    expect(page.locator("main")).to_contain_text("この条件に合う送付はありません")
-
-
-def test_a_key_with_a_modifier_then_nothing_happens(page: Page, site: Site) -> None:
-    campaign = site.withheld(1)
-    (id_,) = listed(page, campaign)
-    page.keyboard.press("j")
-    address = page.url
-    for modifier in ("ctrlKey", "altKey", "metaKey"):
-        for key in "xruanz?":
-            # dispatched: pressed for real, some of them are the browser's own
-            page.locator("body").dispatch_event("keydown", {"key": key, modifier: True, "bubbles": True})
-        assert (page.url, here(page), page.locator("input:checked").count()) == (address, id_, 0), modifier
-    page.keyboard.press("x")  # and without one it does
-    assert page.locator("input:checked").count() == 1
 
 
 def test_what_is_typed_then_no_key_of_it_is_obeyed(page: Page, site: Site) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import Site, served, torn, touch
 from tests.support.world import World, send_to, until
-
-RACES = int(os.environ.get("RACES", "100"))
-"""Acts that are raced; 1,000 on demand."""
 
 SignIn = Callable[..., Page]
 
@@ -119,37 +113,3 @@ def test_an_undo_after_the_worker_decided_then_what_was_cleared_is_recalled(page
     acted(page, "undo", "見間違い")
     expect(page.locator("#doings")).to_contain_text("差し止めを求めました")
     expect(page.locator("#standing")).to_contain_text("取り消し")
-
-
-RACE = """(todo) => {
-  window.raced = Promise.all(todo.map(([id, kind]) => fetch(`/items/${id}/acts`, {
-    method: "POST", redirect: "manual",
-    body: new URLSearchParams({kind, run: `${kind}1`, reason: "race", evidence: "form-9"}),
-  }).then((answer) => answer.type === "opaqueredirect" ? 303 : answer.status)));
-}"""
-
-
-@pytest.mark.timeout(240 + RACES)
-def test_acts_raced_by_two_browsers_then_each_item_has_one_outcome(signed_in: SignIn, site: Site) -> None:
-    browsers = {"release": signed_in("reviewer"), "uphold": signed_in("reviewer2")}
-    ids: list[str] = []
-    while len(ids) < RACES // 2:
-        ids += [item["id"] for item in site.items(site.withheld(min(RACES // 2 - len(ids), 250)))]
-    for kind, page in browsers.items():
-        page.goto("/")
-        page.evaluate(RACE, [[id_, kind] for id_ in ids])
-    answers = Counter(code for page in browsers.values() for code in page.evaluate("window.raced"))
-    assert set(answers) <= {303, 422}, answers  # written, or too late already
-    until(lambda: not {site.state(id_) for id_ in ids} - {"released", "upheld"}, "an outcome of each", 120)
-
-    def answered() -> bool:
-        with site.console.model.read() as db:
-            asked = "SELECT asked.item FROM asked JOIN answer USING (act_id)"  # an act may be written before it is read
-            return len([item for (item,) in db.execute(asked) if item in ids]) == answers[303]
-
-    until(answered, "an answer to each act", 120)
-    acts = [one.act for one in site.world.acted().values() if one.act and one.act.item in set(ids)]
-    assert len(acts) == answers[303]
-    done = Counter(act.item for act in acts if act.outcome != "refused")
-    assert done == Counter(ids), "one outcome each"
-    assert {act.code for act in acts if act.outcome == "refused"} <= {"closed"}

@@ -8,14 +8,11 @@ from html import unescape
 from typing import Any
 
 import httpx
-import pytest
 
 from schemas.codec import decode
 from tests.console.conftest import Site, field_of
 from tests.support.authenticator import Passkey, challenge_in
 from tests.support.world import send_to, until
-
-KINDS = ("suspend", "resume", "quarantine", "erase", "readmit", "activate")
 
 
 def looked(client: httpx.Client, kind: str, subject: str, **more: str) -> httpx.Response:
@@ -52,19 +49,6 @@ def records(site: Site, topic: str) -> list[Any]:
     return [decode(topic, message.key(), message.value()) for message in site.world.read(topic)]
 
 
-def test_the_pages_then_only_for_approvers_and_managers(site: Site) -> None:
-    for role in ("viewer", "reviewer", "auditor"):
-        client = site.client(role)
-        assert 'href="/manage"' not in client.get("/").text
-        for path in ("/manage", "/manage/erase?subject=x", f"/manage/erase/{uuid.uuid4().hex}"):
-            assert client.get(path).status_code == 403, (role, path)
-        data = {"run": uuid.uuid4().hex, "subject": "x", "typed": "x", "reason": "y"}
-        assert client.post("/manage/erase", data=data).status_code == 403, role
-    assert 'href="/manage"' in site.client("approver").get("/").text
-    page = site.client("approver").get("/manage").text
-    assert [kind for kind in KINDS if f'action="/manage/{kind}"' in page] == ["erase"], "as the worker allows it"
-
-
 def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site: Site) -> None:
     name = f"C-{uuid.uuid4().hex[:6]}"
     site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name, "name": "みどり"})])
@@ -85,55 +69,6 @@ def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site
     assert (fact.name, fact.suspended_since, fact.suspended_until) == ("みどり", None, None)
     again = done(client, "resume", form(looked(client, "resume", name).text, name))
     assert "is not suspended" in again
-
-
-def test_the_same_form_twice_then_one_act_stands(site: Site) -> None:
-    name = f"C-{uuid.uuid4().hex[:6]}"
-    site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name})])
-    client = site.client("manager")
-    data = form(looked(client, "suspend", name).text, name)
-    done(client, "suspend", data)
-    done(client, "suspend", data)
-    assert len([one for one in records(site, "acts") if getattr(one, "subject", None) == f"controller/{name}"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        ({"typed": "another"}, "to confirm"),
-        ({"reason": " "}, "the reason is missing"),
-        ({"reason": "x" * 201}, "at most 200"),
-        ({"evidence": "花子"}, "up to 64"),
-    ],
-)
-def test_a_form_that_is_wrong_then_nothing_is_written_and_nothing_typed_is_lost(
-    site: Site, more: dict[str, str], says: str
-) -> None:
-    client = site.client("manager")
-    before = len(records(site, "acts"))
-    data = form(looked(client, "suspend", "C1").text, "C1", until="2099-01-01", **more)
-    answer = client.post("/manage/suspend", data=data)
-    assert answer.status_code == 422
-    assert says in answer.text
-    assert 'value="2099-01-01"' in answer.text
-    assert len(records(site, "acts")) == before
-
-
-def test_what_nobody_knows_then_the_page_says_so_and_nothing_is_written(site: Site) -> None:
-    client = site.client("manager")
-    before = len(records(site, "acts"))
-    unknown = looked(client, "suspend", "C-none")
-    assert (unknown.status_code, "is registered as “C-none”" in unknown.text) == (422, True)
-    unknown = looked(client, "quarantine", "B-none")
-    assert "Check its id" in unknown.text
-    assert 'id="typed"' not in unknown.text
-    assert "Known:" in looked(client, "activate", "jp-pmark@99").text
-    assert "never" not in (page := done(client, "readmit", form(looked(client, "readmit", "R-none").text, "R-none")))
-    assert "Nothing says that this recipient was erased" in page
-    for path in ("/manage/burn?subject=x", "/manage/suspend/nothing"):
-        assert client.get(path).status_code == 404
-    assert client.get("/manage/suspend").status_code == 400
-    assert len(records(site, "acts")) == before
 
 
 def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_withheld(site: Site) -> None:

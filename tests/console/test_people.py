@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.console.session import COOKIE
@@ -117,15 +116,6 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     assert "withdrawn, by the person (the inquiry desk)" in page
 
 
-def test_a_place_where_no_stop_of_the_person_stands_then_none_is_told(site: Site) -> None:
-    name, _ = cleared(site)
-    other, _ = cleared(site)
-    client = site.client()
-    place = stopped(client, other).headers["location"].partition("?")[2]
-    for forged in (place, "stopped=0.999999", "stopped=9.0", "stopped=<b>"):
-        assert "The stop is entered" not in client.get(f"/people/{name}?{forged}").text
-
-
 def test_a_role_without_the_right_then_no_form_and_403(site: Site) -> None:
     name, code = cleared(site)
     before = site.world.ends("consents")
@@ -149,87 +139,6 @@ def test_a_letter_of_another_company_then_it_does_not_exist_for_a_limited_role(s
         assert client.get(f"/letters/{code}/proof").status_code == page.status_code
         assert page.status_code == status, limits
         assert ("/people/" in page.text, "There is no record of a letter" in page.text) == (False, status == 404)
-
-
-def test_what_is_typed_wrong_then_clear_words_and_it_is_not_repeated(site: Site) -> None:
-    client = site.client()
-    misread = UNKNOWN[:-1] + "B"
-    for typed, says in (
-        ({"code": misread}, "one of them is misread"),
-        ({"code": "例 花子"}, "This is no inquiry code"),
-        ({"recipient": "hanako@mail.example"}, "This is no recipient id"),
-        ({"recipient": "090-1234-5678"}, "This is no recipient id"),
-    ):
-        answer = client.post("/people", data=typed)
-        assert (answer.status_code, says in answer.text) == (422, True), typed
-        assert [one for one in typed.values() if one in answer.text] == []
-    assert client.get(f"/letters/{misread}").status_code == 400
-    unknown = client.get(f"/letters/{UNKNOWN}")
-    assert (unknown.status_code, "There is no record of a letter" in unknown.text) == (404, True)
-    name, _ = cleared(site)
-    for field, says in (({"reason": "x" * 201}, "at most 200"), ({"evidence": "a b"}, "up to 64")):
-        answer = stopped(client, name, **field)
-        assert (answer.status_code, says in answer.text) == (422, True), field
-        (at_fault,) = field
-        assert f'<a href="#{at_fault}">' in answer.text.partition('id="wrong"')[2]
-        assert re.findall(r'<input id="(\w+)"[^>]*aria-invalid', answer.text) == [at_fault]
-
-
-def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped(site: Site) -> None:
-    client, name = site.client(), f"u-{uuid.uuid4().hex[:8]}"
-    page = client.get(f"/people/{name}")
-    assert (page.status_code, "Nothing is on record of this id" in page.text) == (404, True)
-    done = stopped(client, name)
-    assert "The stop is entered" in client.get(done.headers["location"]).text
-
-
-def test_records_that_are_no_longer_kept_then_the_page_says_expired(site: Site) -> None:
-    _, code = cleared(site)
-    with site.console.model.read() as db, db:
-        start = f"{inquiry.read(code)}%"
-        db.execute("UPDATE decided SET place = 1000000000 WHERE did LIKE ?", (start,))
-    page = site.client().get(f"/letters/{code}")
-    assert (page.status_code, "no longer kept" in page.text) == (404, True)
-
-
-def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go(site: Site) -> None:
-    campaign, client = site.withheld(1), site.client()
-    (item,) = site.items(campaign)
-    assert "<h1>Why this letter was not sent</h1>" in client.get(f"/letters/{item['id']}").text
-    form = {"kind": "release", "run": "p1", "reason": "form seen", "evidence": "form-9"}
-    assert client.post(f"/items/{item['id']}/acts", data=form).status_code == 303
-    until(lambda: site.state(item["id"]) == "released", "the release")
-    page = until(lambda: "Cleared." in (text := client.get(f"/letters/{item['id']}").text) and text, "the release")
-    for said in (
-        "AGE_UNCERTAIN",
-        "reviewer: release. Cleared.",
-        "evidence form-9",
-        "Cleared: no reason to withhold it.",
-        "<h1>Why you got this letter</h1>",
-    ):
-        assert said in page, said
-    assert item["recipient"] in page
-    (sent,) = [m for m in site.world.read("cleared") if m.key() == item["recipient"].encode()]
-    code = dict(sent.headers())["gate-inquiry"].decode()
-    assert f"<strong>{code}</strong>" in page, "the code that is printed, not that of the item"
-    assert client.get(f"/people/{item['recipient']}").text.count('"/letters/') == 1
-
-
-def test_a_stop_by_the_address_then_the_person_has_it_too(site: Site) -> None:
-    token = "t1_" + uuid.uuid4().hex + "B" * 11
-    name = f"q-{uuid.uuid4().hex[:8]}"
-    site.world.people([name], contact_points=[{"id": "cp-9", "token": token}])
-    stop = {
-        "v": 1,
-        "kind": "refusal_returned",
-        "suppression_id": f"back-{name}",
-        "token": token,
-        "received_at": "2026-11-01",
-    }
-    site.world.put("suppressions", [(token, stop)])
-    client = site.client()
-    until(lambda: "piece refused and returned" in client.get(f"/people/{name}").text, "the stop")
-    assert token not in client.get(f"/people/{name}").text
 
 
 def test_an_erased_person_then_nothing_ties_the_letter_to_them_in_a_new_model_either(
@@ -276,36 +185,3 @@ def test_somebody_who_looks_at_very_many_then_429(site: Site) -> None:
     answers = [client.get(f"/letters/{UNKNOWN}").status_code for _ in range(125)]
     assert set(answers[:100]) == {404}
     assert answers[-1] == 429
-
-
-def test_the_letter_printed_then_one_page_without_what_is_for_staff(site: Site, page: Page, tmp_path: Path) -> None:
-    name, code = cleared(site)
-    page.goto("/people")
-    page.locator("#code").fill(code)
-    page.locator("#code").press("Enter")
-    page.wait_for_url("**/letters/**")
-    assert page.locator("h1").inner_text() == "この手紙が届いた理由"
-    assert page.locator("#stop button").is_visible()
-    page.emulate_media(media="print")
-    assert not page.locator("header").is_visible()
-    assert not page.locator("#stop").is_visible()
-    assert name not in page.locator("body").inner_text(), "nor in the ids of records"
-    assert page.get_by_text("今後の送付を止めるには").is_visible()
-    page.screenshot(path=tmp_path / "letter.png", full_page=True)
-    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
-
-
-def test_several_letters_of_one_beginning_then_a_choice_and_each_by_its_decision_id(site: Site) -> None:
-    _, code = cleared(site)
-    (record,) = [m for m in site.world.read("audit") if m.key().decode().startswith(inquiry.read(code))]
-    did = record.key().decode()
-    twin = did[:10] + ("A" * 16 if did[10] != "A" else "B" * 16)
-    value = record.value().replace(did.encode(), twin.encode()).replace(b'"campaign":"K-', b'"campaign":"TWIN-')
-    site.world.put("audit", [(twin, value)], partition=record.partition())
-    client = site.client()
-    until(lambda: "Several letters have this code" in client.get(f"/letters/{code}").text, "the twin")
-    page = client.get(f"/letters/{code}").text
-    assert f"/letters/{did}" in page
-    assert f"/letters/{twin}" in page
-    assert "TWIN-" in client.get(f"/letters/{twin}").text
-    assert "TWIN-" not in client.get(f"/letters/{did}").text

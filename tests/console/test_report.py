@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
-from gatekeeper.ground.errors import IntegrityError, UnavailableError
 from gatekeeper.ground.times import instant
 from gatekeeper.report import period
 from tests.console.conftest import Site, day
@@ -38,22 +36,6 @@ def made(client: httpx.Client, path: str, wanted: dict[str, str]) -> httpx.Respo
 
     found: httpx.Response = until(there, path)
     return found
-
-
-@pytest.mark.parametrize("user", ["viewer", "reviewer", "approver"])
-def test_somebody_who_may_not_then_neither_page_nor_file(site: Site, user: str) -> None:
-    client = site.client(user)
-    answers = [client.get(path, params=query()) for path in ("/report", "/report.json", "/report.html", "/report.xlsx")]
-    assert [answer.status_code for answer in answers] == [403] * 4
-    assert 'href="/report"' not in client.get("/").text
-
-
-def test_auditor_without_a_period_then_a_form_with_last_month(site: Site) -> None:
-    client = site.client("auditor")
-    assert 'href="/report"' in client.get("/").text
-    page = client.get("/report").text
-    first = period.last_month(site.console.now(), site.console.zone())[0]
-    assert f'value="{first}"' in page
 
 
 def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site) -> None:
@@ -97,30 +79,6 @@ def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_r
     assert report["sends"]["total"] >= 5
 
 
-def test_records_that_cannot_be_told_apart_then_the_page_says_so_and_is_no_failure(site: Site) -> None:
-    wanted = {"from": "2020-02-01", "to": "2020-02-28"}
-    days = period.read(wanted["from"], wanted["to"], site.console.zone())
-
-    def torn(task: Task) -> None:
-        raise IntegrityError("error.trail_order", partition=0, offset=7)
-
-    task = site.console.tasks.start(f"report-{days.since}-{days.to}", "auditor", "report", torn)
-    until(lambda: task.over, "the finding")
-    page = site.client("auditor").get("/report", params=wanted)
-    assert page.status_code == 200
-    assert "record cannot be told from a change" in page.text
-
-
-@pytest.mark.parametrize(
-    "wanted", [{"from": "x", "to": "2026-11-30"}, {"from": "2026-11-30", "to": "2026-11-01"}, {"from": "<b>", "to": ""}]
-)
-def test_period_that_is_none_then_the_form_says_so(site: Site, wanted: dict[str, str]) -> None:
-    answer = site.client("auditor").get("/report", params=wanted)
-    assert answer.status_code == 422
-    assert 'role="alert"' in answer.text
-    assert "<b>" not in answer.text
-
-
 def report_of(number: int) -> dict[str, Any]:
     return {"number": number, "made": instant(NOW)}
 
@@ -147,25 +105,6 @@ def test_asked_twice_then_read_once_and_progress_is_told() -> None:
     again = asked(tasks, make, NOW + FRESH_MS + 1)
     until(lambda: again.over, "another one")
     assert again.result["number"] == 2
-
-
-def test_broker_away_then_the_error_is_told_and_the_next_call_tries_again() -> None:
-    tasks, tries = Tasks(), []
-
-    def away(passed: Any) -> dict[str, Any]:
-        tries.append(1)
-        raise UnavailableError("error.disk", path="x", detail="y")
-
-    def told() -> bool:
-        try:
-            asked(tasks, away)
-        except UnavailableError:
-            return True
-        return False
-
-    for count in (1, 2):
-        until(told, "the error")
-        assert len(tries) == count
 
 
 def test_report_in_a_browser_then_it_appears_by_itself_and_axe_finds_nothing_serious(

@@ -87,33 +87,3 @@ def test_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chun
     assert shas == {policy_record(TIGHTER)["sha256"]}
     named = {dict(m.headers())["gate-policy"] for m in world.read("review")}
     assert named == {b"jp-pmark@7"}
-
-
-def test_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_one(world):
-    world.people(PEOPLE)
-
-    async def run() -> None:
-        async with world.worker() as app:
-            await asyncio.to_thread(sends, world, 20)
-            await eventually(lambda: len(world.audits()) == 20, "sends before it")
-            await asyncio.to_thread(put, world, policy_record(today(7), now(), sha256="0" * 64))
-            await asyncio.to_thread(sends, world, 20, 20)
-            await eventually(lambda: len(world.audits()) == 40, "sends under no policy")
-            said = app.gate.readiness()
-            assert said["ready"] is False
-            place = next(iter(said["withholding"]))["record"]
-            assert said["policy_unknown"] == {"jp-pmark": place}
-            await asyncio.to_thread(put, world, policy_record(today(7), now()))
-            await asyncio.to_thread(sends, world, 20, 40)
-            await eventually(lambda: len(world.audits()) == 60, "sends after a good one")
-            await eventually(lambda: app.gate.readiness()["ready"], "a ready worker")
-            await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter of the record")
-
-    asyncio.run(run())
-    verdicts = world.verdicts()
-    assert {verdicts[f"e-{number}"] for number in range(20)} == {("clear", None)}
-    assert {verdicts[f"e-{number}"] for number in range(20, 40)} == {("block", "POLICY_UNKNOWN")}
-    assert {verdicts[f"e-{number}"] for number in range(40, 60)} == {("clear", None)}
-    (letter,) = world.read("deadletter")
-    assert dict(letter.headers())["gate-fault"] == b"policy_hash_differs"
-    assert b'"kind":"policy"' in letter.value()

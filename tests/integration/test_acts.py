@@ -11,7 +11,7 @@ from schemas.codec import encode
 from schemas.topics import subject_key
 from tests.support import roles, staff
 from tests.support.invented import item_act
-from tests.support.world import World, consent_of, eventually, send_to, token_of
+from tests.support.world import World, consent_of, eventually, send_to
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
@@ -94,37 +94,6 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
     letters = [dict(m.headers())["gate-source"] for m in world.read("deadletter")]
     assert sum(letter.startswith(b"acts/") for letter in letters) == len(bad)
     world.check(6)
-
-
-@pytest.mark.main
-def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(world):
-    bought = {"method": "indirect.purchased_list", "provided_by": "broker-a", "notice_id": None}
-    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
-    points = {"contact_points": [{"id": "cp-y0", "token": token_of("y0")}], "recipient_id": "y0"}
-    own = {"v": 1, "source_id": "own", "method": "direct.point_card", "collected_by": "C1", "notice_id": "N1",
-           "purposes_told": ["mkt.dm.own"], **points}  # fmt: skip
-    other = {"v": 1, "source_id": "other", "collected_by": "C1", **bought, **points,
-             "check": {**check, "basis": "consent"}}  # fmt: skip
-    world.put("sources", [("y0", own), ("y0", {k: v for k, v in other.items() if v is not None})])
-    world.put("consents", [("y0", consent_of("y0"))])
-    world.put("sends", [("y0", send_to("y0", 0))])
-
-    async def run() -> None:
-        async with world.worker():
-            item = (await items(world, 1))["e-0"]
-            assert "SOURCE_CONFLICT" in item["reasons"]
-            world.act("release", item, act_id="first", evidence_ref="scan")
-            world.act("approve", item, act_id="same")
-            await answered(world, 2)
-        async with world.worker():  # what the first one said is remembered
-            world.act("approve", item, act_id="second", by="taro")
-            await answered(world, 3)
-
-    asyncio.run(run())
-    assert world.outcomes() == {
-        "first": ("waiting", None), "same": ("refused", "same_person"), "second": ("cleared", None),
-    }  # fmt: skip
-    world.check(1)
 
 
 def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(world):
@@ -212,26 +181,6 @@ def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_t
     assert reasons["RELEASE_SUPERSEDED"] == reasons["CONSENT_WITHDRAWN"] == 200
     assert world.read("cleared") == []
     world.check(200)
-
-
-def test_given_an_undo_then_what_was_released_is_recalled_once(world):
-    young(world, 1)
-
-    async def run() -> None:
-        async with world.worker():
-            item = (await items(world, 1))["e-y0"]
-            world.act("release", item, act_id="release")
-            world.act("undo", item, act_id="undo", undoes="release")
-            world.act("undo", item, act_id="undo-again", undoes="release")
-            await answered(world, 3)
-
-    asyncio.run(run())
-    assert world.outcomes() == {
-        "release": ("cleared", None), "undo": ("recalled", None), "undo-again": ("refused", "nothing_to_undo"),
-    }  # fmt: skip
-    (recall,) = world.read("recalls")
-    assert recall.key() == b"y0"
-    world.check(1)
 
 
 def test_an_act_beside_its_fact_in_one_transaction_then_both_bind(world):

@@ -9,10 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatekeeper.ground.errors import RestartError
-from gatekeeper.knowledge.store import FactStore
-from streams.worker import log_follower, open_transactions, ownership_epoch, reevaluation
-from streams.worker.clients import Clients
-from streams.worker.clock import Clock
+from streams.worker import open_transactions, ownership_epoch, reevaluation
 from streams.worker.facts import Followers
 from streams.worker.kept_facts import KeptFacts
 from tests.support.world import World, consent_of, controller_record, eventually, send_to
@@ -124,45 +121,6 @@ def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fa
     assert world.verdicts()["e-after"] == ("clear", None)
 
 
-class Slow(Followers):
-    """Reads nothing before it may, and counts the barriers that end in vain."""
-
-    go: ClassVar[asyncio.Event]
-    vain: ClassVar[int]
-
-    async def _read(self) -> None:
-        await self.go.wait()
-        await super()._read()
-
-    async def barrier(self, timeout: float) -> bool:
-        fresh = await super().barrier(timeout)
-        type(self).vain += not fresh
-        return fresh
-
-
-def test_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decided_before(world):
-    world.max_lag = 0.2
-
-    async def run() -> None:
-        Slow.go, Slow.vain = asyncio.Event(), 0
-        world.put("sends", [("r1", send_to("r1", "first"))])
-        async with world.worker(followers=Slow) as app:
-            await eventually(lambda: Slow.vain > 5, "barriers that end in vain")
-            assert world.audits() == []
-            await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "it says for what it waits")
-            said = app.gate.readiness()
-            assert not said["ready"]
-            reading = said["facts_reading"]
-            assert (reading["people"], reading["done"], reading["until"]) == (0, 0, None)
-            assert reading["of"] >= 4, "two sources, two consents, and reference data"
-            Slow.go.set()
-            await eventually(lambda: len(world.audits()) == 1, "the send")
-            assert app.gate.readiness()["facts_reading"] is None
-
-    asyncio.run(run())
-    assert world.verdicts() == {"e-first": ("clear", None)}
-
-
 def test_an_older_copy_of_the_facts_below_a_worker_then_it_ends_and_clears_nothing(world, tmp_path):
     kept = KeptFacts(tmp_path, origin=world.settings.group, identity=b"one", key=bytes(32))
     file = tmp_path / "0" / "data.mdb"
@@ -254,66 +212,6 @@ def test_an_open_foreign_transaction_then_sends_are_withheld_until_it_is_aborted
     world.check(len(stale) + 1)
 
 
-def test_facts_that_are_folded_then_the_positions_are_of_just_the_applied_ones(world, monkeypatch):
-    monkeypatch.setattr(log_follower, "APPLY_SECONDS", 0.0)
-    world.people([f"p{i}" for i in range(300)])
-    seen = []
-
-    class Counted(FactStore):
-        applied = 0
-
-        def apply(self, *args):
-            self.applied += 1
-            return super().apply(*args)
-
-    async def run() -> None:
-        followers = Followers(world.settings, store := Counted(), Clients(world.settings), Clock())
-        failures = []
-        await followers.start(failures.append)
-        begin = sum(map(sum, followers.positions().values()))
-        reading = asyncio.create_task(followers.barrier(30))
-        while not reading.done():
-            seen.append((sum(map(sum, followers.positions().values())) - begin, store.applied))
-            await asyncio.sleep(0)
-        assert reading.result()
-        assert not failures
-        await followers.stop()
-
-    asyncio.run(run())
-    assert all(positions == applied for positions, applied in seen)
-    assert len({applied for _, applied in seen}) > 100, "others were let in between"
-
-
-class Jumping(Followers):
-    """An hour passes on the machine's clock while a chunk waits for the facts."""
-
-    ahead_ms = 0
-
-    async def barrier(self, timeout: float) -> bool:
-        passed = await super().barrier(timeout)
-        if timeout == LAG:
-            Jumping.ahead_ms = 3_600_000
-        return passed
-
-
-def test_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by_it(world, monkeypatch):
-    right = Clock.now
-    monkeypatch.setattr(Clock, "now", lambda self: right(self) + Jumping.ahead_ms)
-    monkeypatch.setattr(ownership_epoch, "CLOCK_RETRY_SECONDS", 0.1)
-
-    async def run() -> None:
-        async with world.worker(followers=Jumping) as app:
-            world.sends(["r1"])
-            await eventually(lambda: "clock" in app.gate.readiness()["waiting"].values(), "the clock", 20)
-            monkeypatch.setattr(Jumping, "barrier", Followers.barrier)
-            Jumping.ahead_ms = 0
-            await eventually(lambda: len(world.audits()) == 1, "the send")
-
-    asyncio.run(run())
-    assert max(head["at"] for head in world.heads().values()) <= right(Clock())
-
-
-@pytest.mark.main
 def test_given_a_race_of_600_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):
     monkeypatch.setattr(ownership_epoch, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
     names = [f"p{i}" for i in range(600)]

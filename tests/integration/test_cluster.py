@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -15,8 +14,7 @@ from gatekeeper.checkup.finding import Finding
 from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, answering, cluster, progress
-from streams.client.broker_advice import Advice, advise
+from streams.client import admin, cluster
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.operations import checkup
@@ -88,15 +86,6 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_waits_for_it(boots
         assert admin.verify(settings) == []
 
 
-def test_a_broker_with_the_times_of_kafka_itself_then_advice_names_them(bootstraps: list[str]) -> None:
-    settings = Settings(broker=",".join(bootstraps))
-    advice = [
-        Advice(2, "transaction.max.timeout.ms", "900000", "60000"),
-        Advice(2, "controller.socket.timeout.ms", "30000", "5000"),
-    ]
-    until(lambda: advise(settings) == advice, "both brokers are known")
-
-
 def test_two_brokers_then_the_doctor_asks_each_and_the_controllers_clock(bootstraps: list[str]) -> None:
     settings = Settings(broker=",".join(bootstraps), prefix="doctor.", partitions=1, replication=2)
     admin.create(settings)
@@ -125,24 +114,6 @@ def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_th
     # whatever the number of replicas that new topics would get
     other = settings.model_copy(update={"replication": 1})
     until(lambda: refused[0] in admin.verify(other), "that is refused as well")
-
-
-@pytest.fixture
-def silent() -> Iterator[str]:
-    """The address of a broker that hangs: it takes connections and answers nothing."""
-    with socket.create_server((node.HOST, 0)) as server:
-        yield f"{node.HOST}:{server.getsockname()[1]}"
-
-
-def test_a_first_address_that_hangs_then_start_checks_go_on_to_the_next(
-    kafka: Broker, prefix: str, silent: str
-) -> None:
-    settings = Settings(broker=f"{silent},{kafka.bootstrap}", prefix=prefix, partitions=1)
-    admin.create(settings)
-    for check in (admin.demand, progress.of_mode, admin.demand, progress.of_mode):  # none is lucky twice
-        began = time.monotonic()
-        check(settings)
-        assert time.monotonic() - began < answering.ANSWER_SECONDS
 
 
 def test_a_broker_that_stays_behind_then_3_and_its_id(

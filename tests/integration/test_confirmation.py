@@ -1,7 +1,7 @@
 """A person asked on real Kafka: one request, a yes that lets the held send go out, a no, and silence."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -10,8 +10,6 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
 from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
-from streams.worker import reevaluation
-from streams.worker.clock import Clock
 from tests.support import invented as facts
 from tests.support.world import World, eventually, send_to, token_of
 
@@ -105,30 +103,6 @@ def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good
     world.check(4)
 
 
-def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once(world):
-    bought(world, "p1")
-    world.put("sends", [("p1", send_to("p1"))])
-
-    async def asked() -> None:
-        async with world.worker():
-            await eventually(lambda: world.read("review"), "an item")
-            ask(world)
-            await eventually(lambda: world.acted(), "the act")
-
-    async def answered() -> None:
-        async with world.worker():
-            await eventually(lambda: world.read("cleared"), "the send")
-            world.put("reference", [LIST])  # touches everybody who still waits: nobody
-            world.put("sends", [("p1", send_to("p1", "later"))])
-            await eventually(lambda: len(world.audits()) == 4, "a later send")
-
-    asyncio.run(asked())
-    answer(world, "p1", "yes")
-    asyncio.run(answered())
-    assert outcomes(world) == ["asked", "cleared"]
-    world.check(2)
-
-
 @pytest.mark.parametrize("running", [True, False], ids=["at once", "after a restart"])
 def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, running):
     others = [f"o{number}" for number in range(300)]
@@ -162,83 +136,3 @@ def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, r
     assert primary(world)["e-pending"] == "CONFIRMATION_PENDING"
     assert outcomes(world) == ["asked", "cleared", "cleared", "cleared"]
     world.check(303)
-
-
-def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(world, monkeypatch):
-    bought(world, "p1")
-    world.put("sends", [("p1", send_to("p1", "first"))])
-    right = Clock.now
-
-    async def asked() -> None:
-        async with world.worker():
-            await eventually(lambda: world.read("review"), "an item")
-            ask(world)
-            await eventually(lambda: world.acted(), "the act")
-            world.put("sends", [("p1", send_to("p1", "soon"))])
-            await eventually(lambda: len(world.audits()) == 3, "a send in the window")
-
-    async def a_month_later() -> None:
-        async with world.worker():
-            world.put("sends", [("p1", send_to("p1", "late"))])
-            await eventually(lambda: len(world.audits()) == 4, "a send after it")
-
-    asyncio.run(asked())
-    monkeypatch.setattr(Clock, "now", lambda self: right(self) + 31 * DAY_MS)
-    monkeypatch.setattr(Clock, "observe", lambda *_, **__: None)  # the broker stays behind
-    asyncio.run(a_month_later())
-    assert primary(world) == {
-        "e-first": "THIRD_PARTY_UNCONFIRMED",
-        "e-soon": "CONFIRMATION_PENDING",
-        "e-late": "CONFIRMATION_LAPSED",
-    }
-    assert len(asks(world)) == 1
-    world.check(3)
-
-
-def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(world, monkeypatch):
-    monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.1)
-    bought(world, "p1")
-    world.put("sends", [("p1", send_to("p1"))])
-
-    async def run() -> None:
-        async with world.worker():
-            await eventually(lambda: world.read("review"), "an item")
-            ask(world)
-            await eventually(lambda: world.acted(), "the act")
-            (asked,) = asks(world)
-            # the next send is to be judged before that: ten seconds, for a busy machine
-            soon = (datetime.now(UTC) + timedelta(minutes=5, seconds=10)).isoformat(timespec="milliseconds")
-            _, consent = facts.consent(
-                recipient_id="p1", notice_id="N1", answers=asked.request_id, event_time=soon, record_id="R-9"
-            )
-            world.put("consents", [("p1", consent)])
-            world.put("sends", [("p1", send_to("p1", "meanwhile"))])
-            await eventually(lambda: len(world.read("cleared")) == 2, "both sends, once the yes counts")
-
-    asyncio.run(run())
-    assert outcomes(world) == ["asked", "cleared", "cleared"]
-    world.check(2)
-
-
-def test_given_an_uphold_taken_back_after_the_yes_then_that_send_goes_out_too(world):
-    bought(world, "p1")
-    world.put("sends", [("p1", send_to("p1", "first"))])
-
-    async def run() -> None:
-        async with world.worker():
-            await eventually(lambda: world.read("review"), "an item")
-            ask(world)
-            await eventually(lambda: world.acted(), "the act")
-            world.put("sends", [("p1", send_to("p1", "upheld"))])
-            await eventually(lambda: len(world.read("review")) == 2, "a second item")
-            item = world.items()["e-upheld"]
-            world.act("uphold", item, act_id="uphold-1")
-            await eventually(lambda: len(world.acted()) == 2, "it is upheld")
-            answer(world, "p1", "yes")
-            await eventually(lambda: len(world.read("cleared")) == 1, "what was asked about")
-            world.act("undo", item, act_id="undo-1")
-            await eventually(lambda: len(world.read("cleared")) == 2, "what was upheld")
-
-    asyncio.run(run())
-    assert outcomes(world) == ["asked", "cleared", "cleared", "reopened", "upheld"]
-    world.check(2)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,7 +34,6 @@ from schemas.record import Record
 from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
-from tests.support import forked
 from tests.support.facts import fact
 from tests.support.invented import TOKENS
 from tests.support.world import (
@@ -166,12 +161,6 @@ def found(world: World) -> list[CoverageFinding]:
 def torn(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     chunks[2].written = []
-    return chunks
-
-
-def torn_in_the_middle(forger: Forger) -> list[Chunk]:
-    chunks = forger.honest()
-    del chunks[2].written[4]
     return chunks
 
 
@@ -499,43 +488,6 @@ def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked(
     assert taken == [1, 0, 1]
 
 
-@pytest.mark.parametrize(("output", "code"), [("full", 3), ("closed", 141)])
-def test_a_report_that_is_not_read_then_it_is_told_again_and_nothing_checked_again(
-    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, code: int
-) -> None:
-    file, expected = tmp_path / "state", told()
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = [sys.executable, "-m", "gatekeeper", "audit", "coverage", "--json", "--state", file]
-    with open("/dev/full" if output == "full" else writing, "wb") as stdout:
-        done = subprocess.run(process, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
-    assert (done.returncode, f"--state {file}" in done.stderr) == (code, True), done
-    monkeypatch.setattr(coverage, "covered", None)
-    assert (told("--state", file), file.exists()) == (expected, False)
-
-
-def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, script = tmp_path / "state", tmp_path / "killed.py"
-    script.write_text(
-        "import os, signal\n"
-        "from gatekeeper.cli.audit import command, state\n"
-        "from streams.operations import coverage\n"
-        "state.SAVE_SECONDS, whole = 0, coverage.covered\n"
-        "def killed(partition, *arguments, **more):\n"
-        "    if partition == 1:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return whole(partition, *arguments, **more)\n"
-        "coverage.covered = killed\n"
-        f"command(['coverage', '--state', {str(file)!r}])\n"
-    )
-    done = forked.CONTEXT.Process(target=forked.worker, args=(tmp_path / "log", dict(os.environ), script))
-    done.start()
-    done.join(120)
-    assert done.exitcode == -signal.SIGKILL, (tmp_path / "log").read_text()
-    assert [one["covered"]["partition"] for one in json.loads(file.read_bytes())["found"]] == [0]
-    assert told("--state", file) == told()
-
-
 @pytest.mark.parametrize("setting", ["GATEKEEPER_APPLICATION", "GATEKEEPER_KEYS"])
 def test_a_state_of_another_system_or_other_keys_then_exit_2_and_it_stays_as_it_was(
     two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
@@ -568,10 +520,3 @@ def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
         done = called("--state", file)
         assert isinstance(done.exception, UsageError), done
         assert (done.exception.key, file.read_bytes()) == ("error.state_unreadable", content)
-
-
-def test_given_few_records_in_each_partition_then_the_pace_is_told_of_every_one(forger: Forger) -> None:
-    forger.write(forger.honest())
-    passed: list[int] = []
-    assert [one.findings for one in check(forger.world.settings, passed.append) if one.findings] == []
-    assert sum(passed) >= len(forger.world.read("audit")) + len(forger.world.read("sends")) > 0

@@ -8,9 +8,7 @@ import orjson
 import pytest
 
 from gatekeeper.knowledge.store import FactStore
-from schemas.manifests import Manifest
 from streams.kafka import node
-from streams.worker import chunks, intake, ownership_epoch
 from tests.support import forked, staff
 from tests.support.world import World, eventually, send_to, until
 
@@ -37,42 +35,6 @@ def test_people_and_strangers_then_each_send_has_one_decision_and_one_audit_reco
     assert verdicts == {"clear": 250, "block": 50}
     sent = {m.value() for m in world.read("sends")}
     assert {m.value() for m in world.read("cleared")} <= sent, "a cleared send is byte for byte what was published"
-
-
-class LosingConsumer(chunks.Consumer):
-    """Loses every twentieth fetch, and inside every twentieth other one record, before chunks are built."""
-
-    fetches = lost = 0
-
-    def _chunks(self, tp, records, generation):
-        records = list(records)
-        LosingConsumer.fetches += 1
-        kind = LosingConsumer.fetches % 20
-        if kind == 7:
-            LosingConsumer.lost += len(records)
-            return
-        if kind == 13:
-            LosingConsumer.lost += 1
-            del records[len(records) // 2]
-        yield from super()._chunks(tp, records, generation)
-
-
-class LosingTransport(chunks.Transport):
-    Consumer = LosingConsumer
-
-
-def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(world):
-    world.people(f"r{i}" for i in range(50))
-    world.sends(f"r{i % 60}" for i in range(2_000))
-
-    async def run() -> None:
-        async with world.worker(transport=LosingTransport, fetched=50) as app:
-            await eventually(lambda: len(world.audits()) == 2_000, "all sends", 120)
-            assert app.gate.readiness()["ready"]
-
-    asyncio.run(run())
-    assert LosingConsumer.lost > 50, "the test lost nothing"
-    world.check(2_000)
 
 
 def test_a_worker_that_joins_and_stops_then_only_what_goes_is_handed_over(world, tmp_path):
@@ -102,32 +64,6 @@ def test_a_worker_that_joins_and_stops_then_only_what_goes_is_handed_over(world,
     world.check(180)
 
 
-def test_aborted_and_committed_transactions_of_sends_then_manifests_have_the_holes(world, monkeypatch):
-    monkeypatch.setattr(ownership_epoch, "WRITE_DOWN_SECONDS", 0.0)
-    monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
-    world.people(["r1"])
-    with world.transaction() as through:
-        world.put("sends", [("r1", send_to("r1", f"aborted-{i}")) for i in range(5)], through)
-        through.abort_transaction(30)
-        for number in range(3):
-            through.begin_transaction()
-            world.put("sends", [("r1", send_to("r1", f"kept-{number}"))], through)
-            through.commit_transaction(30)
-    owner = next(m.partition() for m in world.read("sends"))
-    end = 5 + 1 + 3 * (1 + 1)
-    until(lambda: world.ends("sends")[owner] == end, "all of them, each with its marker")
-
-    async def run() -> None:
-        async with world.worker():
-            await eventually(lambda: (world.head(owner) or {}).get("sends") == end, "the head at the end of the log")
-
-    asyncio.run(run())
-    world.check(3)
-    gaps = [gap for m in world.read("manifests") for gap in Manifest.model_validate_json(m.value()).in_[0].gaps]
-    assert sum(gap.n for gap in gaps) == end - 3
-
-
-@pytest.mark.main
 def test_an_unreadable_withdrawal_then_its_person_is_withheld_until_it_is_resolved(world):
     world.people(["r1", "r2"])
     world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])

@@ -44,41 +44,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     del sys.modules[CLIENT]
 
 
-def test_a_send_of_the_generated_classes_then_the_codec_reads_it(client: ModuleType) -> None:
-    send = client.Send(
-        v=1,
-        event_id="winter-2026-8c41f7",
-        recipient_id="c81e-7f3a",
-        campaign_id="winter-2026",
-        controller_id="midori",
-        purpose="mkt.dm.own",
-        channel="postal",
-        message_class="marketing",
-        contact_point=client.SendContactPoint(id="cp-5b90e2", country="JP"),
-        template_id="winter-catalogue",
-        delivery=client.Delivery(name="見本 花子", lines=["見本県見本市1-2-3"]),
-    )
-    found = parse("sends", b"c81e-7f3a", send.model_dump_json(by_alias=True, exclude_unset=True).encode()).model
-    assert (found.event_id, found.channel, found.delivery.name) == ("winter-2026-8c41f7", "postal", "見本 花子")
-
-
-def test_a_withdrawal_of_the_generated_classes_then_the_codec_reads_it(client: ModuleType) -> None:
-    no = client.Consent(
-        v=1,
-        kind="consent",
-        record_id="no-1",
-        recipient_id="c81e-7f3a",
-        controller_id="*",
-        state="Withdrawn",
-        recorded_at="2026-11-24T10:00:00+09:00",
-        expressed_by="subject",
-        method="phone",
-        channels="*",
-    )
-    found = parse("consents", b"c81e-7f3a", no.model_dump_json(by_alias=True, exclude_unset=True).encode()).model
-    assert (found.state, found.channels, found.controller_id) == ("Withdrawn", "*", "*")
-
-
 def made(client: ModuleType, kind: str) -> Any:
     """Returns the class of a kind: a number follows its name where the generator needed that name before."""
     named = [one for name, one in vars(client).items() if re.fullmatch(rf"{kind}\d*", name)]

@@ -101,30 +101,6 @@ def test_withdrawals_at_the_time_of_a_hand_off_then_those_acknowledged_before_it
     world.check(rounds * size)
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(world, late):
-    world.max_lag = 2.0 if late else 3_600.0
-    world.people(["later"])
-
-    async def run() -> None:
-        async with world.worker():
-            await twenty_cleared(world)
-            with world.transaction() as through:
-                world.put("consents", [("p1", consent_of("p1", **NO))], through)
-                if late:
-                    world.sends(["p1"])
-                    await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")
-                hand_off(world, "K", kind="cancel")
-                await eventually(lambda: done(world, "K"), "an answer of each partition")
-                assert called_back(world) == people_of(world, "K").keys()
-                through.abort_transaction(30)
-            world.put("sends", [("later", send_to("later", "later"))])
-            await eventually(lambda: world.decided() == 21 + late, "what was sent afterwards")
-
-    asyncio.run(run())
-    world.check(21 + late)
-
-
 def test_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
     world.max_lag = 1.0
 

@@ -108,20 +108,6 @@ def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic
     world.check(10)
 
 
-def test_given_a_withheld_send_then_it_may_be_tried_again(world):
-    world.put("sends", [("r2", send_to("r2", 0, event_id="e-early"))])
-
-    async def run() -> None:
-        async with world.worker():
-            await decided(world, 1)
-            world.people(["r2"])
-            world.put("sends", [("r2", send_to("r2", 0, event_id="e-late"))])
-            await decided(world, 2)
-
-    asyncio.run(run())
-    assert world.verdicts() == {"e-early": ("block", "SOURCE_UNKNOWN"), "e-late": CLEAR}
-
-
 def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
     ledger = ConfigResource(ConfigResourceType.TOPIC, world.topic("ledger"))
     ledger.configs = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0"}

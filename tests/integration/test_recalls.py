@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 
-from streams.worker.transaction import Transaction
 from tests.support.invented import known_by
 from tests.support.world import World, consent_of, controller_record, eventually, home_of, send_to, source_of, token_of
 
@@ -100,28 +99,6 @@ def test_a_list_quarantined_then_its_50_are_recalled_once_and_for_a_nights_facts
     world.check(150)
 
 
-def test_given_a_withdrawal_between_judging_and_commit_then_it_is_recalled(world, monkeypatch):
-    world.people(["r1"])
-    world.sends(["r1"])
-    commit, held = Transaction.commit, asyncio.Event()
-
-    async def holding(self, position, clock):
-        if "cleared" in self._batches and not held.is_set():
-            await asyncio.to_thread(world.put, "consents", [("r1", consent_of("r1", "Withdrawn"))])
-            held.set()
-        return await commit(self, position, clock)
-
-    monkeypatch.setattr(Transaction, "commit", holding)
-
-    async def run() -> None:
-        async with world.worker():
-            assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
-
-    asyncio.run(run())
-    assert held.is_set()
-    world.check(1)
-
-
 def test_given_a_withdrawal_under_another_id_then_a_recall_and_no_more_mail(world):
     """In either order of arrival, over a restart, and until the person agrees anew."""
     world.people(["r1", "r2", "r3"])
@@ -191,22 +168,3 @@ def test_given_whatever_touches_a_clearance_then_it_is_recalled(world, fact):
 
     asyncio.run(run())
     world.check(1)
-
-
-def test_unreadable_reference_records_of_nobody_then_nothing_is_withheld_or_recalled(world):
-    world.people(["r1"])
-    world.sends(["r1"])
-
-    async def run() -> None:
-        async with world.worker():
-            await cleared(world, 1)
-            world.put("reference", [("controller/C1", b"{"), ("policy/jp-pmark", b"{")])
-            world.sends(["r1"], first=1)
-            await eventually(lambda: "e-1" in world.verdicts(), "another send")
-            assert world.verdicts()["e-1"][0] == "clear"
-            assert recalled(world) == {}
-            world.put("consents", [("r1", consent_of("r1", "Withdrawn"))])
-            assert await recalls(world, 2) == {name: ["CONSENT_WITHDRAWN"] for name in ("e-0", "e-1")}
-
-    asyncio.run(run())
-    world.check(2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +14,8 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.kafka.broker import Broker
-from streams.operations.coverage import check
 from tests.support import forked
-from tests.support.world import World, consent_of, send_to, until
+from tests.support.world import World, send_to, until
 
 
 @pytest.fixture
@@ -57,53 +55,6 @@ def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_150_losses_and_a_killed_worker_then_all_come_back_but_who_withdrew(world: World, tmp_path: Path) -> None:
-    names = [f"p{number}" for number in range(300)]
-    young = [f"y{number}" for number in range(20)]
-    world.people(names)
-    world.people(young, may_be_minor=True)
-    with world.process(tmp_path / "log") as worker:
-        world.put("sends", ((name, send_to(name, name)) for name in [*names, *young]))
-        until(lambda: len(world.items()) == len(young), "the young are withheld")
-        for name, item in world.items().items():
-            world.act("release", item, act_id=f"a-{name}")
-        until(lambda: len(world.read("cleared")) == len(names) + len(young), "all cleared")
-        assert worker.stop() == 0
-        before = put_out(world)
-        of_young = {did for did, found in before.items() if found[1].startswith(b"y")}
-        first = {found[0]: did for did, found in reversed(before.items())}  # older ones may have expired for a check
-        chance = random.Random(7)
-        others = sorted(before.keys() - of_young - {*first.values()})
-        lost = {*chance.sample(others, 140), *chance.sample(sorted(of_young), 10)}
-        lose(world, lost)
-        withdrew = {*chance.sample(sorted(lost), 40)}
-        world.put("consents", ((before[did][1].decode(), no(before[did][1].decode())) for did in withdrew))
-        worker.start()
-        code, told = reemit(world, "--dry-run")
-        assert (code, told["gone"]) == (0, 0)
-        (begun_with,) = until(lambda: worker.events("facts_begun"), "the worker knows facts")
-        assert begun_with["n"] >= 2 * len(names), "it begins from its positions"
-        assert told["missing"] in range(110, 151), "some are recalled already"
-        assert put_out(world).keys() == before.keys() - lost
-        with ThreadPoolExecutor() as pool:
-            asked = pool.submit(reemit, world, "--rate", "30")
-            until(lambda: len(world.read("cleared")) > len(before) - len(lost), "the first are back")
-            worker.kill()
-            begun = put_out(world).keys() & lost
-            worker.start()
-            code, told = asked.result()
-        assert (code, told["unanswered"]) == (0, 0)
-        assert 0 < len(begun) < 110, "killed in the middle"
-        until(lambda: len(world.read("recalls")) == 40, "who withdrew is recalled")
-        code, told = reemit(world)
-        assert (code, told["missing"], told["outcomes"]) == (0, 0, {})
-    after = put_out(world)
-    assert after.keys() == before.keys() - withdrew
-    assert after == {did: before[did] for did in after}
-    findings = [finding for one in check(world.settings) for finding in one.findings]
-    assert {(f.fault, f.detail) for f in findings} == {("missing_output", f"cleared {did}") for did in withdrew}
-
-
 def test_two_who_ask_at_once_then_each_comes_back_once_and_what_is_gone_is_told(world: World, tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(100)]
     world.people(names)
@@ -128,7 +79,3 @@ def test_two_who_ask_at_once_then_each_comes_back_once_and_what_is_gone_is_told(
     outcomes = sum((Counter(told["outcomes"]) for _, told in done), Counter())
     assert outcomes["reemitted"] == len(after)
     assert outcomes.keys() <= {"reemitted", "repeated"}
-
-
-def no(name: str) -> dict[str, Any]:
-    return consent_of(name, "Withdrawn", channels="*")

@@ -24,9 +24,8 @@ from jsonschema import Draft202012Validator
 
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.management.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import MAX_PAGES, MAX_UNDER_WAY, Callers
+from gatekeeper.service.callers import MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
 from schemas.topics import FACT_TOPICS
 from streams.client import admin
@@ -405,34 +404,6 @@ def test_a_client_generated_of_the_openapi_document_then_it_publishes_and_asks(
         assert (refused.status_code, refused.parsed.field) == (422, "template_id")
 
 
-def test_curl_then_it_publishes_withdraws_and_asks(world: World, client: httpx.Client) -> None:
-    world.people(["curl"])
-
-    def curl(path: str, value: Any, *more: str) -> Any:
-        words = ["curl", "-sS", "--data-binary", "@-", "-H", "Content-Type: application/json", *more]
-        done = subprocess.run(
-            [*words, f"{client.base_url}{path}"], input=json.dumps(value).encode(), capture_output=True
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    first = curl("v1/sends?wait=60", send_to("curl", "curl-1"))
-    assert first["decision"]["verdict"] == "clear"
-    place = curl("v1/facts/consents", withdrawal("curl"))["place"]
-    asked = curl("access/v1/evaluation", {**question("curl"), "context": {"at_least": [place]}})
-    assert (asked["decision"], asked["context"]["primary"]) == (False, "CONSENT_WITHDRAWN")
-    second = curl(f"v1/sends?wait=60&not_before={place}", send_to("curl", "curl-2"))
-    assert second["decision"]["primary"] == "CONSENT_WITHDRAWN"
-
-    def results() -> bytes:
-        """Returns what curl prints: one result on each line."""
-        address = f"{client.base_url}v1/campaigns/{send_to('curl', 'curl-2')['campaign_id']}/results"
-        return subprocess.run(["curl", "-sS", address], capture_output=True, check=True).stdout
-
-    (result,) = [json.loads(line) for line in until(results, "a result").splitlines()]
-    assert (result["event_id"], result["outcome"]) == (second["event_id"], "withheld")
-
-
 @pytest.mark.skipif(not shutil.which("javac"), reason="no Java compiler here: a JDK brings it")
 def test_a_platform_in_java_then_it_publishes_withdraws_and_asks(
     world: World, client: httpx.Client, tmp_path: Path
@@ -536,30 +507,6 @@ def test_a_request_that_cannot_be_served_then_a_problem_that_repeats_nothing_of_
     assert "花子" not in answer.text
 
 
-def test_a_line_that_nothing_of_ours_can_write_then_it_alone_is_refused(client: httpx.Client) -> None:
-    """A number beyond 64 bits, an id of its own beside a key, and a property that is none."""
-    good = {key: value for key, value in send_to("r2", "alone").items() if key != "event_id"}
-    huge = ndjson([good]).replace(b'"v": 1', b'"v": 99999999999999999999')
-    content = b"\n".join((ndjson([good]), huge, ndjson([{**good, "event_id": "own"}])))
-    told = client.post("/v1/sends", content=content, headers={**NDJSON, "Idempotency-Key": "k"}, params={"wait": 60})
-    assert told.status_code == 200, told.text
-    outcomes = told.json()["sends"]
-    assert [one.get("problem", {}).get("type") for one in outcomes] == [
-        None,
-        "urn:gatekeeper:problem:field_invalid",
-        "urn:gatekeeper:problem:event_id_twice",
-    ]
-    questions = [question("r2"), question("r2", template_id=10**20), question("r2", owl=1), question("r2")]
-    answers = client.post("/access/v1/evaluations", json={"evaluations": questions}).json()["evaluations"]
-    assert [one["decision"] for one in answers] == [True, False, False, True]
-    assert [one["context"].get("error", {}).get("status") for one in answers] == [None, 400, 400, None]
-
-
-def test_nothing_to_wait_for_then_the_answer_comes_at_once(client: httpx.Client) -> None:
-    with httpx.Client(base_url=client.base_url, timeout=30) as impatient:
-        assert impatient.post("/v1/sends", json={}, params={"wait": 60}).status_code == 422
-
-
 def pages(client: httpx.Client, campaign: str, cursor: str | None = None, **more: Any) -> tuple[list[Any], str]:
     """Reads a campaign's results to the end, page by page; gives them and the last cursor."""
     found = list[Any]()
@@ -652,68 +599,6 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
             answer = after.get("/v1/campaigns/told/results", params={"cursor": text}, **by["all"])
             assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
             assert {"ja", "en"} <= answer.json().keys()
-
-
-def test_a_transaction_stays_open_on_results_then_what_is_known_is_told(world: World, client: httpx.Client) -> None:
-    sends = [send_to(f"open-{number}", f"open-{number}", campaign_id="open") for number in range(4)]
-    assert client.post("/v1/sends", content=ndjson(sends), headers=NDJSON, params={"wait": 60}).status_code == 200
-    plan = {"expected": len(sends)}
-    assert client.get("/v1/campaigns/open", params=plan).json()["done"], "all are withheld, as nobody knows them"
-    with world.transaction() as through:
-        world.put("results", [("foreign", {})], through, partition=1)
-        told = client.get("/v1/campaigns/open", params=plan).json()
-        assert (told["decided"], told["behind"], told["done"]) == (4, [1], False)
-        page = client.get("/v1/campaigns/open/results")
-        assert (page.status_code, page.headers["gate-more"], len(page.text.splitlines())) == (200, "true", 4)
-        through.abort_transaction()
-    told = client.get("/v1/campaigns/open", params=plan).json()
-    assert (told["behind"], told["done"]) == ([], True)
-    assert len(pages(client, "open")[0]) == 4
-
-
-def test_a_shadow_and_a_forgotten_campaign_then_no_count_is_wrong_and_pages_have_all(
-    kafka: Broker, prefix: str
-) -> None:
-    world = World(kafka.bootstrap, prefix).create()
-    usual = {"v": 1, "at": "2026-01-01T00:00:00.000Z", "outcome": "withheld", "controller_id": "C1", "verdict": "clear"}
-
-    def result(number: int, campaign: str) -> tuple[str, dict[str, Any]]:
-        more = {"decision_id": f"d-{number}", "event_id": f"e-{number}", "send": f"sends/0/{number}", "mode": "shadow"}
-        return f"e-{number}", {**usual, **more, "campaign_id": campaign}
-
-    async def work() -> None:
-        app = create_app(world.settings, Callers(None), release="0", url="https://g.example/")
-        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
-        ):
-            while (await client.get("/readyz")).status_code != 200:
-                pass
-            app.state.parts.live.results.sums = ResultSums(most=1)
-
-            async def lines(campaign: str) -> list[str]:
-                answer = await client.get(f"/v1/campaigns/{campaign}/results")
-                assert (answer.status_code, answer.headers["gate-more"]) == (200, "false")
-                return [json.loads(line)["decision_id"] for line in answer.text.splitlines()]
-
-            await asyncio.to_thread(world.put, "results", [result(1, "K-1"), result(2, "K-1")])
-            told = (await client.get("/v1/campaigns/K-1")).json()
-            assert (told["mode"], told["verdicts"], told["cleared"]) == ("shadow", {"clear": 2}, 0)
-            assert sorted(await lines("K-1")) == ["d-1", "d-2"]
-            await asyncio.to_thread(world.put, "results", [result(3, "K-2"), result(4, "K-2")])
-            forgotten = await client.get("/v1/campaigns/K-1")
-            assert (forgotten.status_code, forgotten.json()["type"].rpartition(":")[2]) == (503, "results_forgotten")
-            assert sorted(await lines("K-1")) == ["d-1", "d-2"]
-            assert sorted(await lines("K-2")) == ["d-3", "d-4"]
-            paths = ["/v1/campaigns/K-2/results"] * 9
-            found = await asyncio.gather(*(client.get(path) for path in paths))
-            assert Counter(answer.status_code for answer in found) == {200: MAX_PAGES, 429: 9 - MAX_PAGES}
-            app.state.parts.live.settings = World(kafka.bootstrap, "absent.").settings
-            refused = await client.get("/v1/campaigns/K-2/results?limit=1")
-            assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "results_refused")
-
-    asyncio.run(work())
 
 
 def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_get_429(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ground.settings import Settings
 from schemas.decision import CodedDecision
 from schemas.manifests import Manifest
-from streams.client import progress
 from streams.worker.transaction import GOING_OUT, Transaction
 from tests.support.world import World, eventually, until
 
@@ -101,18 +100,6 @@ def test_given_a_live_gate_then_a_shadow_beside_it_ends_with_4_and_disturbs_nobo
         assert live.process is not None
         assert live.process.is_alive()
     assert world.check(10) == {"clear": 10}
-
-
-def test_given_heads_of_one_mode_then_only_that_mode_may_go_on(world):
-    progress.of_mode(world.settings)
-    world.mode = "live"
-    progress.of_mode(world.settings)  # nothing decided yet: any mode may begin
-    world.mode = "shadow"
-    judge_all(world, 20)
-    progress.of_mode(world.settings)
-    world.mode = "live"
-    with pytest.raises(IntegrityError, match="shadow"):
-        progress.of_mode(world.settings)
 
 
 @pytest.mark.parametrize("topic", GOING_OUT)

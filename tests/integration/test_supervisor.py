@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
@@ -65,13 +64,6 @@ def test_a_signal_then_all_end_in_order(run, tmp_path: Path, sent: signal.Signal
     ]
 
 
-def test_a_process_that_does_not_end_in_order_then_its_code_is_told(run, tmp_path: Path) -> None:
-    process = run((waiting, 0), (waiting, 3))
-    until(lambda: all(noted(tmp_path, number, "began") for number in (0, 1)), "both run")
-    os.kill(process.pid, signal.SIGTERM)
-    assert ended(process) == 3
-
-
 @pytest.mark.parametrize(("code", "cause"), [(0, "stopped"), (1, "fault"), (3, "unavailable"), (70, "restart")])
 def test_a_process_that_ends_by_itself_then_it_starts_again_and_the_other_goes_on(
     run, tmp_path: Path, code: int, cause: str
@@ -107,19 +99,6 @@ def test_a_process_without_a_sign_of_life_then_it_is_killed_and_started_again(ru
     assert not lives(first)
 
 
-def test_a_supervisor_halted_for_longer_than_a_look_then_it_goes_on_and_nobody_ends(run, tmp_path: Path) -> None:
-    process = run((waiting, 0))
-    (pid,) = until(lambda: noted(tmp_path, 0, "began"), "it runs")
-    for _ in range(3):  # it may be halted between two looks
-        os.kill(process.pid, signal.SIGSTOP)
-        halted = time.monotonic()
-        until(lambda since=halted: time.monotonic() - since > 0.2, "several looks are missed")
-        os.kill(process.pid, signal.SIGCONT)
-    os.kill(process.pid, signal.SIGTERM)
-    assert ended(process) == 0
-    assert noted(tmp_path, 0, "began") == noted(tmp_path, 0, "stopped") == [pid]
-
-
 def test_a_killed_supervisor_then_no_process_is_left(run, tmp_path: Path) -> None:
     process = run((waiting, 0), (waiting, 0))
     pids = until(
@@ -128,10 +107,3 @@ def test_a_killed_supervisor_then_no_process_is_left(run, tmp_path: Path) -> Non
     process.kill()
     until(lambda: not any(map(lives, pids)), "both are gone")
     assert not any(noted(tmp_path, number, "stopped") for number in (0, 1))
-
-
-def test_ends_that_follow_each_other_then_the_pause_grows_until_one_lives_long() -> None:
-    paused = 0.0
-    found = [paused := supervisor.pause(paused, lived=1) for _ in range(8)]
-    assert found == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert supervisor.pause(paused, lived=60) == 1

@@ -22,19 +22,14 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.client.leaders import Leaders
-from streams.client.log_ends import Ends
-from streams.client.reader import Reader
 from tests.support import forked, fragile, staff
 from tests.support.cluster import Cluster, spoil
-from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold, Reset
+from tests.support.proxy import END_TXN, PRODUCE, Exchange, Fault, Hold
 from tests.support.stale_leader import TRIALS, trials
-from tests.support.world import BACK_SOON, DEADLINE, World, consent_of, eventually, send_to, until
+from tests.support.world import BACK_SOON, World, consent_of, eventually, send_to, until
 
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
-OURS = METADATA, 12
-"""The version of Metadata in which the bounds of logs are asked for; aiokafka and kafka-python speak others."""
 SENDS = 200
 LEADERS = {"audit": 2, "cleared": 3}
 """The leaders of the worker's outputs, so that a transaction takes several requests; broker 1 leads the rest."""
@@ -53,66 +48,6 @@ def test_given_a_halted_leader_that_goes_on_then_no_send_is_cleared_by_its_old_l
     found = trials(cluster, prefix, tmp_path)
     assert found.counted >= TRIALS, "the old leader was not asked before it heard"
     assert found.cleared == [], f"{len(found.cleared)} of {found.sends}"
-
-
-def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: Cluster, prefix: str) -> None:
-    settings = (
-        World(cluster.bootstrap, prefix, partitions=2)
-        .create()
-        .settings.model_copy(update={"broker": cluster.proxy.bootstrap})
-    )
-    asked = cluster.proxy.add(Fault(lambda exchange: exchange.key == METADATA))
-    with Reader(settings) as reader:
-        assert list(reader.read("audit")) == []
-    cluster.proxy.remove(asked)
-    named = [exchange.asked.topics for exchange in asked.met]
-    assert all(topics is not None for topics in named), "all that the cluster has"
-    assert {topic.name for topics in named for topic in topics} <= {settings.topic(name) for name in ("audit", "sends")}
-    assert any(named)
-
-
-def test_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_in_time(cluster: Cluster, prefix: str) -> None:
-    world, proxy = World(cluster.bootstrap, prefix, partitions=1).create(), cluster.proxy
-    tp = TopicPartition(world.topic("consents"), 0)
-    silent, refusing = (number for number in cluster.brokers if number != cluster.leader(tp)[0])
-
-    async def run() -> None:
-        ends = Ends(Leaders(), world.topic("sends"), bootstrap_servers=proxy.bootstrap, request_timeout_ms=10**6)
-        await ends.start()
-        faults = [
-            proxy.add(Hold(lambda asked: asked.broker == silent)),
-            proxy.add(Reset(lambda asked: (asked.broker, asked.key, asked.version) == (refusing, *OURS), first=1)),
-        ]
-        try:
-            assert await asyncio.wait_for(ends.ends([tp]), DEADLINE) == {tp: 0}
-            assert all(fault.met for fault in faults)
-        finally:
-            proxy.remove(*faults)
-            await ends.stop()
-
-    asyncio.run(run())
-
-
-def test_after_a_restart_one_broker_is_known_then_those_it_names_are_asked_too(
-    cluster: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = World(cluster.bootstrap, prefix, partitions=2).create()
-    names = [world.topic(name) for name in ("sends", "acts")]
-    known = min(cluster.brokers)
-    monkeypatch.setattr(
-        "streams.client.leaders.Cluster.everybody", lambda self: {known}
-    )  # as it was when the others came later
-
-    async def run() -> None:
-        ends = Ends(Leaders(), names[0], bootstrap_servers=world.bootstrap)
-        await ends.start()
-        try:
-            assert (await asyncio.wait_for(ends.ids(names), DEADLINE)).keys() == {*names}
-            assert {tp.topic for tp in await asyncio.wait_for(ends.partitions(names), DEADLINE)} == {*names}
-        finally:
-            await ends.stop()
-
-    asyncio.run(run())
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from confluent_kafka import Producer
 from jsonschema import Draft202012Validator
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -30,7 +28,7 @@ from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoint_queue import EndpointQueue
 from gatekeeper.webhooks.endpoints import read
 from gatekeeper.webhooks.occurrences import QUIET_MS
-from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
+from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.watch import STATE_MS, Watch
 from schemas.webhooks import WEBHOOK_TYPES
@@ -173,19 +171,6 @@ def test_killed_between_a_delivery_and_its_position_then_delivered_again_with_on
     assert len(events(server, "killed")) == 2, "it was not delivered once more after it was taken"
 
 
-def test_recalls_while_it_does_not_run_then_they_come_at_its_next_start(
-    world: World, server: Receiver, tmp_path: Path
-) -> None:
-    wanted = entry(server, campaigns=["K-night*"])
-    with webhooks(world, tmp_path, wanted) as process:
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
-    recalls(world, "night-1", "day-1")
-    with webhooks(world, tmp_path, wanted):
-        until(lambda: events(server, "night-1"), "that of the night")
-    assert events(server, "day-1") == []
-
-
 def test_since_then_a_new_outbox_begins_there_and_an_old_one_refuses_it(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
@@ -201,25 +186,6 @@ def test_since_then_a_new_outbox_begins_there_and_an_old_one_refuses_it(
     again = run("webhooks", "run", "--since", "2026-01-01", env=env)
     assert again.returncode == 2
     assert "new folder" in again.stderr
-
-
-def test_events_that_waited_for_30_days_then_they_are_dead_letters_and_a_log_says_so(
-    world: World, server: Receiver, tmp_path: Path
-) -> None:
-    server.answer = server.hang
-    env = environment(world, tmp_path, endpoints_file(tmp_path, entry(server)))
-    with webhooks(world, tmp_path, entry(server)):
-        recalls(world, "old")
-        outbox = Outbox(tmp_path / "outbox")
-        until(lambda: outbox.backlog("shop").waiting, "it waits")
-    with outbox.change() as db:
-        db.execute("UPDATE owed SET since = since - ?", (KEPT_MS + 1,))
-    with Command("webhooks", "run", env=env) as process:
-        until(lambda: outbox.backlog("shop").dead, "it is given up")
-        process.terminate()
-        assert process.wait() == 0
-        assert "webhook_old" in "".join(process.communicate())
-    assert outbox.backlog("shop").waiting == 0
 
 
 # -- by hand, with a clock that is moved ---------------------------------------------------------------
@@ -290,32 +256,6 @@ def test_a_campaign_then_decided_after_ten_quiet_minutes_and_again_after_new_sen
     assert (place["partition"], place["offset"]) == (record.src.partition, record.src.offset)
 
 
-def test_sends_that_nobody_has_decided_then_their_campaign_is_not_decided(
-    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
-) -> None:
-    """Without a worker, sends wait. One with a worker decides them, and the event follows."""
-    world = World(kafka.bootstrap, prefix, data=str(tmp_path / "data")).create()
-    hooks = Hooks(world, tmp_path, entry(server))
-    world.people(["w1", "w2"])
-    with world.process(tmp_path / "first"):
-        world.put("sends", [("w1", send_to("w1", "w1", campaign_id="WAITS"))])
-        until(lambda: "e-w1" in world.verdicts(), "the first is decided")
-    world.put("sends", [("w2", send_to("w2", "w2", campaign_id="WAITS"))])
-    hooks.later(QUIET_MS * 2)
-    hooks.later(QUIET_MS * 2)
-    assert server.of("campaign.decided") == []
-    with world.process(tmp_path / "second"):
-        until(lambda: "e-w2" in world.verdicts(), "the second is decided")
-    hooks.later(STATE_MS)
-    hooks.later(QUIET_MS * 2)
-    (found,) = server.of("campaign.decided")
-    (record,) = [a for a in world.audits() if a.send and a.send["event_id"] == "e-w2"]
-    assert (found.event["data"]["partition"], found.event["data"]["offset"]) == (
-        record.src.partition,
-        record.src.offset,
-    )
-
-
 def test_a_mail_date_near_then_waiting_sends_are_counted_and_not_those_acted_on(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
@@ -359,30 +299,6 @@ def test_a_refused_partition_then_it_comes_once_for_each_beginning(
     }
     assert second.event["data"]["since"] == "2026-09-21T14:13:20.001Z"
     assert first.id != second.id
-
-
-def test_a_transaction_open_on_audit_then_it_holds_up_decided_campaigns_alone(
-    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
-) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2).create()
-    hooks = Hooks(world, tmp_path, entry(server))
-    place = {"partition": 0, "offset": 0, "timestamp": hooks.now()}
-    record = {"did": "D1", "src": place, "stage": "intake", "campaign": "HELD", "verdict": "clear", "reasons": []}
-    through = Producer({"bootstrap.servers": world.bootstrap, "transactional.id": uuid.uuid4().hex})
-    through.init_transactions(30)
-    for value in (json.dumps(record).encode(), b"{}"):
-        through.begin_transaction()
-        through.produce(world.topic("audit"), value, partition=0)
-        assert through.flush(30) == 0
-        if value != b"{}":
-            through.commit_transaction(30)
-    _refuse(world, since=1_790_000_000_000)
-    for _ in range(2):
-        hooks.later(QUIET_MS)
-    assert {one.type for one in server.came} == {"partition.refused"}
-    through.abort_transaction(30)
-    hooks.later(STATE_MS)
-    assert len(server.of("campaign.decided")) == 1
 
 
 def test_a_seal_that_is_late_then_it_comes_once_and_again_if_the_log_cannot_be_read(
