@@ -59,6 +59,7 @@ def as_the_table(case: dict[str, Any], decision: Decision) -> bool:
     return (decision.verdict, list(decision.codes)) == (case["verdict"], case.get("reasons", []))
 
 
+@pytest.mark.main
 def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka, prefix):
     cases = {name: case for name, case in CASES.items() if of_one_person(case)}
     facts, sends = {}, {}
