@@ -61,10 +61,11 @@ def alter(outside: AdminClient, topic: str, setting: str, value: str) -> None:
         assert time.monotonic() < deadline
 
 
-def test_a_bare_broker_then_create_makes_every_topic_of_the_registry(settings: Settings, outside: AdminClient) -> None:
+def test_a_bare_broker_then_create_makes_every_topic_and_verify_names_one_that_is_lost(
+    settings: Settings, outside: AdminClient
+) -> None:
     done = admin.create(settings)
     assert set(done.created) == names(outside, settings.prefix) == {settings.topic(name) for name in TOPICS}
-    assert done.existing == ()
     found = outside.list_topics(timeout=10).topics
     assert len(found[settings.topic("sends")].partitions) == 3
     assert len(found[settings.topic("reference")].partitions) == 1
@@ -72,38 +73,30 @@ def test_a_bare_broker_then_create_makes_every_topic_of_the_registry(settings: S
     assert consents["retention.ms"] == "-1"
     assert consents["message.timestamp.type"] == "LogAppendTime"
     assert consents["unclean.leader.election.enable"] == "false"
-
-
-def test_created_topics_then_verify_finds_nothing_and_create_does_nothing(settings: Settings) -> None:
-    created = admin.create(settings).created
-    assert admin.verify(settings) == []
+    assert (done.existing, admin.verify(settings)) == ((), [])
     again = admin.create(settings)
-    assert (again.created, again.existing) == ((), created)
+    assert (again.created, again.existing) == ((), done.created)
     admin.demand(settings)
-
-
-def test_one_missing_topic_then_it_is_named_and_made(settings: Settings, outside: AdminClient) -> None:
-    admin.create(settings)
     lost = settings.topic("recalls")
     delete(outside, lost)
     (difference,) = admin.verify(settings)
     assert (difference.topic, difference.aspect) == (lost, "missing")
-    assert "gatekeeper topics create" in str(difference)
     assert admin.create(settings).created == (lost,)
 
 
-def test_another_number_of_partitions_then_create_refuses_and_makes_nothing(
+def test_a_layout_that_cannot_be_then_create_refuses_and_makes_nothing(
     settings: Settings, outside: AdminClient
 ) -> None:
+    with pytest.raises(UsageError):
+        admin.create(settings.model_copy(update={"replication": 3}))
+    assert names(outside, settings.prefix) == set()
+    make(outside, settings.topic("consents"), 7)
     make(outside, settings.topic("sends"), 5)
     with pytest.raises(UsageError) as refused:
         admin.create(settings)
     assert all(part in str(refused.value) for part in (settings.topic("sends"), "5 partitions", "should have 3"))
-    assert names(outside, settings.prefix) == {settings.topic("sends")}
-
-
-def test_facts_on_any_number_of_partitions_then_nothing_differs(settings: Settings, outside: AdminClient) -> None:
-    make(outside, settings.topic("consents"), 7)
+    assert names(outside, settings.prefix) == {settings.topic("sends"), settings.topic("consents")}
+    delete(outside, settings.topic("sends"))
     admin.create(settings)
     differences = admin.verify(settings)
     assert {each.aspect for each in differences} == {"setting"}, "made by hand: its settings differ, its layout may"
@@ -122,9 +115,8 @@ def test_a_drifted_setting_then_verify_names_it_and_repair_puts_it_right(
         Difference(settings.topic("consents"), "setting", "3600000", "-1", "retention.ms"),
         Difference(settings.topic("ledger"), "setting", "delete", "compact", "cleanup.policy"),
     ]
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(UsageError):
         admin.demand(settings)
-    assert all(part in str(refused.value) for part in (settings.topic("consents"), "retention.ms=3600000", "-1"))
     admin.repair(settings, differences)
     assert admin.verify(settings) == []
 
@@ -133,35 +125,15 @@ def test_longer_audit_then_both_proof_topics_differ(settings: Settings) -> None:
     admin.create(settings)
     longer = settings.model_copy(update={"audit_days": 3650})
     assert {each.topic for each in admin.verify(longer)} == {settings.topic("audit"), settings.topic("manifests")}
-
-
-def test_fewer_replicas_than_asked_then_verify_says_so(settings: Settings) -> None:
-    admin.create(settings)
     three = settings.model_copy(update={"replication": 3})
     found = [each for each in admin.verify(three) if each.aspect == "replication"]
     assert {(each.found, each.expected) for each in found} == {("1", "3")}
     assert len(found) == len(TOPICS)
 
 
-def test_more_replicas_than_brokers_then_create_refuses_and_makes_nothing(
-    settings: Settings, outside: AdminClient
-) -> None:
-    with pytest.raises(UsageError) as refused:
-        admin.create(settings.model_copy(update={"replication": 3}))
-    assert settings.prefix in str(refused.value)
-    assert names(outside, settings.prefix) == set()
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.example:9092"])
-def test_no_broker_then_the_sentence_names_the_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_broker_or_no_address_then_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker_access, "CONNECT_MS", 300)
-    with pytest.raises(UnavailableError) as refused:
-        admin.verify(Settings(broker=address))
-    assert address in str(refused.value)
-
-
-@pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "localhost:kafka", "localhost:99999", "a:1,b"])
-def test_an_address_of_another_form_then_it_is_refused_at_once(address: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        admin.verify(Settings(broker=address))
-    assert address.split(",")[-1] in str(refused.value)
+    for address, error in (("127.0.0.1:1", UnavailableError), ("localhost:kafka", UsageError), ("a:1,b", UsageError)):
+        with pytest.raises(error) as refused:
+            admin.verify(Settings(broker=address))
+        assert address.split(",")[-1] in str(refused.value)

@@ -72,14 +72,6 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_given_transactions_then_a_committed_reader_sees_the_committed_only(kafka: Broker, prefix: str) -> None:
-    topic = f"{prefix}sends"
-    create(kafka, topic)
-    produce(kafka, topic, value=b"aborted", commit=False)
-    produce(kafka, topic, value=b"committed", commit=True)
-    until(lambda: committed(kafka, topic) == [b"committed"], "the committed record alone")
-
-
 def test_a_format_cut_short_a_kill_and_a_stop_then_it_stays_and_ends_in_order(
     tmp_path: Path,
 ) -> None:

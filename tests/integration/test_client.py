@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
-from kafka import KafkaConsumer, TopicPartition
 
 from gatekeeper.ground.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings
@@ -102,19 +101,6 @@ def test_writing_during_a_read_then_it_ends_where_the_end_was(settings: Settings
     assert seen == [b"before"] * 3
 
 
-def test_an_answer_without_a_partition_then_the_topic_is_quiet(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """kafka-python raises a KeyError where a leader changes during the question."""
-
-    def lacks_one(self: KafkaConsumer, partitions: list[TopicPartition]) -> None:
-        raise KeyError(partitions[0])
-
-    monkeypatch.setattr(KafkaConsumer, "end_offsets", lacks_one)
-    with Reader(settings) as reader:
-        assert next(reader.following({"consents": {0: 0, 1: 0}}, seconds=0.01)) == []
-
-
 def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
     (place,) = transact(settings, [Outgoing("consents", b"r1", b"value")])
     # the commit's marker lies between the two: its place holds no record, and not the next one either
@@ -132,27 +118,6 @@ def test_a_transaction_with_one_record_that_is_refused_then_nothing_of_it_is_the
     with pytest.raises(UnavailableError):
         transact(settings, [Outgoing("consents", b"r1", b"one"), Outgoing("consents", b"r1", b"x" * 1_100_000)])
     assert values(settings, "consents") == []
-
-
-def test_keyed_records_then_they_lie_where_librdkafka_puts_them_with_murmur2(settings: Settings) -> None:
-    keys = [f"r{number}".encode() for number in range(200)] + [b"", "山".encode(), b"\xff\x80" * 9]
-    with Publisher(settings, "sends") as out:
-        places = out.write([(key, b"{}") for key in keys])
-    found: dict[bytes, int] = {}
-    other = Producer({"bootstrap.servers": settings.broker, "partitioner": "murmur2_random"})
-    for key in keys:
-        other.produce(
-            settings.topic("review"),
-            b"{}",
-            key,
-            on_delivery=lambda _, done: found.update({done.key(): done.partition()}),
-        )
-    assert other.flush(30) == 0
-    # librdkafka's murmur2_random takes an empty key for none
-    assert {key: place.partition for key, place in zip(keys, places, strict=True) if key and place} == {
-        key: found[key] for key in keys if key
-    }
-    assert len({place.partition for place in places if place}) == 3
 
 
 def test_a_missing_topic_then_it_is_named_at_once(kafka: Broker, prefix: str) -> None:
@@ -185,7 +150,10 @@ def silence(broker: Broker) -> None:
     until(lambda: all((one / "stat").read_text().rpartition(") ")[2][0] == "T" for one in threads.iterdir()), "a halt")
 
 
-def fall_silent_before_commits(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_to_a_commit_then_nobody_claims_to_know(
+    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, settings = own
     flush = publisher.KafkaProducer.flush
 
     def flush_and_fall_silent(self: object, timeout: float | None = None) -> None:
@@ -193,23 +161,10 @@ def fall_silent_before_commits(broker: Broker, monkeypatch: pytest.MonkeyPatch) 
         silence(broker)
 
     monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
-
-
-def test_no_answer_to_a_commit_then_nobody_claims_to_know(
-    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broker, settings = own
-    fall_silent_before_commits(broker, monkeypatch)
     with pytest.raises(IncompleteError, match=settings.broker):
         transact(settings, [Outgoing("consents", b"r1", b"one")])
-
-
-def test_no_answer_to_the_commit_of_a_pair_then_it_says_how_to_find_out(
-    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broker, settings = own
-    fall_silent_before_commits(broker, monkeypatch)
     act = fact_with_act.act("withdraw", by="hanako", recipient_id="r1")
+    os.kill(broker.pid, signal.SIGCONT)
     with pytest.raises(UnavailableError, match=rf"tail acts.*{act.act_id}"):
         fact_with_act.write(settings, [Outgoing("consents", b"r1", b"one")], act)
 

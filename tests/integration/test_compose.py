@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -36,10 +35,6 @@ SERVICES, NETWORKS = COMPOSE["services"], COMPOSE["networks"]
 DOCKERFILE = (HOUSE / "Dockerfile").read_text("utf-8")
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 WORKERS = ("worker-0", "worker-1")
-ASKED = {"worker-0": "http_port", "worker-1": "http_port", "serve": "serve_port", "console": "console_port"} | {
-    "webhooks": "webhooks_port"
-}
-"""The setting of the port at which each health check asks."""
 LOG4J = """\
 Configuration:
   Properties: {Property: []}
@@ -112,22 +107,6 @@ def test_the_compose_file_then_each_variable_is_a_property_and_its_kafka_boots(
             assert told["offsets.topic.replication.factor"] == "1"
 
 
-def test_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locked_one() -> None:
-    kafka = SERVICES["kafka"]
-    mounted = [volume.split(":")[1] for volume in kafka["volumes"]]
-    assert variables()["KAFKA_LOG_DIRS"] in mounted
-    locked = next(jar.path for jar in jars.locked() if jar.name.startswith("kafka_2.13"))
-    named, _, digest = kafka["image"].removesuffix("}").partition("@sha256:")
-    assert named == f"${{KAFKA_IMAGE:-apache/kafka:{locked.split('/')[-2]}"
-    assert re.fullmatch("[0-9a-f]{64}", digest)
-
-
-def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
-    advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
-    assert SERVICES["kafka"]["ports"] == [f"{advertised['HOST']}:9092"]
-    assert SERVICES["kafka"]["hostname"] == advertised["INSIDE"].split(":")[0]
-
-
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_others(name: str) -> None:
     service = OURS[name]
@@ -178,6 +157,8 @@ def test_given_a_volume_then_its_folder_is_in_the_image_and_only_the_log_is_shar
 @pytest.mark.parametrize("name", SERVICES)
 def test_given_a_container_then_there_is_nothing_to_gain_in_it(name: str) -> None:
     service = SERVICES[name]
+    assert {port.split(":")[0] for port in service.get("ports", [])} <= {"127.0.0.1"}, "this machine alone reaches it"
+    assert re.search(r":v?\d+\.\d+.*@sha256:[0-9a-f]{64}", str(service["build" if name in OURS else "image"]))
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"]
@@ -192,14 +173,6 @@ def test_given_a_container_then_there_is_nothing_to_gain_in_it(name: str) -> Non
         assert all("/home/gatekeeper/" in volume for volume in service.get("volumes", [])), "no file of the host"
 
 
-def test_given_the_images_then_each_is_named_by_its_whole_version_and_digest() -> None:
-    (default,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)
-    assert re.fullmatch(r"python:3\.1[123]\.\d+-slim-\w+@sha256:[0-9a-f]{64}", default)
-    assert re.findall(r"^FROM (.*)$", DOCKERFILE, re.MULTILINE) == ["${PYTHON_IMAGE}"]
-    for service in OURS.values():
-        assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{default}}}"}
-
-
 def test_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_stay(tmp_path: Path) -> None:
     """The script runs as in its container, in a folder of ours."""
     called = tmp_path / "bin" / "gatekeeper"
@@ -212,6 +185,7 @@ def test_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_s
     for name in ("worker", "sealer", "witness", "readers", "serve", "users"):
         (tmp_path / name).mkdir(mode=0o700)
     environment = {"PATH": f"{called.parent}:{os.environ['PATH']}", "PYTHONPATH": str(HOUSE)}
+    assert NETWORKS == {"watching": {"internal": True}}, "no way leads out of the witness"
     held = []
     for _ in range(2):
         subprocess.run([*service["entrypoint"], script], env=environment, cwd=tmp_path, check=True, capture_output=True)
@@ -231,108 +205,3 @@ def test_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_s
     call = Request({"type": "http", "headers": [(b"authorization", f"Bearer {key}".encode())]})
     assert {asyncio.run(callers.caller(call, scope)).id for scope in SCOPES} == {"trial"}
     assert Users(tmp_path / "users/users.json").get("hanako") is None
-
-
-def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
-    witness = OURS["witness"]
-    assert witness["command"] == ["audit", "witness", "--state", "/home/gatekeeper/witness"]
-    assert "witness:/home/gatekeeper/witness" in witness["volumes"]
-
-
-def test_the_workers_then_each_starts_after_the_topics_with_its_own_name_and_disk() -> None:
-    assert OURS["topics"]["command"] == ["topics", "create"]
-    assert OURS["topics"]["restart"] == "no"
-    for name in WORKERS:
-        assert OURS[name]["command"] == ["worker"]
-        assert OURS[name]["environment"]["GATEKEEPER_WORKER"] == name
-        assert f"{name}-data:/home/gatekeeper/data" in OURS[name]["volumes"]
-        assert OURS[name]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
-
-
-@pytest.mark.parametrize("name", ASKED)
-def test_a_health_check_then_it_fails_where_nothing_answers_at_the_default_port(name: str) -> None:
-    kind, *command = OURS[name]["healthcheck"]["test"]
-    assert kind == "CMD"
-    port = Settings.model_fields[ASKED[name]].default
-    page = "healthz" if name == "console" else "readyz"
-    assert f"http://127.0.0.1:{port}/{page}" in command[-1]
-    silent = command[-1].replace(str(port), "9")
-    assert subprocess.run([sys.executable, *command[1:-1], silent], capture_output=True, check=False).returncode == 1
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_given_a_port_of_the_host_then_only_this_machine_reaches_it(name: str) -> None:
-    for port in SERVICES[name].get("ports", []):
-        host, outside, inside = port.split(":")
-        assert host == "127.0.0.1"
-        assert outside == inside
-        if name in ASKED:
-            assert int(inside) == Settings.model_fields[ASKED[name]].default
-            assert OURS[name]["environment"][f"GATEKEEPER_{name.upper()}_HOST"] == "0.0.0.0"
-
-
-def test_the_profile_observe_then_its_images_are_pinned_and_its_files_are_there() -> None:
-    observing = {name: service for name, service in SERVICES.items() if service.get("profiles") == ["observe"]}
-    assert {*observing} == {"prometheus", "grafana", "kafka-ui"}
-    for service in observing.values():
-        assert re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[a-z./-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}\}", service["image"])
-    mounted = [volume for service in observing.values() for volume in service.get("volumes", []) if volume[0] == "."]
-    assert mounted
-    for volume in mounted:
-        file, _, mode = volume.split(":")
-        assert (HOUSE / file).exists()
-        assert mode == "ro"
-    assert observing["kafka-ui"]["environment"]["KAFKA_CLUSTERS_0_READONLY"] == "true"
-
-
-def test_prometheus_then_it_asks_each_process_it_reaches_and_evaluates_the_alerts() -> None:
-    told = yaml.safe_load((HOUSE / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
-    assert [(HOUSE / "deploy/prometheus" / name).is_file() for name in told["rule_files"]] == [True]
-    asked = {
-        job["job_name"]: target
-        for job in told["scrape_configs"]
-        for target in (
-            *(one["targets"] for one in job.get("static_configs", [])),
-            *([f"{one['names'][0]}:{one['port']}"] for one in job.get("dns_sd_configs", [])),
-        )
-    }
-    health = Settings.model_fields["http_port"].default
-    workers = {"gatekeeper-worker": [f"{name}:{health}" for name in WORKERS]}
-    given = {name: service["environment"].get("GATEKEEPER_METRICS") for name, service in OURS.items()}
-    assert asked == workers | {
-        f"gatekeeper-{name}": [place.replace("0.0.0.0", name)] for name, place in given.items() if place
-    }
-    assert {*given} - {name for name, place in given.items() if place} == {*WORKERS, "topics", "keys"}
-    assert OURS["witness"]["networks"] == ["watching"]
-    assert {name for name, service in SERVICES.items() if "watching" in service.get("networks", [])} == {
-        "witness",
-        "prometheus",
-    }
-    assert NETWORKS == {"watching": {"internal": True}}, "no way leads out"
-    for name in WORKERS:
-        assert OURS[name]["environment"]["GATEKEEPER_HTTP_HOST"] == "0.0.0.0"
-
-
-def test_grafana_then_it_finds_prometheus_and_the_dashboard_where_compose_puts_them() -> None:
-    provisioning = HOUSE / "deploy/grafana/provisioning"
-    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text("utf-8"))["datasources"]
-    assert source["url"] == "http://prometheus:" + SERVICES["prometheus"]["ports"][0].split(":")[2]
-    (boards,) = yaml.safe_load((provisioning / "dashboards/gatekeeper.yml").read_text("utf-8"))["providers"]
-    mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
-    assert f"{boards['options']['path']}/gatekeeper.json" in mounted
-
-
-def test_the_dockerfile_then_it_copies_what_exists_and_all_that_the_context_lets_in() -> None:
-    let_in = {line[1:].rstrip("/") for line in (HOUSE / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
-    copied: set[str] = set()
-    for line in DOCKERFILE.splitlines():
-        if line.startswith("COPY "):
-            copied |= set(shlex.split(line)[1:-1])
-    assert {source.split("/")[0] for source in copied} == let_in
-    assert [source for source in copied if not (HOUSE / source).exists()] == []
-
-
-def test_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
-    assert "pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt" in DOCKERFILE
-    assert "pip install --no-deps --no-build-isolation ." in DOCKERFILE
-    assert 'ENTRYPOINT ["gatekeeper"]' in DOCKERFILE

@@ -13,7 +13,6 @@ from schemas.codec import decode, encode
 from tests.support import invented as facts
 from tests.support.world import World, eventually, send_to, token_of
 
-DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
 
 

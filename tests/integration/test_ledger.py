@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import lmdb
@@ -11,8 +10,6 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.ground.errors import IntegrityError
-from schemas.topics import DAY_MS
-from streams.worker.clock import Clock
 from tests.support.world import World, eventually, send_to, until
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
@@ -135,50 +132,6 @@ def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
     asyncio.run(run(3))
     assert world.verdicts() == first_and(3)
     world.check(4)
-
-
-def test_window_and_mail_date_past_then_the_piece_may_go_again_and_its_entry_goes(world, monkeypatch):
-    world.people(["r2"])
-    right, begun = Clock.now, datetime.now(UTC)
-
-    def piece(name: str, event: str, mailed: int = 35) -> tuple:
-        return name, send_to(name, 0, event_id=event, mail_date=(begun + timedelta(days=mailed)).date().isoformat())
-
-    def cleared() -> set[str]:
-        return {key.removeprefix("clear/") for key in world.ledger() if key.startswith("clear/")}
-
-    async def on(day: int, *pieces: tuple) -> None:
-        monkeypatch.setattr(Clock, "now", lambda self: right(self) + day * DAY_MS)
-        async with world.worker():
-            count = len(world.audits())
-            world.put("sends", pieces)
-            await decided(world, count + len(pieces))
-
-    monkeypatch.setattr(Clock, "observe", lambda *_, **__: None)  # the broker stays behind
-    asyncio.run(on(0, piece("r1", "e-first"), piece("r2", "e-other"), ("r2", send_to("r2", "undated"))))
-    asyncio.run(on(29, piece("r1", "e-in-the-window"), ("r2", send_to("r2", "undated", event_id="e-undated-in-it"))))
-    asyncio.run(
-        on(33, piece("r1", "e-before-the-mail-date"), ("r2", send_to("r2", "undated", event_id="e-undated-anew")))
-    )
-    assert cleared() == {"r1/K-0/postal", "r2/K-0/postal", "r2/K-undated/postal"}
-    asyncio.run(on(37, piece("r1", "e-anew", 45), ("r2", send_to("r2", "unlike"))))
-    assert cleared() == {"r1/K-0/postal", "r2/K-undated/postal", "r2/K-unlike/postal"}
-    world.check(9)
-    asyncio.run(on(38, piece("r1", "e-anew-twice", 45), piece("r2", "e-other-anew", 45)))
-    assert world.verdicts() == {
-        "e-first": CLEAR,
-        "e-other": CLEAR,
-        "e-undated": CLEAR,
-        "e-in-the-window": TWICE,
-        "e-undated-in-it": TWICE,
-        "e-before-the-mail-date": TWICE,
-        "e-undated-anew": CLEAR,
-        "e-anew": CLEAR,
-        "e-unlike": CLEAR,
-        "e-anew-twice": TWICE,
-        "e-other-anew": CLEAR,
-    }
-    world.check(11)
 
 
 def test_an_entry_of_a_newer_engine_then_its_partition_alone_is_refused(world):

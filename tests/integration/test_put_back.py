@@ -5,7 +5,6 @@ Topics' ids, first offsets and ends fit. The records below the stored positions 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +29,7 @@ from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from tests.support.forked import run
-from tests.support.past_days import Past, of_several_days
-from tests.support.trails import bytes_of
-from tests.support.world import BACK_SOON, World, consent_of, group_keys, send_to, until
+from tests.support.world import BACK_SOON, World, consent_of, send_to, until
 
 OLD, LOST, NEW = ("a", 4, 1), ("b", 6, 2), ("c", 9, 3)
 """Campaigns of before the copy, of after it, and of after the copy was put back: pieces, and those withdrawn."""
@@ -44,11 +40,10 @@ ALL = Endpoint("shop", "https://hooks.example/", ("recall",), (), (), allow_priv
 class PutBack:
     """The world at the end, the readers' files as they were before the copy was put back, and readers that ran on.
 
-    `past`: a system with an export of finished days. `said`: what the process's log said meanwhile.
+    `said`: what the process's log said meanwhile.
     """
 
     world: World
-    past: Past
     folder: Path
     model: Model
     outbox: Outbox
@@ -62,18 +57,10 @@ class PutBack:
             shutil.copytree(self.folder / "kept", place)
         return _settings(self.world, place)
 
-    def run(self, world: World, *words: str | Path) -> Any:
-        return run(*words, env=_environment(world, self.folder))
-
 
 def _settings(world: World, folder: Path) -> Settings:
     where = {"data": str(folder / "console"), "webhooks_data": str(folder / "webhooks")}
     return world.settings.model_copy(update={**where, "log": str(folder / "none")})
-
-
-def _environment(world: World, folder: Path) -> dict[str, str]:
-    ours = {"GATEKEEPER_LOG": str(folder / f"log-{world.prefix}"), "GATEKEEPER_LANG": "en"}
-    return os.environ | world.environment | ours
 
 
 def _decided(world: World, folder: Path, campaign: tuple[str, int, int]) -> None:
@@ -126,8 +113,7 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
     folder = tmp_path_factory.mktemp("put-back")
     broker = Broker(folder / "kafka", settings=BACK_SOON)
     with broker:
-        world = World(broker.bootstrap, "put.", partitions=2, keys=group_keys(folder / "keys", "put.gk")).create()
-        past = of_several_days(broker, folder / "past")
+        world = World(broker.bootstrap, "put.", partitions=2).create()
         settings = _settings(world, folder / "ran-on")
         outbox = Outbox(Path(settings.webhooks_data))
         watch = Watch(settings, outbox, [ALL], now_ms)
@@ -153,26 +139,15 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
             for event in ("e-a0", "e-b0"):
                 _posted(outbox, event)
             assert _owed(outbox) == {"e-b1"}
-            past.write(8)
-            for each in (world, past.world):
-                assert run("audit", "seal", "--once", env=_environment(each, folder)).returncode == 0
-            exported = run("audit", "export", "--out", folder / "export", env=_environment(past.world, folder))
-            assert exported.returncode == 0, exported
-            assert any((folder / "export").glob("days/*/*"))
             shutil.copytree(folder / "ran-on", folder / "kept")
 
             broker.stop()
             shutil.rmtree(folder / "kafka" / "data")
             shutil.copytree(folder / "older", folder / "kafka" / "data")
             broker.start()
-            world = World(
-                broker.bootstrap, "put.", partitions=2, keys=world.keys
-            )  # which has read nothing of what is gone
+            world = World(broker.bootstrap, "put.", partitions=2)  # which has read nothing of what is gone
             _decided(world, folder, NEW)
-            with past.world.transaction() as foreign:
-                past.world.put("manifests", [("w", b"{}")] * 40, foreign)
-                foreign.commit_transaction(30)
-            yield PutBack(world, past, folder, model, outbox, watch, reader, said)
+            yield PutBack(world, folder, model, outbox, watch, reader, said)
 
 
 def _told(said: list[Any], event: str) -> set[str]:
@@ -222,41 +197,9 @@ def test_webhooks_that_run_or_start_then_each_recall_is_queued_and_posted_once(
     assert (_owed(outbox), _told(said, "webhooks_rebuilt")) == (new, set())
 
 
-def test_the_sealer_then_it_holds_the_partitions_until_somebody_says_how_to_go_on(put_back: PutBack) -> None:
-    seal = put_back.run(put_back.world, "audit", "seal", "--once")
-    assert (seal.returncode, seal.stderr.count("put back to an older state")) == (1, 2), seal
-    assert put_back.run(put_back.world, "audit", "seal", "--once").returncode == 1, "it goes on to say so"
-    for number in range(2):
-        seen = put_back.run(put_back.world, "audit", "branch", str(number), "--json")
-        (branch,) = orjson.loads(seen.stdout)["branches"]
-        assert (seen.returncode, branch["ledger"], branch["sealed"]) == (1, True, False)
-        choice = ("--choose", branch["sha256"], "--reason", "the disk of the broker was put back", "--by", "hanako")
-        shown = put_back.run(put_back.world, "audit", "branch", str(number))
-        assert f"--choose {branch['sha256']}" in shown.stdout
-        chosen = put_back.run(put_back.world, "audit", "branch", str(number), *choice, "--yes")
-        assert chosen.returncode == 0, chosen
-    sealed = put_back.run(put_back.world, "audit", "seal", "--once")
-    assert sealed.returncode == 1, sealed  # which tells the choices
-    assert put_back.run(put_back.world, "audit", "seal", "--once").returncode == 0
-    out = put_back.folder / "whole"
-    assert put_back.run(put_back.world, "audit", "export", "--out", out).returncode == 0
-    checked = put_back.run(put_back.world, "audit", "verify", out)
-    assert checked.returncode == 0, checked
-    assert "hanako" in checked.stdout + checked.stderr
-
-
 def test_a_worker_that_read_no_more_than_the_copy_has_then_it_sees_another_log(
     put_back: PutBack,
 ) -> None:
     world = put_back.world
     with world.process(put_back.folder / "last.log", data=str(put_back.folder / "data-a")) as worker:
         until(lambda: worker.events("facts_vanished"), "a fact stands where an aborted one stood")
-
-
-def test_an_export_of_days_that_are_gone_then_it_says_so_and_stays_as_it_was(put_back: PutBack) -> None:
-    out = put_back.folder / "export"
-    before = bytes_of(out)
-    done = put_back.run(put_back.past.world, "audit", "export", "--out", out)
-    assert (done.returncode, "put back to an older state" in done.stderr) == (4, True), done
-    assert "new folder" in done.stderr
-    assert bytes_of(out) == before

@@ -128,43 +128,32 @@ def test_given_a_withdrawal_under_another_id_then_a_recall_and_no_more_mail(worl
     world.check(6)
 
 
-TOKEN = token_of("r1")
-EVERYBODY = known_by(home_of("r1"), stop=True, whole=True)["token"]
-TOUCHING = {
-    "an objection by a token": ("suppressions", TOKEN, {
-        "v": 1, "kind": "objection", "suppression_id": "x1", "token": TOKEN, "received_at": "2026-01-01T10:00:00+09:00",
+EVERYBODY = known_by(home_of("r3"), stop=True, whole=True)["token"]
+OBJECTION = {"v": 1, "kind": "objection", "received_at": "2026-01-01T10:00:00+09:00"}
+EXACT, LESS = token_of("r1"), "t1_" + "B" * 43
+TOUCHING = [
+    ("suppressions", EXACT, {**OBJECTION, "suppression_id": "x1", "token": EXACT}),
+    ("suppressions", LESS, {
+        **OBJECTION, "suppression_id": "x2", "token": LESS, "readings": [{"token": token_of("r2"), "score": 950}],
     }),
-    "an objection that is one less exactly": ("suppressions", "t1_" + "B" * 43, {
-        "v": 1, "kind": "objection", "suppression_id": "x1", "token": "t1_" + "B" * 43,
-        "readings": [{"token": TOKEN, "score": 950}], "received_at": "2026-01-01T10:00:00+09:00",
-    }),
-    "an objection of everybody at the address": ("suppressions", EVERYBODY, {
-        "v": 1, "kind": "objection", "suppression_id": "x1", "token": EVERYBODY, "whole_address": True,
-        "received_at": "2026-01-01T10:00:00+09:00",
-    }),
-    "a controller suspended": ("reference", *controller_record(suspended_since="2026-01-01")),
-    "a notice found void": ("reference", "notice/N1", {
-        "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True,
-        "invalidated_at": "2026-01-01",
-    }),
-    "a template without what it must show": ("reference", "template/T1", {
-        "v": 1, "kind": "template", "id": "T1", "display_ok": {}, "ask_complete": True,
-    }),
-    "a record about the person that cannot be read": ("consents", "r1", b"{"),
-}  # fmt: skip
+    ("suppressions", EVERYBODY, {**OBJECTION, "suppression_id": "x3", "token": EVERYBODY, "whole_address": True}),
+    ("consents", "r4", b"{"),
+    ("reference", *controller_record(suspended_since="2026-01-01")),
+]  # fmt: skip
+"""An objection by a token, by one that is less exact, of all at an address; an unreadable record; a suspension."""
 
 
-@pytest.mark.parametrize("fact", TOUCHING.values(), ids=TOUCHING)
-def test_given_whatever_touches_a_clearance_then_it_is_recalled(world, fact):
-    topic, key, value = fact
-    world.people(["r1"])
-    world.sends(["r1"])
+def test_given_whatever_touches_a_clearance_then_it_is_recalled(world):
+    people = [f"r{number}" for number in range(1, 6)]
+    world.people(people)
+    world.sends(people)
 
     async def run() -> None:
         async with world.worker():
-            await cleared(world, 1)
-            world.put(topic, [(key, value)])
-            await recalls(world, 1)
+            await cleared(world, len(people))
+            for number, (topic, key, value) in enumerate(TOUCHING):
+                world.put(topic, [(key, value)])
+                assert (await recalls(world, number + 1)).keys() == {f"e-{done}" for done in range(number + 1)}
 
     asyncio.run(run())
-    world.check(1)
+    world.check(len(people))

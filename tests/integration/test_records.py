@@ -26,7 +26,7 @@ from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
 from tests.support.hostile import Attacker, Gate
-from tests.support.invented import REFERENCE, item_act
+from tests.support.invented import REFERENCE
 from tests.support.world import World, consent_of, eventually, send_to, source_of, until
 
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -263,53 +263,6 @@ def test_hostile_records_readably_signed_then_one_answer_each_and_no_partition_s
     assert not [one for one in world.acted().values() if one.act.outcome == "failed"]
     assert not [one for one in world.audits() if "DECISION_FAILED" in [reason.code for reason in one.reasons]]
     assert len(written) == len(INPUTS)
-
-
-def nothing_that_is_an_act(act: dict) -> Iterator[bytes | None]:
-    """Yields values that nobody can read as an act, most of them made of a right one."""
-    whole = orjson.dumps(act)
-    yield from (None, b"", b"no JSON", b"\xff\xfe\x00", b"null", b"[]", b"1", b'"release"', b"{}", whole + whole)
-    yield from (whole[:end] for end in range(1, len(whole), 37))
-    for name in act:
-        yield orjson.dumps({one: value for one, value in act.items() if one != name} | {f"{name}s": 1})
-        for wrong in (None, 7, True, [], {}, ["release"], {"a": {"a": {}}}, "\x00", "x" * 70_000):
-            yield orjson.dumps({**act, name: wrong})
-        yield whole[:-1] + b',"%b":7}' % name.encode()
-    for depth in (33, 190, 1_020, 5_000):
-        yield whole[:-1] + b',"more":' + b"[" * depth + b"]" * depth + b"}"
-        yield b'{"a":' * depth + b"1" + b"}" * depth
-
-
-def test_unreadable_acts_readably_signed_then_one_answer_each_and_no_partition_stops(world):
-    made, random, number = Gate(), Random(2), itertools.count()
-    made.at = int(time.time() * 1000)
-    attacker, producer = Attacker(random, world.settings.group), world.producer()
-    item = {"recipient_id": "r1", "campaign_id": "K-1", "channel": "postal", "decision_id": "A" * 26, "had": ["X"]}
-    item |= {"review": {"partition": 0, "offset": 0}, "reasons": ["X"]}
-    count = 0
-    for by in ("hanako", "kenji", "mallory"):
-        act = item_act("release", item, by=by, act_id=f"a-{next(number)}", at=staff.instant(made.at))
-        for value in nothing_that_is_an_act(act):
-            headers = list(attacker.signed(act, value, made))
-            key = random.choice((None, b"r1", b"\xff"))
-            producer.produce(world.topic("acts"), value, key, partition=count % world.partitions, headers=headers)
-            count += 1
-    assert not producer.flush(60)
-
-    async def run() -> None:
-        async with world.worker() as app:
-            await eventually(lambda: len(world.audits()) == count, "an answer each")
-            world.put("sends", [(f"r{number}", send_to(f"r{number}", f"r{number}")) for number in range(40)])
-            await eventually(lambda: len(world.audits()) == count + 40, "the next sends of all partitions")
-            assert app.gate.readiness()["refused"] == {}
-
-    asyncio.run(run())
-    answers = Counter(one.act.outcome for one in world.audits() if one.act)
-    assert answers.keys() == {"unreadable", "refused"}, "a field may be left out, or changed to what it may be"
-    assert answers.total() == count > 500
-    assert answers["unreadable"] > 0.8 * count
-    letters = Counter(dict(one.headers())["gate-source"] for one in world.read("deadletter"))
-    assert (len(letters), max(letters.values())) == (answers["unreadable"], 1)
 
 
 def test_a_batch_of_consents_that_a_disk_spoilt_then_all_wait_for_two_managers(kafka, world, tmp_path):

@@ -36,7 +36,7 @@ from tests.support import canaries, invented, staff
 from tests.support.forked import Command, run
 from tests.support.generated_client import generated
 from tests.support.invented import bare
-from tests.support.own_metrics import ANYWHERE, own_metrics
+from tests.support.own_metrics import ANYWHERE
 from tests.support.service import (
     CONTRACT,
     NDJSON,
@@ -168,14 +168,6 @@ def test_a_request_repeated_with_a_new_key_or_instance_then_it_keeps_its_event_i
     assert sha256(unkeyed.encode()).hexdigest()[:40] not in id_, "whoever holds the list must not find it"
 
 
-def test_no_key_for_event_ids_then_the_service_ends_with_2_and_says_what_makes_it(world: World, tmp_path: Path) -> None:
-    keys = shutil.copytree(world.keys, tmp_path / "keys")
-    (keys / "event-1.key").unlink()
-    ours = {"GATEKEEPER_KEYS": str(keys), "GATEKEEPER_LANG": "en"}
-    done = run("serve", "--port", "0", env=os.environ | world.environment | ours)
-    assert (done.returncode, "gatekeeper keys init --role event" in done.stderr) == (2, True), done.stderr
-
-
 OTHERS = {"collected_by": "C9", "source_id": "s-c9"}
 STOPPED = {"v": 1, "kind": "objection", "suppression_id": "s-1", "received_at": "2026-01-01", "recipient_id": "mine"}
 FOREIGN: list[tuple[str, dict[str, Any], str, str]] = [
@@ -271,37 +263,6 @@ def event_and_trace(message: Any) -> tuple[str | None, bytes | None]:
     return json.loads(message.value()).get("event_id"), dict(message.headers() or ()).get("traceparent")
 
 
-def test_what_was_asked_and_refused_then_metrics_on_a_port_of_their_own_count_it(
-    world: World, served: tuple[Command, httpx.Client]
-) -> None:
-    process, client = served
-    before = own_metrics(process, "serve")
-    stated = client.post("/v1/facts/sources", json=source_of("counted")).json()["place"]
-    asked = {**question("counted"), "context": {"at_least": [stated]}}
-    reason = client.post("/access/v1/evaluation", json=asked).json()["context"]["primary"]
-    client.post("/access/v1/evaluation", json=question("r1"))
-    assert client.post("/access/v1/evaluation", json=question("r1", colour="red")).status_code == 400
-    assert client.get("/v1/campaigns/unheard-of/results").status_code in (200, 404)
-    assert client.get("/narumi").status_code == 404
-    assert client.get("/metrics").status_code == 404, "callers must not see it"
-    found = own_metrics(process, "serve")
-
-    def more(*key: str) -> float:
-        return found[key] - before.get(key, 0)
-
-    assert more("gatekeeper_evaluations_total", "decision=true", "reason=") == 1
-    assert more("gatekeeper_evaluations_total", "decision=false", f"reason={reason}") == 1
-    assert more("gatekeeper_evaluations_total", "decision=false", "reason=invalid") == 1
-    assert more("gatekeeper_requests_total", "route=/access/v1/evaluation", "status=2xx") == 2
-    assert more("gatekeeper_requests_total", "route=/access/v1/evaluation", "status=4xx") == 1
-    assert more("gatekeeper_request_seconds_count", "route=/access/v1/evaluation") == 3
-    assert more("gatekeeper_requests_total", "route=other", "status=4xx") == 2
-    assert more("gatekeeper_requests_refused_total", "problem=no_such_path") == 2
-    assert more("gatekeeper_facts_applied_total", "topic=sources") >= 1
-    assert 0 <= found[("gatekeeper_facts_age_seconds",)] < 60
-    assert not any("unheard-of" in label or "narumi" in label for key in found for label in key)
-
-
 def test_another_token_key_under_the_workers_number_then_the_service_ends_with_4(world: World, tmp_path: Path) -> None:
     keys = Keys(shutil.copytree(world.keys, tmp_path / "keys"))
     (keys.folder / "token-1.key").unlink()
@@ -309,22 +270,6 @@ def test_another_token_key_under_the_workers_number_then_the_service_ends_with_4
     done = run("serve", "--port", "0", env=os.environ | world.environment | {"GATEKEEPER_KEYS": str(keys.folder)})
     assert done.returncode == 4, done.stderr
     assert "token-1.key" in done.stderr
-
-
-def test_many_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:
-    known = [f"r{number}" for number in range(PEOPLE)]
-    people = [name for number in range(100) for name in (known[number % PEOPLE], f"stranger-{number}")]
-
-    def asked(name: str) -> bool:
-        answer = client.post("/access/v1/evaluation", json=question(name))
-        assert answer.status_code == 200, answer.text
-        return answer.json()["decision"]
-
-    with ThreadPoolExecutor(32) as at_once:
-        found = list(at_once.map(asked, people))
-    assert found == [name in known for name in people]
-    several = client.post("/access/v1/evaluations", json={"evaluations": [question(name) for name in people]})
-    assert [one["decision"] for one in several.json()["evaluations"]] == found
 
 
 def test_thousands_of_questions_of_one_caller_then_another_is_answered_amid_them(world: World, tmp_path: Path) -> None:
@@ -685,34 +630,6 @@ def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_keys_are_named(
     assert client.post("/v1/facts/suppressions", json=known).status_code == 200
     reading = {**known, "readings": [{"token": tokens["t1k9"], "score": 1000}]}
     assert client.post("/v1/facts/suppressions", json=reading).status_code == 200, "one of its keys is known"
-    assert client.get("/readyz").json()["withholding"] == []
-
-
-def test_a_stop_by_name_and_address_then_it_binds_or_is_422_and_stays_a_duty(
-    world: World, client: httpx.Client
-) -> None:
-    stop = {"v": 1, "kind": "objection", "suppression_id": "x10", "received_at": "2026-01-01"}
-    at = {"name": "高橋 一郎・花子", "lines": ["渋谷区神宮前1-2-3"]}
-    two = client.post("/v1/facts/suppressions", json={**stop, "delivery": at})
-    assert two.status_code == 200, two.text
-    assert [(one["line"], one["row"]) for one in two.json()["facts"]] == [(1, "certain"), (1, "certain")]
-    surname = {**stop, "suppression_id": "x11", "delivery": {**at, "name": "高橋"}}
-    wide = client.post("/v1/facts/suppressions", json=surname).json()
-    assert (wide["row"], wide["lacks"]) == ("wide", "name_short")
-    unknown = {**stop, "suppression_id": "x12", "delivery": {**at, "lines": ["浦和市常盤1-2-3"]}}
-    refused = client.post("/v1/facts/suppressions", json=unknown)
-    assert (refused.status_code, refused.json()["field"]) == (422, "delivery.lines")
-    assert refused.json()["type"].endswith("place_unknown")
-    for field, raw in (
-        ("row", {"row": "certain"}),
-        ("row", {"row": "certain", "delivery": at}),
-        ("lacks", {"lacks": "x"}),
-    ):
-        own = client.post("/v1/facts/suppressions", json={**stop, "suppression_id": "x12", "recipient_id": "R1", **raw})
-        assert (own.status_code, own.json()["field"]) == (422, field), "only the gate says how surely a row binds"
-    written = [json.loads(message.value()) for message in world.read("suppressions")]
-    rows = {one["suppression_id"]: one["row"] for one in written if "row" in one}
-    assert rows == {"x10": "certain", "x10.2": "certain", "x11": "wide", "x12": "rejected"}
     assert client.get("/readyz").json()["withholding"] == []
 
 
