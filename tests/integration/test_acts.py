@@ -183,31 +183,6 @@ def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_t
     world.check(200)
 
 
-def test_an_act_beside_its_fact_in_one_transaction_then_both_bind(world):
-    world.people(["r1"])
-    act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1"}
-    act["at"] = staff.now()
-    with world.transaction() as through:
-        world.put("consents", [("r1", consent_of("r1", "Withdrawn"))], through)
-        world.put("acts", [("r1", act)], through)
-        through.commit_transaction(30)
-        through.begin_transaction()
-        world.put("acts", [("r1", {**act, "act_id": "w2"})], through)
-        through.abort_transaction(30)
-    world.put("acts", [("r1", {**act, "act_id": "w3", "by": "hanako"})])
-    world.put("sends", [("r1", send_to("r1", 0))])
-
-    async def run() -> None:
-        async with world.worker():
-            await answered(world, 2)
-            await eventually(lambda: "e-0" in world.verdicts(), "the send")
-
-    asyncio.run(run())
-    assert world.outcomes() == {"w1": ("refused", "not_staff"), "w3": ("recorded", None)}, "the fact binds all the same"
-    assert world.verdicts() == {"e-0": ("block", "CONSENT_WITHDRAWN")}
-    world.check(1)
-
-
 ALLOWED = {
     **dict.fromkeys(("claim", "note", "reveal", "reveal_topic", "resume_partition"), ("recorded", None)),
     **dict.fromkeys(

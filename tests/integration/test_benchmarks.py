@@ -40,30 +40,18 @@ def main_of(name: str) -> ModuleType:
     return import_module(f"benchmarks.{name}.__main__") if hasattr(module, "__path__") else module
 
 
-def ran(module: ModuleType, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs a benchmark as `python -m` does."""
-    monkeypatch.setattr(sys, "argv", [module.__name__, *words])
-    assert not module.main()
-
-
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("name", [*ALONE, *ON_KAFKA])
 def test_a_benchmark_in_a_small_form_then_it_runs_to_its_end(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ran(main_of(name), ALONE[name], monkeypatch)
-    assert capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ON_KAFKA)
-def test_a_benchmark_on_kafka_in_a_small_form_then_it_runs_to_its_end(
     name: str, kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = main_of(name)
-    monkeypatch.setenv("GATEKEEPER_PREFIX", prefix)
-    monkeypatch.setattr(dimensions if name == "growth" else module, "Broker", lambda *_: nullcontext(kafka))
+    if name in ON_KAFKA:
+        monkeypatch.setenv("GATEKEEPER_PREFIX", prefix)
+        monkeypatch.setattr(dimensions if name == "growth" else module, "Broker", lambda *_: nullcontext(kafka))
     for one in (module, dimensions) if name == "growth" else ():  # its figures want processes, which cost as much again
         monkeypatch.setattr(one, "ProcessPoolExecutor", ThreadPoolExecutor)
-    ran(module, ON_KAFKA[name], monkeypatch)
+    monkeypatch.setattr(sys, "argv", [module.__name__, *(ALONE | ON_KAFKA)[name]])
+    assert not module.main()
     assert capsys.readouterr().out
 
 

@@ -10,14 +10,12 @@ from contextlib import ExitStack, suppress
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from gatekeeper.checkup.finding import Finding
 from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, cluster
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from streams.operations import checkup
 from tests.support.world import until
 
 LATE_SECONDS = 0.4
@@ -86,21 +84,6 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_waits_for_it(boots
         assert admin.verify(settings) == []
 
 
-def test_two_brokers_then_the_doctor_asks_each_and_the_controllers_clock(bootstraps: list[str]) -> None:
-    settings = Settings(broker=",".join(bootstraps), prefix="doctor.", partitions=1, replication=2)
-    admin.create(settings)
-
-    def found() -> dict[str, Finding]:
-        return {one.check: one for one in checkup.findings(settings, None)}
-
-    until(lambda: found()["replicas"].level == "ok", "both replicas of each topic are in sync")
-    by = found()
-    assert (by["brokers"].key, by["brokers"].values["count"]) == ("doctor.brokers_few", 2)
-    assert (by["version"].level, by["topics"].level, by["broker_disks"].level != "unknown") == ("ok", "ok", True)
-    assert (by["controller"].values["broker"], by["clock"].level) == (1, "ok"), "asked through the late broker, too"
-    assert by["broker_settings"].level == "warning"
-
-
 def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:
     settings = Settings(broker=",".join(bootstraps), prefix="alone.", partitions=1, replication=2)
     admin.create(settings)
@@ -114,18 +97,6 @@ def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_th
     # whatever the number of replicas that new topics would get
     other = settings.model_copy(update={"replication": 1})
     until(lambda: refused[0] in admin.verify(other), "that is refused as well")
-
-
-def test_a_broker_that_stays_behind_then_3_and_its_id(
-    kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster, "SPREAD_SECONDS", 0.1)
-    settings = Settings(broker=kafka.bootstrap, prefix=prefix)
-    with cluster.connected(settings) as client:
-        with pytest.raises(UnavailableError) as refused:
-            cluster.everywhere(settings, client, lambda asked: False)
-        cluster.everywhere(settings, client, lambda asked: True)
-    assert (refused.value.key, refused.value.values) == ("error.brokers_behind", {"brokers": "1"})
 
 
 def test_three_brokers_addressed_and_one_there_then_3_and_no_topic_is_made(

@@ -11,22 +11,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from starlette.requests import Request
 
 from gatekeeper.console.users import Users
 from gatekeeper.ground.settings import Settings
 from gatekeeper.service.caller_keys import SCOPES
 from gatekeeper.service.callers import Callers
-from streams import kafka
-from streams.kafka import jars, java, node
-from streams.kafka.broker import Broker
 from tests.support.call import read_call
 
 HOUSE = Path(__file__).parents[2]
@@ -35,76 +30,11 @@ SERVICES, NETWORKS = COMPOSE["services"], COMPOSE["networks"]
 DOCKERFILE = (HOUSE / "Dockerfile").read_text("utf-8")
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 WORKERS = ("worker-0", "worker-1")
-LOG4J = """\
-Configuration:
-  Properties: {Property: []}
-  Appenders: {Console: {name: STDOUT}}
-  Loggers: {Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}, Logger: []}
-"""
 
 
 def variables() -> dict[str, str]:
     """Returns the environment that compose would give to Kafka."""
     return {name: str(value) for name, value in SERVICES["kafka"]["environment"].items()}
-
-
-def rendered(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the properties that the image makes of `environment`, its data folder aside."""
-    for name in ("default", "mounted", "final"):
-        (folder / name).mkdir()
-    (folder / "default/server.properties").touch()
-    for name in ("log4j2.yaml", "tools-log4j2.yaml"):
-        (folder / "default" / name).write_text(LOG4J)
-    (folder / "log4j2.properties").write_text(node.LOG4J)
-    classpath = os.pathsep.join(map(str, jars.fetch()))
-    logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-    command = [java.find(), logging, "-cp", classpath, "kafka.docker.KafkaDockerWrapper", "setup"]
-    folders = ["-D", str(folder / "default"), "-M", str(folder / "mounted"), "-F", str(folder / "final")]
-    # No other variable: every KAFKA_* would become a property. The class formats the data folder too, hence ours.
-    given = {**environment, "KAFKA_LOG_DIRS": str(folder / "formatted")}
-    done = subprocess.run([*command, *folders], env=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = (folder / "final/server.properties").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def on_loopback(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, int]]:
-    """Returns `environment` with its listeners moved to free ports of loopback, and those ports by listener."""
-    ports: dict[str, tuple[str, int]] = {}
-    for listener, port in re.findall(r"(\w+)://[^:,]*:(\d+)", environment["KAFKA_LISTENERS"]):
-        ports[listener] = (port, node.free_port())
-    changed = dict(environment)
-    for name in ("KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS"):
-        for old, new in ports.values():
-            changed[name] = re.sub(rf"(//|@)[^:,@]*:{old}\b", rf"\g<1>{node.HOST}:{new}", changed[name])
-    return changed, {listener: new for listener, (_, new) in ports.items()}
-
-
-def features(folder: Path) -> dict[bytes, bytes]:
-    """Returns the levels of the features that a new node begins with, as Kafka's tool or we laid them there."""
-    found = dict(re.findall(rb"([a-z.]+\.version)\0(..)", (folder / node.FEATURES).read_bytes(), re.DOTALL))
-    assert found
-    return found
-
-
-def test_the_compose_file_then_each_variable_is_a_property_and_its_kafka_boots(
-    tmp_path: Path,
-) -> None:
-    environment, ports = on_loopback(variables())
-    properties = rendered(tmp_path, environment)
-    scripts_only = {"KAFKA_HEAP_OPTS"}
-    asked = {name.removeprefix("KAFKA_").lower().replace("_", ".") for name in environment.keys() - scripts_only}
-    assert asked - {"cluster.id"} <= properties.keys()
-    assert features(tmp_path / "formatted") == features(Path(kafka.__file__).parent)
-    assert len(ports) == 3
-    with Broker(tmp_path / "node", port=ports["INSIDE"], settings=properties, exact=True):
-        for port in (ports["INSIDE"], ports["HOST"]):
-            admin = AdminClient({"bootstrap.servers": f"{node.HOST}:{port}"})
-            (found,) = admin.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
-            told = {name: entry.value for name, entry in found.result(30).items()}
-            assert told["auto.create.topics.enable"] == "false"
-            assert told["transaction.state.log.replication.factor"] == "1"
-            assert told["offsets.topic.replication.factor"] == "1"
 
 
 @pytest.mark.parametrize("name", OURS)

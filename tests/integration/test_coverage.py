@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import orjson
 import pytest
-from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.coverage_report import CoverageFinding, report
-from gatekeeper.cli.audit import command
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
-from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import load
 from schemas.record import Record
 from streams.kafka.broker import Broker
-from streams.operations import coverage
 from streams.operations.coverage import check
 from tests.support.facts import fact
 from tests.support.invented import TOKENS
@@ -42,7 +36,6 @@ from tests.support.world import (
     controller_record,
     send_to,
     source_of,
-    until,
 )
 
 AT = 1_800_000_000_000
@@ -319,40 +312,6 @@ def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_n
     assert ("manifests", 0, 4) in {(one.topic, one.partition, one.offset) for one in told}
 
 
-def test_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found(
-    kafka: Broker, prefix: str, tmp_path: Any
-) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
-    names = [f"p{number}" for number in range(150)]
-    world.people(names[:100])
-    world.people(names[100:], may_be_minor=True)
-    checks = []
-    with world.process(tmp_path / "log") as worker:
-        for number, name in enumerate(names):
-            world.put("sends", [(name, send_to(name, name))])
-            if number % 25 == 0:
-                with world.transaction() as through:
-                    world.put("sends", [(name, send_to(name, name))], through)
-                    through.abort_transaction()
-                world.put("sends", [("bad", b"{")])
-            if number % 50 == 35:
-                worker.kill()
-                worker.start()
-            if number % 50 == 49:
-                checks.append(list(check(world.settings)))
-        until(lambda: len(world.items()) == 50, "all of the young wait")
-        for name, item in sorted(world.items().items()):
-            world.act("release" if name.endswith(("1", "2")) else "uphold", item, act_id=f"a-{name}")
-        world.put("consents", [(name, consent_of(name, "Withdrawn", channels="*")) for name in names[:25]])
-        until(lambda: len(world.read("recalls")) >= 25, "recalls")
-        checks.append(list(check(world.settings)))
-        until(lambda: len(world.acted()) == 50, "every act answered")
-    checks.append(list(check(world.settings)))
-    assert [one.findings for covered in checks for one in covered if one.findings] == []
-    assert sum(one.records for one in checks[-1]) == len(world.read("audit"))
-    assert {one.claimed["sends"].to for one in checks[-1]} == {head["sends"] for head in world.heads().values()}
-
-
 def test_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_named(forger: Forger) -> None:
     world = forger.world
     forger.write(forger.honest())
@@ -363,67 +322,3 @@ def test_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_nam
     assert (one.findings, other.findings, other.expired) == ([], [], {})
     assert one.expired["sends"] == 33
     assert 0 < one.expired["cleared"] < 9
-
-
-@pytest.fixture
-def two(forger: Forger, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world whose first partition has something wrong, and whose second one has not; named to the command."""
-    forger.write(torn(forger))
-    other = Forger(forger.world, 1)
-    other.write(other.honest())
-    for name, value in forger.world.environment.items():
-        monkeypatch.setenv(name, value)
-    return forger.world
-
-
-def called(*arguments: object) -> Result:
-    return CliRunner().invoke(command, ["coverage", "--json", *map(str, arguments)])
-
-
-def told(*arguments: object) -> tuple[int, dict[str, Any]]:
-    done = called(*arguments)
-    return done.exit_code, {name: value for name, value in json.loads(done.stdout).items() if name != "at"}
-
-
-def cut_off(monkeypatch: pytest.MonkeyPatch, file: Path) -> list[int]:
-    """Interrupts a check amid its second partition; returns a list that hears which ones are checked from then on."""
-    taken, whole = list[int](), coverage.covered
-
-    def cut(partition: int, manifests: Any, **more: Any) -> Any:
-        if partition == 1:
-            next(manifests)
-            raise KeyboardInterrupt
-        return whole(partition, manifests, **more)
-
-    def heard(partition: int, *arguments: Any, **more: Any) -> Any:
-        taken.append(partition)
-        return whole(partition, *arguments, **more)
-
-    monkeypatch.setattr(coverage, "covered", cut)
-    done = called("--state", file)
-    assert (done.stdout, f"--state {file}" in done.stderr) == ("", True)
-    monkeypatch.setattr(coverage, "covered", heard)
-    return taken
-
-
-def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked(
-    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, expected = tmp_path / "state", told()
-    assert (expected[0], expected[1]["found"]) == (1, 1)
-    taken = cut_off(monkeypatch, file)
-    assert file.stat().st_mode & 0o777 == 0o600
-    checked = instant(json.loads(file.read_bytes())["found"][0]["at"])
-    kept = file.read_bytes()
-    done = called("--state", file)
-    assert (json.loads(done.stdout)["at"], f"1 partitions are told as they were at {checked}" in done.stderr) == (
-        checked,
-        True,
-    )
-    file.write_bytes(kept)
-    file.chmod(0o600)
-    taken.clear()
-    assert told("--state", file) == expected
-    assert (taken, file.exists()) == ([1], False)
-    assert told("--state", file) == expected
-    assert taken == [1, 0, 1]

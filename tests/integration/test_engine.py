@@ -45,46 +45,6 @@ def test_a_worker_that_joins_and_stops_then_only_what_goes_is_handed_over(world,
     world.check(180)
 
 
-def test_an_unreadable_withdrawal_then_its_person_is_withheld_until_it_is_resolved(world):
-    world.people(["r1", "r2"])
-    world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])
-    place = next(
-        (m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r1" and b"Withd" in m.value()[-6:]
-    )
-    world.put("sends", [("r1", send_to("r1", "unreadable")), ("r2", send_to("r2", "other"))])
-    partition_, offset = place
-    words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "hanako", "--reason", "entered again")
-
-    async def run(then) -> None:
-        async with world.worker() as app:
-            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
-            await then(app)
-
-    async def first(app) -> None:
-        await eventually(lambda: len(world.audits()) == 2 and len(world.read("deadletter")) == 1, "sends, dead letters")
-        assert [one["withholds"] for one in app.gate.readiness()["withholding"]] == ["named"]
-
-    async def again(app) -> None:
-        world.put("sends", [("r1", send_to("r1", "again"))])
-        await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
-        resolved = await asyncio.to_thread(forked.run, *words, env=os.environ | world.environment)
-        assert resolved.returncode == 0, resolved
-        world.put("sends", [("r1", send_to("r1", "resolved"))])
-        await eventually(lambda: len(world.read("cleared")) == 4, "the send after the resolution, and those before it")
-
-    asyncio.run(run(first))
-    asyncio.run(run(again))
-    withheld = ("block", "FACTS_UNAVAILABLE")
-    assert world.verdicts() == {
-        "e-unreadable": withheld, "e-other": ("clear", None), "e-again": withheld, "e-resolved": ("clear", None),
-    }  # fmt: skip
-    assert [(a.act.by, a.act.outcome) for a in world.acted().values()] == [("gatekeeper", "cleared")] * 2
-    letters = [dict(m.headers()) for m in world.read("deadletter")]
-    assert len(letters) == 1, "an unreadable fact has one dead letter, a restart included"
-    assert letters[0]["gate-source"] == f"consents/{partition_}/{offset}".encode()
-    world.check(4)
-
-
 NINE = "t1k9_" + "A" * 43
 """A token under a key that nobody holds."""
 
@@ -137,9 +97,16 @@ def test_one_record_of_an_attacker_then_whom_it_may_concern_waits_for_two_manage
         assert resolve(first["record"], "taro") == 0
         assert decided(controller_id="C2") != unknown
 
+        world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])
+        assert decided() == unknown, "a withdrawal of that person that nobody can read"
+        until(lambda: len(world.read("deadletter")) == 6, "its dead letter")
+        (named,) = [one for one in status()[1]["withholding"] if one["withholds"] == "named"]
+        assert resolve(named["record"], "hanako") == 0
+        assert decided() == ("clear", None)
+
         world.put("consents", [(None, b"nobody's")])
         assert decided() == unknown, "it may be anybody's withdrawal"
-        until(lambda: len(world.read("deadletter")) == 6, "its dead letter")
+        until(lambda: len(world.read("deadletter")) == 7, "its dead letter")
         place = placed("consents", b"nobody's")
         assert [status()[1]["withholding"][0][name] for name in ("record", "withholds")] == [place, "everybody"]
         assert resolve(place, "hanako") == 1

@@ -15,10 +15,10 @@ from schemas import topics
 from streams.kafka.broker import Broker
 from streams.worker import batch, intake, ownership_epoch
 from tests.support import forked
-from tests.support.invented import CHECK, bare, known_by, token
+from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
 from tests.support.staff import key_file
-from tests.support.world import TEMPLATE, World, consent_of, eventually, home_of, own_keys, send_to, source_of, until
+from tests.support.world import TEMPLATE, World, consent_of, eventually, own_keys, send_to, source_of, until
 
 P, Q = "P-ERASED", "P-OTHER"
 POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "listed", "anew"))
@@ -230,67 +230,3 @@ def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_fil
 
     asyncio.run(run())
     world.check_manifests()
-
-
-def lives(world: World, person: str, address: dict) -> None:
-    """Gives a person a source with that address, as an import writes it, and a consent."""
-    point = {"id": f"cp-{person}", "channel": "postal", **known_by(address)}
-    world.put("sources", [(person, bare(source_of(person, contact_points=[point])))])
-    world.put("consents", [(person, consent_of(person))])
-
-
-def mailed(world: World, number: str, person: str, address: dict, **more) -> tuple:
-    """Publishes a send that prints that address; returns what became of it."""
-    world.put("sends", [(person, send_to(person, number, delivery=address, **more))])
-    return until(lambda: world.verdicts().get(f"e-{number}"), f"a decision on {number}")
-
-
-def test_a_no_of_another_id_then_it_holds_after_erasure_restart_and_a_new_key(world, tmp_path):
-    early, late, gone, row, team = map(home_of, ("early", "late", "gone", "row", "team"))
-    team = {**team, "lines": [*team["lines"], "営業部"]}
-    service = {
-        "v": 1,
-        "kind": "template",
-        "id": "T-R",
-        "display_ok": {"rights_reply": ["postal"]},
-        "ask_complete": False,
-    }
-    world.put("reference", [("template/T-R", service)])
-    reply = {"message_class": "rights_reply", "purpose": "service.orders", "template_id": "T-R", "ground": "dsr.7"}
-
-    def said(id_: str, **whom) -> None:
-        stop = {"v": 1, "kind": "objection", "suppression_id": id_, "received_at": "2026-01-01", **whom}
-        world.put("suppressions", [(whom.get("recipient_id") or whom["token"], stop)])
-
-    with world.process(tmp_path / "worker.log") as worker:
-        until(worker.owned, "partitions that are owned")
-        said("early", recipient_id="P-EARLY")
-        for person, address in (("P-EARLY", early), ("Q-EARLY", early), ("P-LATE", late), ("Q-LATE", late)):
-            lives(world, person, address)
-        lives(world, "P-GONE", gone)
-        lives(world, "Q-GONE", gone)
-        lives(world, "P-ROW", row)
-        lives(world, "P-TEAM", team)
-        assert mailed(world, "early", "Q-EARLY", early) == ("block", "SUBJECT_OBJECTED"), "the no came first"
-        assert mailed(world, "late", "Q-LATE", late) == mailed(world, "row", "P-ROW", row) == ("clear", None)
-        said("late", recipient_id="P-LATE")
-        said("row", row="wide", lacks="name_short", **{"token": known_by(row)["token"]})
-        until(lambda: len(world.read("recalls")) == 2, "recalls of what was cleared before")
-        assert mailed(world, "team", "P-TEAM", team) == ("clear", None)
-        world.put("sends", [("P-TEAM", send_to("P-TEAM", "unasked", delivery=team, **reply))])
-        until(lambda: world.read("deadletter"), "a dead letter, as no request is on record")
-        command(world, "request", "P-TEAM", "7", "--asked", "disclosure", "--by", "hanako")
-        assert mailed(world, "reply", "P-TEAM", team, **reply) == ("clear", None)
-        command(world, "erase", "P-GONE", "--reason", "letter", "--by", "hanako", "--yes")
-        for run in ("erased", "restarted"):
-            assert mailed(world, f"early-{run}", "Q-EARLY", early) == ("block", "SUBJECT_OBJECTED")
-            assert mailed(world, f"late-{run}", "Q-LATE", late) == ("block", "SUBJECT_OBJECTED")
-            assert mailed(world, f"gone-{run}", "Q-GONE", gone) == ERASED
-            assert mailed(world, f"row-{run}", "P-ROW", row) == ("block", "SUBJECT_OBJECTED")
-            assert mailed(world, f"team-{run}", "P-TEAM", team) == ("clear", None)
-            assert mailed(world, f"reply-{run}", "P-TEAM", team, **reply) == ("clear", None)
-            if run == "erased":
-                assert worker.stop() == 0
-                command(world, "keys", "rotate", "--role", "token")
-                worker.start()
-                until(worker.owned, "partitions that are owned again")

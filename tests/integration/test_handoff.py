@@ -99,26 +99,3 @@ def test_withdrawals_at_the_time_of_a_hand_off_then_those_acknowledged_before_it
 
     asyncio.run(run())
     world.check(rounds * size)
-
-
-def test_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
-    world.max_lag = 1.0
-
-    async def run() -> None:
-        async with world.worker():
-            await twenty_cleared(world)
-            with world.transaction() as through:
-                world.put("consents", [("p1", consent_of("p1", **NO))], through)
-                hand_off(world, "K")
-                world.sends(["p1", "p2"])
-                await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")
-                hand_off(world, "K", kind="cancel", act_id="cancel-K")
-                hand_off(world, "other")
-                await eventually(lambda: len(called_back(world)) == 20, "all called back")
-                through.abort_transaction(30)
-            await eventually(lambda: done(world, "other"), "the hand-off that waited behind")
-
-    asyncio.run(run())
-    assert judged(world, "K") == {}, "nothing is handed on of what is cancelled"
-    assert {a.act.code for a in world.acted().values() if a.act.act_id == "run-K"} == {"called_off"}
-    world.check(22)

@@ -14,6 +14,7 @@ import pytest
 
 from gatekeeper.ground.partitioner import partition_of
 from streams.kafka.broker import Broker
+from streams.operations.coverage import check
 from tests.support import forked
 from tests.support.world import World, consent_of, group_keys, health_page, send_to, source_of, until
 
@@ -84,7 +85,7 @@ def test_a_campaign_published_reviewed_handed_off_and_sealed_then_it_verifies_of
     world.check(len(people) + 2)
     sent = {message.value() for message in world.read("sends")}
     assert {message.value() for message in world.read("cleared")} <= sent, "a cleared send is what was published"
-    for words in (("seal", "--once"), ("export", "--out", tmp_path / "export")):
+    for words in (("coverage",), ("seal", "--once"), ("export", "--out", tmp_path / "export")):
         gatekeeper("audit", *words)
     offline = {"GATEKEEPER_BROKER": "127.0.0.1:1", "GATEKEEPER_KEYS": str(tmp_path / "no-keys")}
     gatekeeper("audit", "verify", tmp_path / "export", **offline)
@@ -118,6 +119,7 @@ def test_a_worker_killed_amid_sends_and_poison_then_one_decision_and_record_each
         port = worker.events("worker_started")[0]["port"]
         assert health_page(port, "readyz")[0] == 200
     assert 20 < killed < count
+    assert [one.findings for one in check(world.settings) if one.findings] == [], "every input is accounted for"
     assert world.check(count) == {"clear": 2 * len(names), "block": len(poison)}
     letters = [dict(message.headers())["gate-source"] for message in world.read("deadletter")]
     assert len(letters) == len(poison)

@@ -22,7 +22,7 @@ from schemas.topics import INPUTS, logical_name
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.worker import unread_facts
-from tests.support import forked, staff
+from tests.support import staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
 from tests.support.hostile import Attacker, Gate
@@ -265,7 +265,7 @@ def test_hostile_records_readably_signed_then_one_answer_each_and_no_partition_s
     assert len(written) == len(INPUTS)
 
 
-def test_a_batch_of_consents_that_a_disk_spoilt_then_all_wait_for_two_managers(kafka, world, tmp_path):
+def test_a_batch_of_consents_that_a_disk_spoilt_then_all_wait_for_two_managers(kafka, world):
     world.people(["r1", "r2"])
     world.put("consents", [("r3", consent_of("r3", "Withdrawn"))])
     place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
@@ -309,13 +309,6 @@ def test_a_batch_of_consents_that_a_disk_spoilt_then_all_wait_for_two_managers(k
 
     other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), world.partitions) != number)
     asyncio.run(refused())
-    spoil(kafka, world, 0, b'"notice"', "reference")
-    (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send_to("r1", "autumn")))
-    before = world.ends("sends")
-    told = forked.run("publish", tmp_path / "autumn.jsonl", env=os.environ | world.environment)
-    assert (told.returncode, told.stdout) == (4, "")
-    assert "reference/0/" in told.stderr
-    assert world.ends("sends") == before, "nothing was published"
 
 
 def resident_mb(pid: int) -> float:

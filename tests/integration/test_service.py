@@ -619,20 +619,6 @@ def test_a_topic_that_kafka_refuses_then_504_and_others_go_on_and_it_too_afterwa
     asyncio.run(work())
 
 
-def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_keys_are_named(client: httpx.Client) -> None:
-    stop = {"v": 1, "kind": "objection", "suppression_id": "x9", "received_at": "2026-01-01"}
-    tokens = {key: f"{key}_{'A' * 43}" for key in ("t1", "t1k9")}
-    known, unknown = ({**stop, "token": tokens[key]} for key in ("t1", "t1k9"))
-    refused = client.post("/v1/facts/suppressions", json=unknown)
-    assert (refused.status_code, refused.json()["field"]) == (422, "token")
-    assert refused.json()["type"].endswith("token_key_unknown")
-    assert "it says t1k9, allowed: t1" in refused.json()["en"]
-    assert client.post("/v1/facts/suppressions", json=known).status_code == 200
-    reading = {**known, "readings": [{"token": tokens["t1k9"], "score": 1000}]}
-    assert client.post("/v1/facts/suppressions", json=reading).status_code == 200, "one of its keys is known"
-    assert client.get("/readyz").json()["withholding"] == []
-
-
 def test_a_stranger_asks_whether_it_is_ready_then_the_answer_counts_nobody(world: World, client: httpx.Client) -> None:
     def ready() -> dict[str, Any]:
         found: dict[str, Any] = client.get("/readyz").json()

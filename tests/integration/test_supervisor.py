@@ -13,7 +13,7 @@ import pytest
 
 from streams.worker import supervisor
 from tests.support import forked
-from tests.support.supervised import Work, ending, halting, supervised, waiting
+from tests.support.supervised import Work, ending, supervised, waiting
 from tests.support.world import until
 
 pytestmark = pytest.mark.main
@@ -91,12 +91,6 @@ def test_a_killed_process_then_it_is_started_again(run, tmp_path: Path) -> None:
     until(lambda: len(noted(tmp_path, 0, "began")) == 2, "it runs again")
     os.kill(process.pid, signal.SIGTERM)
     assert ended(process) == 0
-
-
-def test_a_process_without_a_sign_of_life_then_it_is_killed_and_started_again(run, tmp_path: Path) -> None:
-    run((halting, 0), silent=0.2)
-    first, *_ = until(lambda: (found := noted(tmp_path, 0, "began"))[1:] and found, "a second start")
-    assert not lives(first)
 
 
 def test_a_killed_supervisor_then_no_process_is_left(run, tmp_path: Path) -> None:

@@ -171,23 +171,6 @@ def test_killed_between_a_delivery_and_its_position_then_delivered_again_with_on
     assert len(events(server, "killed")) == 2, "it was not delivered once more after it was taken"
 
 
-def test_since_then_a_new_outbox_begins_there_and_an_old_one_refuses_it(
-    world: World, server: Receiver, tmp_path: Path
-) -> None:
-    recalls(world, "past")
-    env = environment(world, tmp_path, endpoints_file(tmp_path, entry(server)))
-    with Command("webhooks", "run", "--since", "2026-01-01", env=env) as process:
-        until(lambda: events(server, "past"), "that of before")
-        second = run("webhooks", "run", env=env)
-        assert second.returncode == 3, second.stderr
-        assert "Another process" in second.stderr
-        process.terminate()
-        assert process.wait() == 0
-    again = run("webhooks", "run", "--since", "2026-01-01", env=env)
-    assert again.returncode == 2
-    assert "new folder" in again.stderr
-
-
 # -- by hand, with a clock that is moved ---------------------------------------------------------------
 
 

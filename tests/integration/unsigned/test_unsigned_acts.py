@@ -5,25 +5,18 @@ No test elsewhere sets GATEKEEPER_ACTS.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gatekeeper.ground.texts import text
-from gatekeeper.report import page
 from streams.client import admin, people
 from streams.kafka.broker import Broker
-from streams.worker.app import create_app
 from tests.support import invented, staff
-from tests.support.chains import chains_of, month_tally
 from tests.support.desk import TWO, YOUNG, Desk
 from tests.support.forked import run
-from tests.support.records import Recorded
 from tests.support.service import service
-from tests.support.status_lines import status_shown
 from tests.support.world import World
 
 
@@ -66,37 +59,6 @@ def test_approval_of_a_release_that_nobody_signed_then_it_is_refused() -> None:
     staff.stand(desk.store.log, at=desk.at)
     desk.sign = signed
     assert desk.act("approve", by="yuki") == ("refused", "two_people")
-
-
-def test_nobody_is_registered_then_status_says_that_acts_need_no_signature(capsys: pytest.CaptureFixture[str]) -> None:
-    async def read() -> dict[str, Any]:
-        app = create_app(World("127.0.0.1:1", "x.", acts="unsigned").settings)
-        app.scratch.rmdir()
-        return dict(app.gate.readiness())
-
-    answer = asyncio.run(read())
-    lists = {name: [] for name in ("waiting", "unsigned", "lone", "refused")}
-    assert answer["signatures"] == {"acts": "unsigned", "founder": None, **lists}
-    assert text("cli.status_acts_unsigned") in status_shown(answer, capsys)
-
-
-def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
-    desk = Recorded(invented.source(), acts="unsigned")
-    desk.sign = lambda record: []
-    desk.send()
-    desk.act("note", by="hanako")
-    tally = month_tally()
-    for chain in chains_of(desk):
-        for link in chain.links:
-            tally.link(link)
-    found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": [], "lone": []})
-    (note,) = found["acts"]["signed"]
-    assert (note["unsigned"], found["signatures"]["acts"]) == ({"acts": 1, "by": ["hanako"]}, "unsigned")
-    assert "Acts need no signature" in page.body(found, "en")
-    unsigned = ["controller/C-1", "notice/N-1"]
-    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": unsigned, "lone": []})
-    assert "Acts need no signature" not in page.body(later, "en")
-    assert "2 records of reference data" in page.body(later, "en")
 
 
 def test_person_registered_then_worker_and_service_for_unsigned_acts_end_with_2(
