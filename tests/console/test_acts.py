@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.console.conftest import Site, field_of
 from tests.support.world import until

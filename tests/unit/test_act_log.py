@@ -15,7 +15,6 @@ from gatekeeper.index.act_log import Answered
 from gatekeeper.index.model import Model
 from gatekeeper.review.review_item import ActProof
 from schemas.record import Record
-from schemas.topics import DAY_MS
 from tests.support import invented
 
 ACT = {
@@ -97,10 +96,3 @@ def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for
     with model.read() as db:
         assert [act.act_id for act in act_log.recent(db, most=3)] == ["s2", "n1", "s1"]
         assert [act.act_id for act in act_log.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
-
-
-def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
-    model.take([record("acts", SUSPENDED)])
-    model.forget(invented.T + 100 * DAY_MS)
-    with model.read() as db:
-        assert act_log.recent(db, most=5) == []

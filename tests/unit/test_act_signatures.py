@@ -8,11 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.explanation.explanation import Explanation
-from gatekeeper.audit.explanation.placed_record import PlacedRecord
 from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
-from gatekeeper.ground.texts import Language
 from gatekeeper.staff.roster import Member
 from schemas.codec import canonical, decode, encode
 from tests.support import invented, staff
@@ -105,20 +102,6 @@ def test_acts_of_one_touch_up_to_0_3_0_then_their_records_verify_and_no_later_on
     said["engine"]["rules"] = rules
     lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=SIGNED_AT))
     assert [one.code for one in report(canonical(said), known=lines).findings] == codes
-
-
-def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:
-    release, note = (explained(record, "en") for record in records)
-    assert "signed with kenji's own key k1" in release
-    assert "by the console's word for yuki, who signed in with a password" in note
-    assert "yuki さん（パスワードでサインイン）に代わりコンソールが署名" in explained(records[1], "ja")
-    unsigned = orjson.loads(records[0])
-    del unsigned["act"]["signed"]
-    assert "not signed: the name is only what was typed" in explained(canonical(unsigned), "en")
-
-
-def explained(record: bytes, lang: Language) -> str:
-    return Explanation([PlacedRecord(orjson.loads(record), 3)], None, local=str, lang=lang).page()
 
 
 def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:

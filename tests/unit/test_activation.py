@@ -65,13 +65,6 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
     assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 7, "sha256": value["sha256"]}
 
 
-def test_shipped_amendment_then_it_takes_over_on_its_day_unless_activated_earlier() -> None:
-    assert names(store(policy_record(text(7))), 0, 600) == ["jp-pmark@7", "jp-pmark@4"]
-    strict = policy_record(shipped("strictest", 2))
-    known = store(strict, policy_record(shipped("jp-pmark", 2)), policy_record(text(7), invented.T + DAY))
-    assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@7", "jp-pmark@4"]
-
-
 def test_version_of_later_rules_then_it_replaces_no_text_of_the_company() -> None:
     strict = policy_record(shipped("strictest", 2))
     assert names(store(strict, policy_record(shipped("jp-pmark", 2))), 0, 30) == ["jp-pmark@2", "jp-pmark@3"]
@@ -93,11 +86,6 @@ def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away()
         assert [ignored.case for ignored in packs(known).ignored] == ["one_manager"]
 
 
-def test_back_to_a_shipped_text_then_later_versions_take_force_as_shipped() -> None:
-    again = policy_record(shipped("jp-pmark", 1), invented.T + DAY)
-    assert names(store(policy_record(text(7)), again), 0, 1, 30) == ["jp-pmark@7", "jp-pmark@1", "jp-pmark@3"]
-
-
 def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -> None:
     first, second = policy_record(text(8)), policy_record(text(7))
     assert names(store(first, second), 0) == ["jp-pmark@7"]
@@ -106,18 +94,6 @@ def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -
     for offset, value in ((101, second), (100, first), (101, second)):
         assert again.apply(fact("reference", 0, offset, None, orjson.dumps(value))) is None
     assert names(again, 0) == ["jp-pmark@7"]
-
-
-def test_version_activated_again_for_a_later_day_then_the_former_holds_until_then() -> None:
-    strict, changed = text(7), text(7, ("ask_cap = 1", "ask_cap = 2"))
-    known = store(policy_record(strict), policy_record(changed, invented.T + DAY))
-    held = packs(known)
-    assert [held.at(invented.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
-
-
-def test_record_without_text_then_it_is_the_shipped_version() -> None:
-    known = store(policy_record(shipped("strictest", 2)), policy_record(text(2), toml=None, sha256=None))
-    assert packs(known).at(invented.T).sha256 == sha256(shipped("jp-pmark", 2).encode()).hexdigest()
 
 
 BAD = {
@@ -173,15 +149,6 @@ def test_record_that_takes_away_what_is_law_then_the_version_before_decides(cont
         check(read(content.encode(), file="mine"), content)
 
 
-def test_law_without_the_mark_then_its_own_channels_alone_stay_under_consent() -> None:
-    appi, channels = shipped("jp-appi", 1), 'consent_channels = ["email", "sms", "fax"]'
-    wider, narrower = ((channels, f"consent_channels = {said}") for said in ('["email", "sms"]', '["*"]'))
-    base = load("jp-appi")
-    for change, version in ((wider, "jp-appi@1"), (narrower, "jp-appi@7")):
-        held = store(policy_record(text(7, change, of=appi))).activations.over(base)
-        assert held.at(invented.T).name == version
-
-
 def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
     wider, tighter = text(7, ("ask_cap = 1", "ask_cap = 2")), text(7, ("minor_age = 15", "minor_age = 16"))
     for by in ("pm-7", ["pm-7", "PM-7"]):
@@ -191,12 +158,6 @@ def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
         assert (ignored.case, ignored.what, ignored.place) == ("one_manager", "ask_cap", "reference/0/100")
         assert names(store(policy_record(tighter, by=by)), 0) == ["jp-pmark@7"]
     assert names(store(policy_record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@7"]
-
-
-def test_version_that_widens_and_does_not_bind_then_it_ends_no_bar() -> None:
-    bad, wider = policy_record(text(7), sha256="0" * 64), text(7, ("ask_cap = 1", "ask_cap = 2"))
-    assert names(store(bad, policy_record(wider, by="pm-7"), faults=1), 0) == [None]
-    assert names(store(bad, policy_record(wider), faults=1), 0) == ["jp-pmark@7"]
 
 
 def test_same_version_from_a_later_day_then_the_day_between_is_what_widens() -> None:
@@ -231,16 +192,6 @@ def test_packs_of_other_countries_then_each_send_is_judged_by_its_own() -> None:
     assert decided(known, country="GB").policy.name == "gb@1"
 
 
-def test_pack_of_a_country_unreadable_then_only_that_country_and_the_unknown_wait() -> None:
-    britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
-    known = store(policy_record(britain), policy_record(text(2, of=britain), sha256="0" * 64), faults=1)
-    assert [names(known, 0, country=country) for country in ("JP", "GB", None)] == [["jp-pmark@1"], [None], [None]]
-    resolved = {"topic": "reference", "partition": 0, "offset": 101, "by": "pm-7", "reason": "a typing error"}
-    said = {"v": 1, "kind": "resolution", "id": "reference-0-101", "at": "2026-11-24T10:00:00+09:00", **resolved}
-    known = store(policy_record(britain), policy_record(text(2, of=britain), sha256="0" * 64), said, faults=1)
-    assert names(known, 0, country="GB") == ["gb@1"]
-
-
 def test_two_packs_for_one_country_then_neither_decides() -> None:
     one, other = (
         text(1, ('id = "jp-pmark"', f'id = "{id_}"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
@@ -251,34 +202,9 @@ def test_two_packs_for_one_country_then_neither_decides() -> None:
     assert names(store(policy_record(again)), 0) == ["jp-pmark@1"], "at home the own pack decides"
 
 
-def test_pack_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
-    changes = ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]')
-    known = store(policy_record(text(1, *changes, ("minor_age = 15", "minor_age = 18"))))
-    assert names(known, 0, country=None) == [None]
-    assert names(known, 0) == ["jp-pmark@1"]
-
-
-def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:
-    known = store(policy_record(text(7), invented.T + DAY, sha256="0" * 64), faults=1)
-    assert names(known, 0, 1) == ["jp-pmark@1", None]
-
-
 def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
     for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(7), effective_from="soon"))):
         assert names(store(value, faults=1), 0) == [None]
-
-
-def test_bad_record_of_a_policy_that_is_not_in_use_then_nothing_is_barred() -> None:
-    other = text(7, ('id = "jp-pmark"', 'id = "midori"'))
-    known = store(policy_record(other, sha256="0" * 64), faults=1)
-    assert names(known, 0) == ["jp-pmark@1"]
-    assert ("reference", 0, 100) in known.unresolved.faults
-
-
-def test_bad_strictest_then_only_those_without_country_are_barred() -> None:
-    known = store(policy_record(text(7, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
-    assert names(known, 0) == ["jp-pmark@1"]
-    assert names(known, 0, country=None) == [None]
 
 
 def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
@@ -315,11 +241,6 @@ def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged(
     assert names(known, 0, country=None) == ["strictest@7"]
 
 
-def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() -> None:
-    held = store(policy_record(text(7))).activations.over(BASE.with_max_lag(2_000))
-    assert {policy.max_lag_ms for policy in held.home + held.strictest} == {2_000}
-
-
 def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
     judge, content = Judge(BASE, 8, tokens=invented.TOKENS), text(7)
     known = invented.store(invented.source(), invented.consent())
@@ -337,25 +258,6 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
     assert after.policy.model_dump() == {"id": "jp-pmark", "version": 7, "sha256": sha256(content.encode()).hexdigest()}
     assert known.apply(fact("reference", 0, 101, b"policy/jp-pmark", b"{")) is not None
     assert decides().verdict == "block"
-
-
-def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
-    facts = (
-        invented.source(notice_id="CARD-V1"),
-        invented.source(source_id="S-2", method="public.web"),
-        invented.consent(),
-    )
-    base = load("jp-appi")
-    for chosen in (facts, facts[:1], facts[1:], (invented.source(), invented.consent()), (invented.source(),)):
-        for channel in ("postal", "email"):
-            known = invented.store(*chosen)
-            send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
-            before = decide(send, invented.view(known, send), known.reference, base, invented.T)
-            appi = text(7, ('id = "jp-pmark"', 'id = "jp-appi"'))
-            assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(appi)))) is None
-            after = decide(send, invented.view(known, send), known.reference, known.activations.over(base), invented.T)
-            assert after.policy.name == "jp-appi@7"
-            assert before.verdict == "clear" or after.verdict != "clear"
 
 
 def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:

@@ -19,19 +19,6 @@ def hanako(tmp_path: Path) -> str:
     return str(person_keys.make(tmp_path, "hanako", "k1")[1])
 
 
-def test_given_a_key_and_no_name_then_the_actor_is_its_holder_also_of_a_withdrawal(hanako: str) -> None:
-    settings = Settings(user_key=hanako, user="taro")
-    assert person(settings, None) == "hanako"
-    assert person(settings, None, unnamed=UNNAMED) == "hanako"
-
-
-def test_given_neither_key_nor_name_then_only_a_withdrawal_has_an_actor() -> None:
-    assert person(Settings(user="", user_key=""), None, unnamed=UNNAMED) == UNNAMED
-    assert person(Settings(user="taro", user_key=""), None, unnamed=UNNAMED) == "taro"
-    with pytest.raises(UsageError, match="Who acts"):
-        person(Settings(user="", user_key=""), None)
-
-
 def test_given_a_key_and_the_name_of_another_then_it_is_refused(hanako: str) -> None:
     with pytest.raises(UsageError, match="cannot sign for taro"):
         person(Settings(user_key=hanako), "taro", unnamed=UNNAMED)

@@ -72,10 +72,3 @@ def test_consents_given_then_the_age_on_every_day_from_which_they_may_speak() ->
 def test_consent_before_the_birth_then_no_age_below_zero() -> None:
     yes = consent(event_time="2010-05-01", recorded_at="2010-05-01T10:00:00+09:00")
     assert known("2012-05-02", consents=(yes,)).by_day == {"2010-05-01": 0}
-
-
-def test_day_that_is_not_listed_then_the_age_of_the_last_day_before_it() -> None:
-    found = Ages(19, ("S-0",), {"2020-01-01": 13, "2022-01-01": 15})
-    assert [found.on(day) for day in ("2019-12-31", "2020-01-01", "2021-12-31", "2022-01-01", "2026-01-01")] == [
-        *(0, 13, 13, 15, 15)
-    ]

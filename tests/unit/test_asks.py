@@ -55,20 +55,6 @@ def test_ask_then_no_name_address_or_letter_is_on_ledger_or_audit_nor_code_on_au
     assert ask.answer_code not in told
 
 
-def test_asked_then_the_next_send_waits_and_in_the_end_lapses_by_time_alone(desk: Desk) -> None:
-    asked(desk)
-    desk.at += DAY
-    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_PENDING",)
-    desk.at += 30 * DAY
-    assert desk.send(campaign_id="K-3", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
-
-
-def test_asked_twice_then_one_request(desk: Desk) -> None:
-    asked(desk)
-    assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
-    assert len(desk.asks()) == 1
-
-
 def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk: Desk) -> None:
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
@@ -97,28 +83,6 @@ def test_sends_that_nobody_asked_about_then_a_yes_clears_those_before_and_after_
     assert desk.reconsider() == []
     assert [act.by for record in desk.records[-3:] if (act := record.act)] == ["gatekeeper"] * 3
     assert desk.act("redecide", item=0) == ("refused", "closed")
-    desk.check_ledger()
-
-
-def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> None:
-    asked(desk)
-    desk.at = invented.T + 31 * DAY
-    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
-    _, consent = answered(desk)
-    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
-    desk.at = invented.T + 34 * DAY
-    assert desk.reconsider() == ["clear", "clear"]
-
-
-def test_sent_or_decided_anew_between_a_yes_and_its_force_then_it_goes_out_as_well(
-    desk: Desk,
-) -> None:
-    asked(desk)
-    desk.learn(answered(desk, date="2026-11-24"))
-    assert "CONSENT_NOT_YET_VALID" in desk.send(campaign_id="K-2", delivery=DELIVERY).codes
-    assert desk.act("redecide", item=0) == ("withheld", None)
-    desk.at += DAY
-    assert desk.reconsider() == ["clear", "clear"]
     desk.check_ledger()
 
 
@@ -162,15 +126,6 @@ def test_colleague_s_act_of_any_id_then_no_two_records_have_one_id(desk: Desk) -
     assert len({record.did for record in desk.records}) == len(desk.records)
 
 
-def test_agreed_elsewhere_after_the_question_then_all_that_waits_is_cleared(desk: Desk) -> None:
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    mine = {"id": "cp-1", "written": DELIVERY}
-    desk.learn(invented.source(source_id="S-9", contact_points=[mine]), invented.consent(event_time="2026-11-24"))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear", "clear"]
-
-
 def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
@@ -178,55 +133,6 @@ def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.at += 2 * DAY
     assert desk.reconsider() == ["withheld"], "the other is not even looked at"
     assert "cleared" not in desk.outputs
-
-
-def test_closed_by_a_colleague_then_a_yes_opens_nothing_and_reopened_it_waits_again(desk: Desk) -> None:
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    assert desk.act("uphold") == ("upheld", None)
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear"]
-    assert desk.act("undo", act_id="undo-1") == ("reopened", None)
-    assert desk.reconsider() == ["clear"]
-    desk.check_ledger()
-
-
-def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(desk: Desk) -> None:
-    desk.learn(invented.suppression())
-    desk.send(delivery=DELIVERY)
-    asking = Desk(invented.source(**BROKER))
-    asking.state.review = None
-    asking.send(delivery=DELIVERY)
-    assert [key for one in (desk, asking) for key in one.ledger if key.startswith(b"act/")] == []
-
-
-def test_kept_until_the_mail_date_is_over(desk: Desk) -> None:
-    desk.send(delivery=DELIVERY, mail_date="2026-11-26")
-    (until,) = (json.loads(value)["until"] for key, value in desk.ledger.items() if key.startswith(b"act/"))
-    assert until == invented.T - invented.T % DAY + 3 * DAY - 9 * 3_600_000, "the midnight after it, in Japan"
-
-
-def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    desk.act("ask", act_id="ask-2")
-    again = desk.read_back()
-    assert desk.state.asked == again.asked == 2
-    assert desk.act("uphold", item=0) == ("upheld", None)
-    assert desk.state.asked == 1
-    desk.at += 100 * DAY
-    for entry in desk.state.expiry.due(desk.at, 100):
-        desk.state.put(entry)
-    assert desk.state.asked == 0
-
-
-def test_colleague_redecides_while_the_answer_is_awaited_then_refused(desk: Desk) -> None:
-    asked(desk)
-    assert desk.act("redecide") == ("refused", "awaits_answer")
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear"]
 
 
 def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
@@ -247,31 +153,6 @@ def test_no_template_that_may_ask_then_asking_is_refused_until_one_is_registered
     assert desk.asks() == []
     desk.learn(invented.template(notice_id="OK"))
     assert desk.act("ask", act_id="ask-2") == ("asked", None)
-
-
-def test_facts_that_do_not_fill_the_letter_then_refused_with_the_items() -> None:
-    wrong = {**invented.NOTICE_ITEMS, "window": "未定"}
-    desk = Desk(
-        invented.controller(notice_items=wrong),
-        invented.source(**{**BROKER, "batch_id": None, "check": invented.CHECK}),
-    )
-    desk.send(delivery=DELIVERY)
-    assert desk.act("ask") == ("refused", "notice_lacks.f.route")
-    assert desk.asks() == []
-
-
-def test_yes_then_the_send_that_waited_is_cleared_once_by_the_gate_itself(desk: Desk) -> None:
-    asked(desk)
-    assert desk.reconsider() == [None]
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear"]
-    assert desk.reconsider() == []
-    (cleared,) = desk.outputs["cleared"]
-    assert b"MUST_STATE_SOURCE" in dict(cleared.headers)["gate-obligations"]
-    record = desk.records[-1]
-    assert record.act
-    assert (record.act.kind, record.act.by, record.act.outcome) == ("redecide", "gatekeeper", "cleared")
 
 
 def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
@@ -297,14 +178,6 @@ def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
     desk.learn(answered(desk))
     desk.at = invented.T + 4 * DAY
     assert reconsider(desk.now, desk.review[0]) == NOTHING
-
-
-def test_no_then_blocked_for_good(desk: Desk) -> None:
-    asked(desk)
-    desk.learn(answered(desk, answer="no"))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["withheld"]
-    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONSENT_REFUSED",)
 
 
 def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
@@ -351,33 +224,6 @@ def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague
     assert desk.act("redecide") == ("cleared", None)
 
 
-def test_defect_before_the_item_can_be_read_then_it_is_told_as_well(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked(desk)
-    monkeypatch.setattr("gatekeeper.engine.item.item", lambda *_: 1 // 0)
-    desk.reconsider()
-    act = desk.records[-1].act
-    assert act
-    assert (act.kind, act.outcome, act.item) == (None, "failed", desk.told(0)["decision_id"])
-    assert desk.reconsider() == []
-
-
-def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk: Desk) -> None:
-    asked(desk)
-    view = desk.store.view
-    for number in range(2):
-        desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
-        desk.reconsider()
-        desk.store.view = view  # type: ignore[method-assign]
-        desk.act("uphold", act_id=f"uphold-{number}")
-        desk.act("undo", act_id=f"undo-{number}")
-        assert desk.act("ask", act_id=f"ask-again-{number}") == ("asked", "waits_along")
-    outcomes = [record.act.outcome for record in desk.records if record.act]
-    assert outcomes.count("failed") == 2
-    assert len({record.did for record in desk.records}) == len(desk.records)
-
-
 def released(desk: Desk) -> None:
     """Lets a release of another item of the same key be alive."""
     said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"], had=["AGE_UNCERTAIN"])[1]
@@ -385,9 +231,6 @@ def released(desk: Desk) -> None:
 
 
 SEND = Send.model_validate_json(json.dumps(invented.send()))
-NO = invented.consent(
-    record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
-)
 
 
 def test_hard_fact_met_by_the_gate_then_a_record_ends_the_release_and_the_item_waits(desk: Desk) -> None:
@@ -405,16 +248,3 @@ def test_hard_fact_met_by_the_gate_then_a_record_ends_the_release_and_the_item_w
     desk.at += 2 * DAY
     assert desk.reconsider() == ["clear"]
     assert len({one.did for one in desk.records}) == len(desk.records)
-
-
-@pytest.mark.parametrize(("kind", "code"), [("redecide", "awaits_answer"), ("ask", "not_confirmable")])
-def test_hard_fact_met_by_an_act_that_is_refused_then_the_release_ends(desk: Desk, kind: str, code: str) -> None:
-    if kind == "redecide":
-        asked(desk)
-    else:
-        desk.send(delivery=DELIVERY)
-        desk.learn(NO)
-    released(desk)
-    assert desk.act(kind) == ("refused", code)
-    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
-    assert desk.state.releases(SEND) == ()
