@@ -13,7 +13,7 @@ from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
-from tests.support.world import Supervised, World, home_of, send_to, until
+from tests.support.world import Supervised, World, day, home_of, send_to, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -60,7 +60,7 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
     run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.people([campaign], may_be_minor=True)
-    (id_,) = publish(world, [campaign], campaign, mail_date="2026-12-10")
+    (id_,) = publish(world, [campaign], campaign, mail_date=day(3))
     assert lines(run("review", "list", "--filter", f"campaign={campaign}"))[0]["reasons"] == ["AGE_UNCERTAIN"]
     refused = run("review", "release", id_, *UNPROVEN)
     assert (refused.code, one(refused)["code"]) == (1, "evidence")
@@ -201,12 +201,12 @@ def test_a_wrong_call_then_one_sentence_says_what(run: Run, world: World) -> Non
 
 def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: World, campaign: str) -> None:
     late, soon, none = (
-        young(world, f"{campaign}-{day}", mail_date=day and f"2026-12-{day}")[0] for day in ("20", "05", None)
+        young(world, f"{campaign}-{after}", mail_date=after and day(after))[0] for after in (20, 5, None)
     )
-    shown = run("review", "list", "--table", "--filter", f"campaign={campaign}-20,{campaign}-05,{campaign}-None")
+    shown = run("review", "list", "--table", "--filter", f"campaign={campaign}-20,{campaign}-5,{campaign}-None")
     header, *rows = shown.out.splitlines()
     assert [row.split()[0] for row in rows] == [soon, late, none]
-    assert "2026-12-05 (" in rows[0]
+    assert f"{day(5)} (" in rows[0]
     assert "mail date" in header
     assert shown.err == ""
 

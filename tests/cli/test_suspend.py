@@ -12,7 +12,7 @@ from streams.client import fact_with_act, publisher
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
 from tests.cli.conftest import Run, System
-from tests.support.world import until
+from tests.support.world import day, until
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:
@@ -23,12 +23,12 @@ def controller(system: System, name: str = "midori", **more: Any) -> None:
 @pytest.mark.main
 def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(run: Run, system: System) -> None:
     controller(system)
-    done = run("suspend", "midori", "--reason", "mark suspended", "--until", "2026-12-31", "--json")
+    done = run("suspend", "midori", "--reason", "mark suspended", "--until", day(30), "--json")
     assert (done.code, done.err) == (0, "")
     assert run("resume", "midori", "--reason", "mark is back", "--by", "taro").code == 0
     _, suspended, resumed = system.decoded("reference")
     assert (suspended.name, suspended.group) == (resumed.name, resumed.group) == ("みどり小売", "midori-holdings")
-    assert suspended.suspended_until == "2026-12-31"
+    assert suspended.suspended_until == day(30)
     assert suspended.suspended_since
     assert suspended.suspends is None, "all that can be stopped"
     assert (resumed.suspended_since, resumed.suspended_until, resumed.suspends) == (None, None, None)

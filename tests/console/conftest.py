@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +178,6 @@ def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) 
         found = Site(url, console.app, console.users, world=world, settings=settings)
         found.register(*(name for name, _ in PEOPLE))
         yield found
-
-
-def day(after: int) -> str:
-    """Returns the day so many days from today."""
-    return (date.today() + timedelta(days=after)).isoformat()
 
 
 def send_number() -> int:

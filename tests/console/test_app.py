@@ -21,10 +21,10 @@ from gatekeeper.index.model import Model
 from gatekeeper.index.part import Part, Writing
 from schemas.record import Record
 from streams.kafka.broker import Broker
-from tests.console.conftest import BROWSER, PASSWORD, Site, day, served
+from tests.console.conftest import BROWSER, PASSWORD, Site, served
 from tests.support.forked import Command
 from tests.support.own_metrics import ANYWHERE, own_metrics
-from tests.support.world import BACK_SOON, World, until
+from tests.support.world import BACK_SOON, World, day, until
 
 
 def test_nobody_signed_in_then_every_page_leads_to_the_sign_in_and_back(site: Site) -> None:

@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from gatekeeper.console.identity_provider import Provider
-from tests.console.conftest import PASSWORD, Site, day, send_number, served
+from tests.console.conftest import PASSWORD, Site, send_number, served
 from tests.support.provider import provider, provider_file
-from tests.support.world import send_to, until
+from tests.support.world import day, send_to, until
 
 SignIn = Callable[..., Page]
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gatekeeper.console.pages import item
-from tests.console.conftest import PASSWORD, Site, day, served
-from tests.support.world import until
+from tests.console.conftest import PASSWORD, Site, served
+from tests.support.world import day, until
 
 
 def ids(page: Page) -> list[str]:

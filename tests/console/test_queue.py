@@ -10,8 +10,8 @@ import re
 import pytest
 
 from gatekeeper.console.pages import item
-from tests.console.conftest import Site, day
-from tests.support.world import until
+from tests.console.conftest import Site
+from tests.support.world import day, until
 
 
 def test_a_filter_as_csv_and_jsonl_then_both_hold_the_same_items(site: Site) -> None:

@@ -15,8 +15,8 @@ from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.ground.times import instant
 from gatekeeper.report import period
-from tests.console.conftest import Site, day
-from tests.support.world import until
+from tests.console.conftest import Site
+from tests.support.world import day, until
 
 NOW = 1_795_482_000_000
 NOVEMBER = period.read("2020-11-01", "2020-11-30", "Asia/Tokyo")
