@@ -55,8 +55,8 @@ def mapped(
     """Yields `work(item)` for each item in order, worked on by as many processes as there are cores.
 
     The processes are forked at the first item. `together`: the number of items that are sent at once; fewer in all are
-    worked on here. Raises the errors of `work`. Raises UnavailableError (3) if a process ends, or gives no sign for
-    SILENT_SECONDS, and RuntimeError if this process has other threads when it forks.
+    worked on here. Raises the errors of `work`, and UnavailableError (3) if a process ends or says nothing for
+    SILENT_SECONDS. Raises RuntimeError if this process has other threads when it forks.
     """
     left = iter(items)
     first = [*islice(left, together)]

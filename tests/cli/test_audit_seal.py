@@ -218,7 +218,7 @@ def beside(*words: str) -> Command:
     return Command(*words, env=os.environ | ANYWHERE | {"GATEKEEPER_LANG": "en"})
 
 
-def test_a_running_sealer_then_a_second_is_refused_and_what_cannot_be_sealed_is_counted(
+def test_a_running_sealer_then_a_second_is_refused_and_the_unsealed_are_counted(
     run: Run, system: System, writers: list[Writer], keys: Keys
 ) -> None:
     put(system, 0, writers[0].next())

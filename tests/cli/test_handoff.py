@@ -164,7 +164,7 @@ def test_commit_without_an_answer_then_the_same_run_acts_once_and_the_file_is_wh
     assert sorted(m.partition() for m in acts) == [0, 1]
 
 
-def test_no_worker_meanwhile_then_the_same_run_goes_on_once_without_whom_it_may_not_have(
+def test_no_worker_meanwhile_then_the_same_run_goes_on_once_without_the_recalled(
     run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
 ) -> None:
     worker, late, off, old = office[1], f"{campaign}-late", f"{campaign}-off", f"{campaign}-old"
@@ -197,3 +197,36 @@ def test_no_worker_meanwhile_then_the_same_run_goes_on_once_without_whom_it_may_
     done = handed(old, "b.csv", "--json")
     assert (done.code, done.json["written"], done.json["again"]) == (0, 2, 0)
     assert {row["recipient_id"] for row in rows(tmp_path / "b.csv")} == set(names[old][2:])
+
+
+@pytest.mark.main
+def test_delivered_rows_then_each_that_is_not_right_is_told(
+    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = cleared(world, campaign, 4)
+    out, sent, report = tmp_path / "out.csv", tmp_path / "sent.csv", tmp_path / "report.csv"
+    assert run("handoff", campaign, "--out", str(out)).code == 0
+    late = f"{campaign}-late"
+    world.people([late])
+    nobody = f"{campaign}-nobody"
+    more = {"campaign_id": campaign}
+    world.put("sends", [(late, send_to(late, late, **more)), (nobody, send_to(nobody, nobody, **more))])
+    until(lambda: of(world, "review", campaign) and len(of(world, "cleared", campaign)) == 5, "two more decided")
+    assert run("reconcile", str(out), "--json").code == 0
+    with monkeypatch.context() as later:
+        later.setattr("gatekeeper.cli.reconcile.KEPT_DAYS", -1)
+        assert run("reconcile", str(out), "--json").json["findings"] == {"not_handed": 4}, "read no further back"
+    lines = [f"{name},{campaign},postal" for name in (*names[:3], names[0], late, nobody, "stranger", "花子")]
+    sent.write_text("recipient_id,campaign_id,channel\n" + "\n".join(lines) + "\n", "utf-8")
+    done = run("reconcile", str(sent), "--out", str(report), "--json")
+    assert done.code == 1
+    assert {one["line"]: one["finding"] for one in done.json["found"]} == {
+        5: "twice", 6: "not_handed", 7: "withheld", 8: "unknown", 9: "unreadable",
+    }  # fmt: skip
+    assert (done.json["rows"], done.json["right"], done.json["handed_and_not_sent"]) == (8, 3, 1)
+    assert {row["finding"] for row in rows(report)} == {"twice", "not_handed", "withheld", "unknown", "unreadable"}
+    for text in (done.out, report.read_text("utf-8"), run("reconcile", str(sent)).out):
+        assert "花子" not in text
+    sent.write_text("name\nx\n")
+    assert "decision_id" in run("reconcile", str(sent)).says(2)
+    run("reconcile", str(tmp_path / "none.csv")).says(2)

@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "keys"
 
 
-def test_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone_and_changes_none(run: Run, folder: Path) -> None:
+def test_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run: Run, folder: Path) -> None:
     made = run("keys", "init", "--json").json
     assert [(key["role"], key["number"], key["state"]) for key in made] == [(role, 1, "in use") for role in ROLES]
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -58,7 +58,7 @@ def test_a_secret_open_to_others_then_list_exits_1(run: Run, folder: Path) -> No
     assert (told.code, "chmod 600" in told.err) == (1, True)
 
 
-def test_a_folder_that_others_may_write_to_then_nothing_trusts_it_and_no_key_is_put_there(
+def test_a_folder_that_others_may_write_to_then_nothing_trusts_it(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -99,7 +99,7 @@ def test_a_reason_that_says_nothing_then_2_before_any_broker_is_asked(run: Run, 
         assert "--reason" in run(*words, "--reason", " ", "--by", "hanako").says(2)
 
 
-def test_output_that_cannot_be_written_then_it_is_said_and_a_broken_pipe_ends_with_141() -> None:
+def test_output_that_cannot_be_written_then_it_is_said_and_a_broken_pipe_is_141() -> None:
     with open("/dev/full", "wb") as full:
         done = listed(full.fileno())
     assert done.returncode == 3, done.stderr

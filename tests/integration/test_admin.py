@@ -61,7 +61,7 @@ def alter(outside: AdminClient, topic: str, setting: str, value: str) -> None:
         assert time.monotonic() < deadline
 
 
-def test_a_bare_broker_then_create_makes_every_topic_and_verify_names_one_that_is_lost(
+def test_a_bare_broker_then_create_makes_each_topic_and_verify_names_a_lost_one(
     settings: Settings, outside: AdminClient
 ) -> None:
     done = admin.create(settings)

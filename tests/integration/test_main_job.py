@@ -28,7 +28,7 @@ def of_campaign(*names: str) -> list[dict[str, Any]]:
     return [send_to(name, name, campaign_id="spring") for name in names]
 
 
-def test_a_campaign_published_reviewed_handed_off_and_sealed_then_it_verifies_offline(
+def test_a_campaign_from_publication_to_the_seal_then_it_verifies_offline(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     keys = group_keys(tmp_path / "keys", f"{prefix}gk")

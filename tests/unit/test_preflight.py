@@ -51,7 +51,7 @@ FACTS = (
 )
 
 
-def test_campaign_then_it_is_counted_and_who_left_and_came_back_is_told_with_the_list() -> None:
+def test_campaign_then_it_is_counted_and_who_left_and_came_back_is_listed() -> None:
     store, preflight, back = invented.store(*FACTS), Preflight(), {}
     for line, person in enumerate(("agreed", "silent", "bought", "again", "erased"), start=1):
         send = Send.model_validate_json(orjson.dumps(invented.send(recipient_id=person, point=f"cp-{person}")))
