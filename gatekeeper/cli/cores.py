@@ -96,6 +96,8 @@ class _Processes:
         self._work, self._count = work, count
         self._signs = memoryview(mmap.mmap(-1, 16 * count)).cast("d")
         self._children: list[BaseProcess] = []
+        self._due = 0
+        """Bundles that were begun and whose results nobody has got."""
 
     def __enter__(self) -> _Processes:
         demand_one_thread()
@@ -114,15 +116,19 @@ class _Processes:
     def begin(self, items: list[Any]) -> Future[list[Any]]:
         """Lets a process work on these items, once one is free."""
         try:
-            return self._pool.submit(_worked, items)
+            begun = self._pool.submit(_worked, items)
         except BrokenProcessPool:
             raise self._ended() from None
+        self._due += 1
+        return begun
 
     def result(self, future: Future[list[Any]]) -> list[Any]:
         """Waits for the results of a bundle, while every process at work gives signs."""
         while True:
             try:
-                return future.result(_LOOK_SECONDS)
+                made = future.result(_LOOK_SECONDS)
+                self._due -= 1
+                return made
             except BrokenProcessPool:
                 raise self._ended() from None
             except TimeoutError:
@@ -143,7 +149,7 @@ class _Processes:
         return UnavailableError("error.core_ended", process=first or "?", code=codes.get(first, "?"))
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is not None or any(self._signs[: self._count]):
+        if error is not None or self._due:
             for child in self._children:
                 child.kill()  # nobody waits for its work any more
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,16 @@ def ended(older: frozenset[int]) -> str:
 
 
 def _children() -> frozenset[int]:
+    """The children of this process, and of multiprocessing's server in place of the server itself."""
+    server: Any = forkserver._forkserver
+    tracker: Any = resource_tracker._resource_tracker
+    kept = {server._forkserver_pid, tracker._pid}
     found: list[str] = []
-    for path in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # the thread has ended
-            found += path.read_text().split()
-    return frozenset(map(int, found))
+    for pid in ("self", *filter(None, kept)):
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # the thread has ended
+                found += path.read_text().split()
+    return frozenset(map(int, found)) - kept
 
 
 def _stack(pid: int) -> str:
