@@ -19,6 +19,7 @@ from streams.client.reader import Reader
 
 PAUSE_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
+STOP_SECONDS = 30.0
 DEFECT = "page.feed_defect"
 """The error key for a failure of the feed that Kafka did not cause."""
 log = structlog.get_logger("console")
@@ -53,10 +54,12 @@ class Feed(threading.Thread):
         self._over = threading.Event()
 
     def stop(self) -> None:
-        """Stops the thread and waits until it has ended."""
+        """Stops the thread and waits until it has ended, for STOP_SECONDS at most: it ends with the process."""
         self._over.set()
         if self.is_alive():
-            self.join()
+            self.join(STOP_SECONDS)
+            if self.is_alive():
+                log.warning("console_feed_silent", seconds=STOP_SECONDS)
 
     def run(self) -> None:
         """Reads until it is stopped; after an error it logs, signals that, and retries after PAUSE_SECONDS."""

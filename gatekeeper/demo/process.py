@@ -49,7 +49,7 @@ class Process:
             raise IncompleteError("demo.process_ended", verb=verb, code=code, log=self.log, tail=tail)
 
     def stop(self) -> None:
-        """Terminates the process, kills it after STOP_SECONDS, and waits until it has ended."""
+        """Terminates the process, kills it after STOP_SECONDS, and waits until it has ended, so long at most again."""
         if self._process is None:
             return
         self._process.terminate()
@@ -57,4 +57,4 @@ class Process:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(STOP_SECONDS)

@@ -31,6 +31,7 @@ from streams.worker.health import serve_health
 from streams.worker.process_exit import fail
 
 LOOK_SECONDS = 1.0
+STOP_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
 LATE_MS = 60_000
 """Milliseconds since the last complete look up to which /readyz answers 200."""
@@ -62,10 +63,12 @@ class Watcher(threading.Thread):
         self._forgot_at = 0
 
     def stop(self) -> None:
-        """Stops the thread, and waits until it has ended."""
+        """Stops the thread, and waits until it has ended, for STOP_SECONDS at most: it ends with the process."""
         self._over.set()
         if self.is_alive():
-            self.join()
+            self.join(STOP_SECONDS)
+            if self.is_alive():
+                log.warning("webhooks_watch_silent", seconds=STOP_SECONDS)
 
     def run(self) -> None:
         """Looks until it is stopped."""
@@ -199,6 +202,11 @@ def queues(endpoints: Sequence[Endpoint], backlogs: Backlogs) -> Values:
     }
 
 
+async def _ended(watcher: Watcher) -> None:
+    while watcher.is_alive():
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def _deliver(
     settings: Settings,
     endpoints: Sequence[Endpoint],
@@ -227,7 +235,7 @@ async def _deliver(
             for id_, post in posts.items()
         ]
         tasks = [asyncio.create_task(queue.run()) for queue in deliveries]
-        tasks.append(asyncio.create_task(asyncio.to_thread(watcher.join)))
+        tasks.append(asyncio.create_task(_ended(watcher)))
         ended = asyncio.create_task(over.get())
         done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, ended):

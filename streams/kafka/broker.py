@@ -24,6 +24,8 @@ from streams.kafka import jars, java, node
 
 ROOM = 64 * 2**20
 """Free bytes that a start requires: Kafka maps its indexes into memory, and crashes if the disk is full."""
+KILLED_SECONDS = 20.0
+"""Seconds that a killed node may take: it ends once its disk has answered."""
 DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
 PROPERTIES = "server.properties"
@@ -138,7 +140,7 @@ class Broker:
         """Ends the node as a crash would (SIGKILL); its data stay for the next start to recover."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(KILLED_SECONDS)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -32,6 +32,8 @@ CONNECTIONS = 8
 ATTEMPTS = 3
 TIMEOUT = 30.0
 """Seconds to wait for one silent connection."""
+SILENT_SECONDS = 600.0
+"""Seconds in which one jar at least must arrive."""
 
 MIRROR = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^\s/@:\[\]]+)(:\d{1,5})?(/\S*)?")
 
@@ -160,7 +162,11 @@ def _download(jars: Sequence[Jar], base: str) -> Iterator[tuple[Jar, bytes]]:
         Thread(target=carry, daemon=True).start()
     try:
         for _ in jars:
-            result = arrived.get()
+            try:
+                result = arrived.get(timeout=SILENT_SECONDS)
+            except Empty:
+                host, why = urlsplit(base).hostname, f"nothing arrived for {SILENT_SECONDS:.0f} s"
+                raise UnavailableError("error.jar_unreachable", jar="Kafka", host=host, detail=why) from None
             if isinstance(result, Exception):
                 raise result
             yield result
