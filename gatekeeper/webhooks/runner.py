@@ -204,7 +204,7 @@ def queues(endpoints: Sequence[Endpoint], backlogs: Backlogs) -> Values:
 
 async def _ended(watcher: Watcher) -> None:
     while watcher.is_alive():
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.to_thread(watcher.join, LOOK_SECONDS)
 
 
 async def _deliver(
