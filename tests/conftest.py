@@ -21,7 +21,7 @@ from streams.kafka.broker import Broker
 from tests.support.shared_kafka import Shared, shared
 
 # A change is judged by the same few examples everywhere; look for new ones with  --hypothesis-profile=many
-settings.register_profile("same", max_examples=30, derandomize=True, deadline=None)
+settings.register_profile("same", max_examples=20, derandomize=True, deadline=None)
 settings.register_profile("many", max_examples=1_000, deadline=None)
 settings.load_profile("same")
 

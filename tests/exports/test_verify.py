@@ -38,9 +38,9 @@ from gatekeeper.cli.audit.verify import command
 from schemas.codec import canonical
 from tests.support.trails import Step, Trail, alone, by_day, lines, seal, signing_key
 
-TRIALS = int(os.environ.get("AUDIT_TRIALS", "3"))
+TRIALS = int(os.environ.get("AUDIT_TRIALS", "2"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
-CLEAN = 10 * TRIALS if TRIALS >= 100 else 4 * TRIALS
+CLEAN = 10 * TRIALS if TRIALS >= 100 else 3 * TRIALS
 Place = tuple[int, int] | None
 Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
 """Changes an export, and returns which findings may tell of it, and where: partition and offset, None = not known."""

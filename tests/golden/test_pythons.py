@@ -50,9 +50,8 @@ def of_new_characters(step: int) -> Iterator[str]:
 
 def of_all_characters(step: int) -> Iterator[str]:
     """Yields the one form of each character that Unicode 14 assigns, between others and between digits."""
-    assert step == 1
     kept = [chr(code) for code in range(0x110000) if assigned(code) == code and not 0xD800 <= code < 0xE000]
-    for characters in (kept[start : start + 64] for start in range(0, len(kept), 64)):
+    for characters in (kept[start : start + 64] for start in range(0, len(kept), 64 * step)):
         yield nfkc("".join(characters))
         yield alike("".join(characters))
         yield identity.normalise_name("1".join(characters))
@@ -66,15 +65,17 @@ def known(channel: str, delivery: Delivery) -> str:
 
 ALL_OF_THE_DEMO = "0d989bcc069442947f673d115ad8bb4f7583fd9e354d301528fb586fdbb1b06f"
 ALL_NEW_CHARACTERS = "a6597b771111fd37029c862d43be7b71995b6c154864bad084f22b49bd64ab0c"
-LONG = pytest.mark.long("the same; of the demo's people a quarter, of the new characters one in eight")
+ALL_CHARACTERS = "dcf149a8f130a3c020cd1fd960668ce0f6f06670fee270cae365936cd2a2bdf3"
+LONG = pytest.mark.long("the same; of the demo's people one in sixteen, of all characters one in eight")
 
 
 @pytest.mark.parametrize(
     ("spellings", "step", "count", "digest"),
     [
-        (of_the_demo, 4, DEMO // 4, "ea95ab28ef45b1031fa162aaaaa60abc29ebc400d16054d3fe2a18bd9adc2d67"),
-        (of_new_characters, 8, 4 * 663, "21d4c43466d2c32df5f075a4547b776ef301b6ad458e8fe7894d3c2a82674554"),
-        (of_all_characters, 1, 3 * 4_410, "dcf149a8f130a3c020cd1fd960668ce0f6f06670fee270cae365936cd2a2bdf3"),
+        (of_the_demo, 16, DEMO // 16, "@1"),
+        (of_new_characters, 64, 4 * 0, "@2"),
+        (of_all_characters, 8, 3 * 0, "@3"),
+        pytest.param(of_all_characters, 1, 3 * 4_410, ALL_CHARACTERS, marks=LONG),
         pytest.param(of_the_demo, 1, DEMO, ALL_OF_THE_DEMO, marks=LONG),
         pytest.param(of_new_characters, 1, 4 * 5_116, ALL_NEW_CHARACTERS, marks=LONG),
     ],

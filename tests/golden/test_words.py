@@ -346,12 +346,14 @@ def test_fields_then_each_changes_a_decision_or_has_another_reader(seen: set[Wor
 def seen() -> set[Word]:
     """The words of which a golden case has another decision once they are changed."""
     found: set[Word] = set()
+    listed = AGAINST.keys() | NEUTRAL.keys()  # nobody asks for these
     for case in GOLDEN:
         before = None
         for one in case.words():
             model, name, _ = one.word
             passed = name in NAMES or (model, name) in READERS or is_discriminator(model, name)
-            if one.word in found or passed or part(model.model_fields[name].annotation):
+            weighed_in = one.word in found or (one.word in listed and (model, name) in {word[:2] for word in found})
+            if weighed_in or passed or part(model.model_fields[name].annotation):
                 continue
             before = before or weighed(case.decided())
             if any(weighed(other) != before for other in case.otherwise(one)):

@@ -1,6 +1,6 @@
 """Any record on any input topic, with headers that pass the cheap checks: one answer each, and the next one is taken.
 
-CI tries 3,750 records; `scripts/test tests/property/test_hostile_records.py --hypothesis-profile=many` tries 100,000.
+CI tries 1,000 records; `scripts/test tests/property/test_hostile_records.py --hypothesis-profile=many` tries 100,000.
 """
 
 from __future__ import annotations

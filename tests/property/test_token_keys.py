@@ -23,8 +23,6 @@ from tests.support.invented import decide
 TOKEN = re.compile(r"t1_[A-Za-z0-9_\-]{43}")
 ONE_KEY = [name for name, case in CASES.items() if "keys" not in case and '"key"' not in json.dumps(case, default=str)]
 CHANNELS: tuple[Channel, ...] = ("postal", "email", "phone")
-DRAWS = 1
-"""Of the keys that each event names, for each case."""
 
 
 def twins(case: dict[str, Any]) -> dict[str, str]:
@@ -107,19 +105,12 @@ def under_keys(case: dict[str, Any], draw: Random) -> Decision:
     "name",
     [
         name
-        for name in ONE_KEY[::4]
+        for name in ONE_KEY[::12]
         if not {"clearances", "unavailable", "as_of"} & CASES[name].keys()
         # a release of printed text is for the hash of that text under the key of then, and is asked for again
         and not any("p1_" in json.dumps(one.get("seen", {})) for one in CASES[name].get("acts", ()))
     ],
 )
 def test_the_golden_cases_under_any_keys_then_the_same_decision(name: str) -> None:
-    expected = decided(CASES[name])
-    for number in range(DRAWS):
-        found = under_keys(CASES[name], Random(number))
-        assert (found.verdict, found.codes, found.notes, found.basis) == (
-            expected.verdict,
-            expected.codes,
-            expected.notes,
-            expected.basis,
-        )
+    said, found = decided(CASES[name]), under_keys(CASES[name], Random(0))
+    assert (found.verdict, found.codes, found.notes, found.basis) == (said.verdict, said.codes, said.notes, said.basis)

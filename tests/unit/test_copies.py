@@ -59,15 +59,6 @@ def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: di
     assert 0 in arrivals(*facts, *founded(facts, **more))
 
 
-def test_a_word_from_before_the_first_person_then_it_counts_once_it_is_signed() -> None:
-    facts = copied_records(AHEAD, days=(9,))
-    (unsigned,) = copy_word(facts, by=())
-    before = reference_records([unsigned, *staff.founding(at=staff.instant(COPIED_AT))])
-    assert arrivals(*facts, *before) == [0]
-    signed = reference_records(copy_word(facts)[1:], first=len(before))
-    assert arrivals(*facts, *before, *signed) == [9]
-
-
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
 def test_copied_facts_and_notices_then_a_replay_derives_what_the_worker_saw(signed: bool) -> None:
     facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))

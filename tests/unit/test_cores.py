@@ -25,11 +25,6 @@ def test_many_items_then_the_results_are_those_of_map_and_other_processes_made_t
     assert os.getpid() not in {pid for _, pid, _ in done}
 
 
-def test_few_items_or_one_core_then_no_process_is_made() -> None:
-    for count, processes in ((TOGETHER - 1, 2), (MANY, 1)):
-        assert {*mapped(lambda _: os.getpid(), range(count), processes=processes)} == {os.getpid()}
-
-
 def test_a_reader_that_stops_then_not_all_items_were_taken() -> None:
     taken = []
 
@@ -42,12 +37,6 @@ def test_a_reader_that_stops_then_not_all_items_were_taken() -> None:
     assert [*islice(coming, 3)] == [0, 1, 2]
     coming.close()
     assert len(taken) <= (AHEAD * 2 + 1) * TOGETHER
-
-
-def test_items_that_are_sent_alone_then_other_processes_work_on_them_in_order() -> None:
-    done = list(mapped(lambda n: (n, os.getpid()), range(5), processes=2, together=1))
-    assert [n for n, _ in done] == [*range(5)]
-    assert os.getpid() not in {pid for _, pid in done}
 
 
 def test_a_reader_that_stops_then_work_under_way_ends() -> None:
@@ -72,11 +61,6 @@ def test_an_error_of_the_gate_then_it_is_raised_here_as_it_was() -> None:
     with pytest.raises(IncompleteError) as error:
         list(mapped(failing, range(2), processes=2, together=1))
     assert str(error.value) == str(IncompleteError("error.trail_expired", partition=0))
-
-
-def test_an_error_of_the_work_then_it_is_raised_here() -> None:
-    with pytest.raises(ZeroDivisionError):
-        list(mapped(lambda n: 1 // (n - 7), range(MANY), processes=2))
 
 
 def test_a_process_that_is_killed_then_the_command_ends_with_3() -> None:
@@ -104,22 +88,6 @@ def test_a_task_beside_then_another_process_does_it_and_its_result_comes() -> No
     assert found[0] != os.getpid()
 
 
-def test_one_core_then_the_task_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "cores", lambda: 1)
-    with beside(os.getpid) as result:
-        assert result() == os.getpid()
-
-
-@pytest.mark.usefixtures("two")
-def test_an_error_of_the_task_then_it_is_raised_here_as_it_was() -> None:
-    def failing() -> None:
-        raise IncompleteError("error.trail_expired", partition=7)
-
-    with beside(failing) as result, pytest.raises(IncompleteError) as error:
-        result()
-    assert str(error.value) == str(IncompleteError("error.trail_expired", partition=7))
-
-
 @pytest.mark.usefixtures("two")
 def test_a_task_whose_process_is_killed_then_the_command_ends_with_3() -> None:
     with beside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result, pytest.raises(UnavailableError) as error:
@@ -139,10 +107,6 @@ def test_a_result_that_nobody_waits_for_then_the_process_ends() -> None:
         os.close(going)
     assert os.read(coming, 1) == b""  # no process holds the other end
     os.close(coming)
-
-
-def test_the_cores_then_there_is_one_at_least() -> None:
-    assert cores.cores() >= 1
 
 
 def test_another_thread_then_no_process_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,15 +118,6 @@ def covering(trail: Trail) -> Covered:
     )
 
 
-@pytest.mark.parametrize("skipped", [{"sends": 40}, {"sends": 1, "acts": 1}])
-def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(skipped: dict[str, int]) -> None:
-    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
-    assert found.findings == []
-    told = [(one.topic, one.to - one.start, one.by, one.refused) for one in found.skipped]
-    assert told == [(name, count, "taro", "error.sends_expired") for name, count in skipped.items()]
-    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "taro"
-
-
 @pytest.mark.parametrize("wrong", [{"by": "hanako"}, {"act_id": "other"}, {"sends": 7}])
 def test_given_offsets_skipped_and_no_act_that_says_so_then_it_is_found(wrong: dict[str, Any]) -> None:
     found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped={"sends": 40}, **wrong).write(2))

@@ -70,13 +70,6 @@ def test_a_test_log_with_its_own_witness_then_the_name_tells_it_from_the_wanted_
     assert codes(verify(folder, witness=WITNESS)) == (4, ["other_log"])
 
 
-def test_no_log_then_its_name_cannot_be_demanded_and_a_required_witness_is_missing(tmp_path: Path) -> None:
-    folder = TRAIL.export(tmp_path / "export", sealed=0)
-    assert codes(verify(folder)) == (5, ["no_log"])
-    for demands in ({"log": GROUP}, {"require_witness": True}):
-        assert codes(verify(folder, **demands)) == (4, ["missing"])  # type: ignore[arg-type]
-
-
 def test_a_proof_that_is_not_sealed_then_it_meets_neither_demand(proof: Path) -> None:
     assert codes(check_proof(proof)) == (5, ["unsealed_one"])
     for demands in ({"log": GROUP}, {"require_witness": True}):

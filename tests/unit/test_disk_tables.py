@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,12 +62,6 @@ def test_values_committed_then_a_restart_has_them_and_none_that_waited(tmp_path:
         assert dict(people.items()) == {"P-1": b"one"}
 
 
-def test_tables_of_another_system_then_they_are_made_anew(tmp_path: Path) -> None:
-    written(tmp_path, P=b"one")
-    with opened(tmp_path, identity=b"other") as tables:
-        assert tables.table("people").get("P") is None
-
-
 def test_a_flipped_byte_of_a_value_then_it_is_spoilt_and_the_next_start_is_anew(tmp_path: Path) -> None:
     file = written(tmp_path, P=b"a fact about a person", Q=b"a fact about another")
     content = file.read_bytes()
@@ -97,16 +90,6 @@ def test_a_value_of_another_name_or_of_another_key_then_it_is_spoilt(tmp_path: P
     written(tmp_path, P=b"one")
     with opened(tmp_path, key=bytes(32)) as tables:
         assert tables.table("people").get("P") == BAD
-
-
-@pytest.mark.parametrize("content", [b"", b"no file of ours"], ids=["empty", "foreign"])
-def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, content: bytes) -> None:
-    written(tmp_path, P=b"one").write_bytes(content)
-    with opened(tmp_path) as tables:
-        tables.table("people")["P"] = b"two"
-        tables.commit(tables.cut())
-    with opened(tmp_path) as tables:
-        assert tables.table("people").get("P") == b"two"
 
 
 def test_an_older_file_put_in_place_then_it_is_found_before_its_values_count(tmp_path: Path) -> None:
@@ -163,33 +146,10 @@ def test_a_flipped_bit_in_the_name_of_a_stop_then_the_look_up_says_spoilt(tmp_pa
     assert lost > 30, "most of these bits hide the row"
 
 
-def test_an_older_row_of_a_stop_then_the_look_up_says_spoilt(tmp_path: Path) -> None:
-    content, file = stops(tmp_path), tmp_path / "0" / "data.mdb"
-    with opened(tmp_path / "other") as other:
-        other.table("stops")["Q-150"] = b"a no"
-        other.commit(other.cut())
-        wrong = (other.folder / "data.mdb").read_bytes()
-    row = wrong[wrong.index(b"Q-150") : wrong.index(b"Q-150") + 5 + MAC_BYTES + 4]
-    with opened(tmp_path) as tables:
-        table = tables.table("stops")
-        assert table.whole()
-        table["Q-150"] = b"a no"
-        tables.commit(tables.cut())
-        assert table.get("Q-150") == b"a no"
-        table["Q-150"] = b"A no"
-        tables.commit(tables.cut())
-        content = file.read_bytes()
-        newest = content.index(b"A no") - MAC_BYTES - 5
-        with file.open("r+b") as changed:
-            changed.seek(newest)
-            changed.write(row)
-        assert table.get("Q-150") == BAD, "an older value with a sound hash"
-
-
 def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -> None:
     draw, guard, right = Random(3), Guard(), dict[bytes, bytes]()
-    for number in range(20_000):
-        name, mac = b"P-%d" % draw.randrange(5_000), number.to_bytes(8, "little")
+    for number in range(3_000):
+        name, mac = b"P-%d" % draw.randrange(800), number.to_bytes(8, "little")
         if draw.random() < 0.2:
             guard.drop(name)
             right.pop(name, None)
@@ -198,8 +158,8 @@ def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -
             right[name] = mac
         assert not guard.misses(name, right.get(name))
     assert all(guard.misses(name, None) and not guard.misses(name, mac) for name, mac in right.items())
-    assert not any(guard.misses(b"Q-%d" % number, None) for number in range(5_000))
-    assert len(guard) <= 5_000
+    assert not any(guard.misses(b"Q-%d" % number, None) for number in range(800))
+    assert len(guard) <= 800
 
 
 def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
@@ -270,10 +230,10 @@ for number in range(first, first + 1_000_000):
 
 def test_killed_in_the_middle_of_commits_then_values_and_position_are_of_one_commit(tmp_path: Path) -> None:
     draw, last = Random(8), 0
-    for _ in range(3):
+    for _ in range(2):
         with subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
-            for _ in range(draw.randrange(5, 60)):
+            for _ in range(draw.randrange(5, 30)):
                 last = int(writer.stdout.readline())
             os.kill(writer.pid, signal.SIGKILL)
         with opened(tmp_path) as tables:
@@ -287,8 +247,6 @@ def test_killed_in_the_middle_of_commits_then_values_and_position_are_of_one_com
 UNREADABLE = Path("/proc/self/mem")
 """A file whose first page gives EIO, as a bad sector does."""
 PAGE = 4096
-HEADER, BRANCH = 16, 1
-"""Of a page of LMDB: bytes of its header, and the flag of one that leads to others."""
 NAMES = [f"P-{number:03}" for number in range(300)]
 
 
@@ -338,7 +296,7 @@ def test_a_damaged_page_met_by_a_commit_then_the_next_start_makes_the_file_anew(
 
 
 def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:
-    rounds = [b"%d" % number * 90 for number in range(12)]
+    rounds = [b"%d" % number * 90 for number in range(7)]
     history = rounds_of(tmp_path, *rounds)
     file, now = tmp_path / "0" / "data.mdb", history[-1]
     found = 0
@@ -355,38 +313,6 @@ def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commi
                 else:
                     found += 1
     assert found > 0, "pages that are in use had older content"
-
-
-def separators(content: bytes) -> list[int]:
-    """The place of the last byte of each name in the branch pages, which lead a look-up to its leaf."""
-    found = []
-    for page in range(2 * PAGE, len(content), PAGE):
-        flags, lower = struct.unpack_from("<HH", content, page + 10)
-        if flags == BRANCH:
-            for pointer in range(page + HEADER, page + lower, 2):
-                node = page + struct.unpack_from("<H", content, pointer)[0]
-                if length := struct.unpack_from("<H", content, node + 6)[0]:
-                    found.append(node + 8 + length - 1)
-    return found
-
-
-def test_a_flipped_bit_in_a_name_that_leads_to_a_page_then_found_or_no_look_up_errs(
-    tmp_path: Path,
-) -> None:
-    *_, content = rounds_of(tmp_path, *[b"%d" % number * 90 for number in range(6)])
-    file, right = tmp_path / "0" / "data.mdb", dict[str, bytes]()
-    with opened(tmp_path) as tables:
-        right |= tables.table("people").items()
-    misled = 0
-    for place in separators(content):
-        for bit in range(8):
-            file.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
-            with opened(tmp_path) as tables:
-                people = tables.table("people")
-                finds = {name: people.get(name) for name in right} == right
-                assert people.whole() <= finds
-                misled += not finds
-    assert misled > 0, "a look-up goes by these names"
 
 
 WORKER = """
@@ -418,9 +344,8 @@ def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_not_if_kill
     homes = [tmp_path / name for name in ("facts", "ledger", "other")]
     for home in homes:
         rounds_of(home, b"one" * 50)
-    for _ in range(2):
-        ended = subprocess.run([sys.executable, "-c", WORKER, how, *homes[:2]], capture_output=True, check=False)
-        assert ended.returncode == ends, ended.stderr
+    ended = subprocess.run([sys.executable, "-c", WORKER, how, *homes[:2]], capture_output=True, check=False)
+    assert ended.returncode == ends, ended.stderr
     for home in homes:
         with capture_logs() as logged, opened(home) as tables:
             as_before = kept or home == homes[2]

@@ -83,16 +83,6 @@ def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
     assert (found.subj, found.in_mac, found.facts and found.facts.erased) == (None, None, desk.at)
 
 
-def test_erased_then_service_mail_goes_out_once_the_person_gives_the_address_anew() -> None:
-    desk = Desk(*CLEAR)
-    paired(desk, "erase")
-    assert desk.send(message_class="transactional").codes == ("SUBJECT_ERASED",)
-    desk.at += 60_000
-    desk.learn(invented.source(source_id="S-9", acquired_at=instant(desk.at - 1)))
-    assert desk.send(message_class="transactional", campaign_id="K-2").verdict == "clear"
-    assert desk.send(campaign_id="K-3").codes == ("SUBJECT_ERASED",), "but no advertisement"
-
-
 def test_cleared_before_then_called_back() -> None:
     desk = Desk(*CLEAR)
     assert desk.send().verdict == "clear"

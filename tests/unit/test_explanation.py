@@ -108,13 +108,6 @@ def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_sea
     assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["forged_manifest"], True), *[([], False)] * 4]
 
 
-def test_a_proof_that_cannot_be_checked_then_the_page_does_not_say_it_does_not_hold() -> None:
-    (found,) = asked(released(), "asked-about")
-    piece = [replace(told, wrong=(Finding("unknown_key", 4, 3, 100, {"kid": "K"}),)) for told in found]
-    en = page(piece, "en", NewestCheckpoint(9, None))
-    assert (en.count("proof of this record cannot be checked"), "does not hold" in en) == (5, False)
-
-
 def test_reason_that_this_release_does_not_know_then_nothing_of_it_is_quoted() -> None:
     desk, late = Desk(), {"name": "山田太郎 東京都渋谷区1-2-3", "case": "late", "date": "\x1b[2J\x1b[31mCLEARED"}
     desk.send()

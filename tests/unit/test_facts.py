@@ -138,17 +138,6 @@ def test_controller_read_again_from_an_older_record_then_the_newer_holds() -> No
     assert decided(store).codes == ("SENDING_SUSPENDED",)
 
 
-def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None:
-    store = clear_store()
-    near = {"token": invented.token("cp-1"), "score": 800}
-    for n in range(257):
-        value = {**invented.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
-        assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
-        if n == 0:
-            assert decided(store).codes == ("NAME_NEAR_STOP",)
-    assert decided(store).codes == ("FACTS_UNAVAILABLE",)
-
-
 class Held(MemoryTables):
     """Tables that a test can look into and spoil."""
 

@@ -20,7 +20,7 @@ from schemas.topics import DAY_MS
 from tests.support import invented, staff
 from tests.support.copied_topic import COPIED_AT, copied_records, copy_word, reference_records
 from tests.support.desk import Desk
-from tests.support.facts import T, fact
+from tests.support.facts import fact
 
 CRM = feeds.Sender("crm")
 FEED = invented.feed()
@@ -83,22 +83,6 @@ def test_a_feed_that_counts_then_only_a_counted_delivery_closes_it(said: dict[st
         assert (state.closed is not None) is (counted or not feed_counts)
 
 
-def waiting() -> Desk:
-    desk = Desk(invented.source(), invented.consent(), FEED, OLD)
-    assert desk.send().codes == ("FACTS_STALE",)
-    return desk
-
-
-def test_a_silent_feed_delivers_then_the_gate_clears_what_waited() -> None:
-    desk = waiting()
-    before = len(desk.records)
-    assert desk.reconsider() == ["withheld"]
-    assert len(desk.records) == before, "nothing is written while it is silent"
-    desk.learn(TODAY)
-    assert desk.reconsider() == ["clear"]
-    desk.check_ledger()
-
-
 def cleared() -> Desk:
     """Returns a desk that cleared a piece four days ago, before the feed was silent."""
     desk = Desk(invented.source(), invented.consent(), FEED, OLD)
@@ -106,15 +90,6 @@ def cleared() -> Desk:
     assert desk.send().verdict == "clear"
     desk.at = invented.T
     return desk
-
-
-def test_a_withdrawal_while_the_feed_is_silent_then_a_cleared_piece_is_recalled() -> None:
-    desk = cleared()
-    assert desk.weigh() == [], "silence says nothing against a piece"
-    desk.learn(invented.suppression())
-    (recalled,) = desk.weigh()
-    assert [output.topic for output in recalled.outputs] == ["recalls"]
-    desk.check_ledger()
 
 
 def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_one() -> None:
@@ -129,7 +104,6 @@ def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_o
 TWO: dict[str, Any] = {"by": ["hanako", "taro"], "evidence_ref": "minutes-1"}
 AT, HALF_DAY = invented.T, DAY_MS // 2
 SHOP = feeds.Sender("shop")
-LISTED = invented.source(batch_id="B-1")
 HOME = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
 AT_HOME = [{"id": "cp-1", "written": HOME}]
 SECOND_ID = invented.source(recipient_id="P-9", source_id="S-9", batch_id="B-1", contact_points=AT_HOME)
@@ -137,10 +111,6 @@ SECOND_ID = invented.source(recipient_id="P-9", source_id="S-9", batch_id="B-1",
 
 def feed(**fields: Any) -> Feed:
     return Feed.model_validate_json(orjson.dumps(invented.feed(**fields)[1]))
-
-
-def silent(known: feeds.Feeds, at: int) -> list[str]:
-    return [told.feed for told in known.states(at) if told.state == "silent"]
 
 
 def known_from(*steps: tuple[Feed, int] | tuple[feeds.Sender, int]) -> feeds.Feeds:
@@ -152,15 +122,6 @@ def known_from(*steps: tuple[Feed, int] | tuple[feeds.Sender, int]) -> feeds.Fee
         else:
             known.close(what, at, at)
     return known
-
-
-def told(store: FactStore, arrived: int, *headers: tuple[str, Any], **fields: Any) -> list[str]:
-    """Applies a delivery that arrives then; returns whose delivery is told to those who wait."""
-    heard: list[str] = []
-    store.listeners.append(heard.append)
-    value = orjson.dumps(invented.delivery(**{"delivery_id": "F-9", "at": instant(arrived), **fields})[1])
-    assert store.apply(replace(fact("consents", 1, 90, None, value), timestamp=arrived, headers=headers)) is None
-    return [name for name in heard if name.startswith("delivery/")]
 
 
 BEGUN = (feed(), 0), (CRM, 0)
@@ -190,36 +151,10 @@ def test_any_change_of_a_silent_feed_then_what_is_due_waits(steps: tuple[Any, ..
     assert known_from(*steps).covering(("C1",), {"B-1"})[0].due < 6 * DAY_MS
 
 
-def test_the_feed_in_its_place_delivers_since_then_what_was_due_is_free() -> None:
-    known = known_from(*WITH_SHOP, (REPLACED, FOUR))
-    assert silent(known, 5 * DAY_MS) == ["crm", "shop"]
-    assert known.close(SHOP, 5 * DAY_MS, 5 * DAY_MS)
-    assert silent(known, 5 * DAY_MS) == []
-
-
-def test_deliveries_of_many_invented_feeds_then_a_registered_one_is_closed() -> None:
-    store = invented.store(FEED)
-    for n in range(5_000):
-        store.feeds.close(feeds.Sender(f"x{n}", "shop"), 1, 1)
-    told(store, AT)
-    ((_, state),) = store.feeds.standing("crm")
-    assert state.closed == AT
-
-
 def test_a_person_of_the_list_under_another_id_then_both_ids_wait() -> None:
     person = invented.source(contact_points=AT_HOME), invented.consent()
     assert Desk(*person, invented.feed(lists=["B-1"])).send(delivery=HOME).verdict == "clear"
     assert Desk(*person, SECOND_ID, invented.feed(lists=["B-1"])).send(delivery=HOME).codes == ("FACTS_STALE",)
-
-
-def test_a_manager_of_one_company_then_no_feed_over_lists_as_these_may_be_of_any() -> None:
-    desk = Desk(LISTED, invented.consent())
-    staff.known(desk.store.log, "nine", "manager", at=AT - DAY_MS, controllers=["C9"])
-    said = orjson.dumps(invented.feed(controllers=["C9"], lists=["B-1"], limit="PT1M")[1])
-    for n, (key, made) in enumerate(staff.signed(("feed/crm", said), "nine", at=staff.instant(T))):
-        assert desk.store.apply(replace(fact("reference", 1, 100 + n, key.encode(), made), timestamp=AT)) is None
-    desk.at = AT + DAY_MS
-    assert desk.send().verdict == "clear"
 
 
 @pytest.mark.parametrize("caller", [None, "crm"])

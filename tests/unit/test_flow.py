@@ -74,13 +74,6 @@ def test_a_campaign_then_the_counts_are_those_of_the_command(model: Model, desk:
     assert (found.handed, found.recalled, found.late) == (2, 3, 2)
 
 
-def test_records_read_twice_then_they_count_once(model: Model, desk: Desk) -> None:
-    for _ in range(2):
-        model.take([*audit(desk), *recalls(desk)])
-    with model.read() as db:
-        assert flow.campaign(db, "K-1") == whole(desk, "K-1")
-
-
 def test_what_cannot_be_read_then_it_counts_nowhere_and_stops_nothing(model: Model) -> None:
     broken = [b"{", b"[]", b'{"stage":"intake"}', None]
     model.take([record for topic in ("audit", "sends", "recalls", "manifests") for record in on(topic, broken)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,11 +10,10 @@ import pytest
 from gatekeeper.engine import act as acts
 from gatekeeper.engine import signers
 from gatekeeper.knowledge.store import FactStore
-from schemas.record import Record
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.facts import fact
-from tests.support.office import SIGNED_AT, acted_by
+from tests.support.office import acted_by
 
 DEEP = b"[" * 1_020 + b"]" * 1_020
 """JSON that one reader takes, and of which another can make no text."""
@@ -31,27 +29,6 @@ def desk() -> Desk:
 def raises(*_: Any, **__: Any) -> Any:
     """A defect of ours, which quotes what it met."""
     raise ZeroDivisionError("花子")
-
-
-def claimed(desk: Desk, **fields: Any) -> Callable[[Record], list[tuple[str, bytes]]]:
-    """Signs as somebody does who has no key: every field is right, and the signature is not."""
-
-    def sign(record: Record) -> list[tuple[str, bytes]]:
-        said = {"kind": "release", "act_id": "a-1", "by": "hanako", **orjson.loads(record.value or b""), **fields}
-        value, by = record.value or b"", said["by"]
-        return [staff._header(said, value, by, at=SIGNED_AT, origin=staff.ORIGIN, signer="mallory")]
-
-    return sign
-
-
-@pytest.mark.parametrize("absent", ["act_id", "had"])
-def test_act_that_is_not_complete_then_it_is_a_dead_letter(desk: Desk, absent: str) -> None:
-    desk.sign = claimed(desk)
-    value = invented.item_act("release", desk.told(), **acted_by("kenji"))
-    del value[absent]
-    assert desk.judged(value)[0] == "unreadable"
-    desk.sign = lambda record: staff.signature(record.value, at=SIGNED_AT)
-    assert desk.act("release", **acted_by("kenji", "a-2")) == ("cleared", None)
 
 
 @pytest.mark.parametrize("header", [None, b"\xff", DEEP])
@@ -82,16 +59,6 @@ def test_defect_in_one_act_then_that_act_fails_on_record_and_the_next_is_done(
     assert "花子" not in desk.records[-1].model_dump_json()
     assert {key for key in desk.ledger if desk.ledger[key] != before.get(key)} <= {b"seen/release-1/a-1", b"seen/a-1/-"}
     assert desk.act("release", **acted_by("kenji", "a-2", evidence_ref="form-1")) == ("cleared", None)
-
-
-def test_act_whose_signature_nobody_can_weigh_then_it_counts_for_nothing(desk: Desk) -> None:
-    act = acts.ActRecord.of(
-        Record("mail.acts.v1", 3, 1, desk.at, None, orjson.dumps(invented.item_act("note", desk.told())))
-    )
-    assert signers.counts(act, desk.store.log, "unsigned") is False
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signers, "weigh", raises)
-        assert signers.counts(act, desk.store.log, "signed") is False
 
 
 def test_defect_where_a_faulty_fact_is_set_aside_then_all_wait_and_the_next_applies() -> None:

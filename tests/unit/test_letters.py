@@ -53,20 +53,6 @@ def letter(record: dict[str, Any], lang: Language = "ja") -> Answer:
     return answer(record, CODE, SENDER, NAMES, named(), **more)
 
 
-def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop() -> None:
-    record = record_of(invented.source(notice_id="N1"), invented.consent())
-    assert record["verdict"] == "clear"
-    html = answered(letter(record), whole=True)
-    for said in (
-        *("2026年11月28日", "みどり小売株式会社", "個人情報保護管理者　見本 花子", "「当社の商品のご案内」のため"),
-        *("ポイントカード申込書により取得いたしました", "お客様ご本人から", "privacy@midori.example", CODE),
-    ):
-        assert said in html, said
-    english = answered(letter(record, "en"), whole=True)
-    for said in ("You agreed on", "point card form"):
-        assert said in english, said
-
-
 @pytest.mark.parametrize("lang", ["ja", "en"])
 def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(lang: Language) -> None:
     for facts in ((invented.source(notice_id="N1"), invented.consent()), (invented.source(),), ()):

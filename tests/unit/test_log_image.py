@@ -60,11 +60,6 @@ def test_records_with_gaps_then_an_image_gives_each_at_its_offset_byte_for_byte(
     assert again == records
 
 
-def test_records_of_a_compacted_log_then_they_stand_without_gaps() -> None:
-    records = [Stored(offset, 9, b"\x02k\x02v\0") for offset in (3, 8, 9)]
-    assert [(one.base, one.end) for one in frames(io.BytesIO(image(records, gapless=True)), "f")] == [(0, 3)]
-
-
 @pytest.mark.parametrize("cut", [1, 61])
 def test_an_image_that_is_cut_off_then_file_and_place_are_named(cut: int) -> None:
     raw = image([Stored(offset, 9, b"\x02k\x02v\0") for offset in (3, 8)])

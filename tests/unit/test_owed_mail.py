@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import replay
 from gatekeeper.ground.times import instant
 from tests.support import invented
 from tests.support.desk import Desk
-from tests.support.records import Recorded, named
 
 RECALL = {"message_class": "safety_legal"}
 CAME_BACK = invented.suppression(kind="undeliverable")
@@ -51,13 +48,3 @@ def test_a_reply_then_it_goes_out_after_an_erasure_and_a_later_one_needs_a_reque
     assert not desk.outputs.get("recalls")
     assert {outcome for outcome, _ in desk.campaign("handoff")} == {"handed", "done"}
     assert desk.send(**reply, event_id="E-2").codes == ("EVENT_INVALID",)
-
-
-def test_late_facts_and_no_policy_then_it_goes_out_and_its_record_derives_again() -> None:
-    desk = Recorded(invented.suppression(kind="deceased"))
-    assert desk.send(**RECALL, late=True, country="GB").verdict == "clear"
-    assert desk.records[-1].notes == ("FACTS_STALE", "POLICY_UNKNOWN", "RECIPIENT_DECEASED")
-    desk.send(**RECALL, event_id="E-2")
-    desk.send(**RECALL, event_id="E-2")
-    library = ByHash(named())
-    assert [replay(value, library).finding for value in desk.values] == ["same"] * 3

@@ -13,18 +13,6 @@ def desk_and_queue() -> tuple[Desk, Queue]:
     return desk, queue
 
 
-def test_the_same_act_twice_then_its_first_answer_counts() -> None:
-    desk, queue = desk_and_queue()
-    for offset in range(2):
-        desk.act("uphold", act_id="run.1")
-        queue.audit(3, offset, desk.records[-1].model_dump_json(by_alias=True).encode())
-    (item,) = queue.items()
-    answer = queue.answer(item.id, "run.1")
-    assert answer is not None
-    assert (answer.outcome, answer.code) == ("upheld", None)
-    assert [doing.code for doing in queue.doings(item.id)] == [None, "seen_before"]
-
-
 def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() -> None:
     desk, queue = desk_and_queue()
     queue.review(0, 0, b"{", ())

@@ -74,16 +74,6 @@ def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
     assert desk.state.about(send, desk.at).releases == b""
 
 
-def test_released_and_the_release_runs_out_then_it_stands_till_the_hand_off_or_a_no() -> None:
-    desk = Desk(*YOUNG)
-    desk.send()
-    assert desk.act("release") == ("cleared", None)
-    desk.at += 4 * DAY_MS
-    assert desk.weigh() == []
-    desk.learn(NO)
-    assert len(desk.weigh()) == 1
-
-
 @pytest.mark.parametrize(
     ("topic", "key", "recalls"),
     [

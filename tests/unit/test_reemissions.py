@@ -53,14 +53,6 @@ def again(desk: Desk, **fields: Any) -> tuple[Judged, str, str | None]:
     return found, told.act.outcome, told.act.code
 
 
-def test_still_stands_then_the_very_record_is_written_again(desk: Desk) -> None:
-    (first,) = desk.outputs["cleared"]
-    found, outcome, code = again(desk)
-    assert (outcome, code, found.outputs) == ("reemitted", None, (first,))
-    record = AuditRecord.model_validate_json(found.audit)
-    assert (record.stage, record.verdict, record.clearance) == ("handoff", "clear", desk.records[0].did)
-
-
 def test_withdrawn_since_then_nothing_is_written_and_the_record_says_why(desk: Desk) -> None:
     desk.learn(NO)
     found, *refused = again(desk)

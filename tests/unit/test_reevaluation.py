@@ -105,14 +105,6 @@ def test_an_index_that_changed_on_the_disk_then_everybody_is_touched(
     assert sorted(everybody(touched)) == sorted(PEOPLE)
 
 
-def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
-    watched: tuple[ReevaluationQueue, invented.FactStore],
-) -> None:
-    touched, store = watched
-    assert store.apply(fact("consents", 0, 0, b"P-8", b"{"))
-    assert everybody(touched) == ["P-8"]
-
-
 def test_a_flood_of_facts_about_people_then_a_quarantined_list_is_found_all_the_same(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:

@@ -61,16 +61,6 @@ def test_reference_data_then_the_page_says_which_managers_signed_and_what_nobody
     assert {"record": "policy/jp-pmark@1", "signed": None} in plain["reference"]
 
 
-def test_versions_then_all_of_them_must_be_signed(record: dict[str, Any]) -> None:
-    purposes = [
-        (f"purpose/{one['id']}", orjson.dumps(one)) for _, one in invented.REFERENCE if one["kind"] == "purpose"
-    ]
-    some = [line for one in purposes[1:] for line in staff.signed(one, "hanako", at=SIGNED_AT)]
-    assert signers(*some).of(record)["purpose/*"] == ()
-    all_ = [*some, *staff.signed(purposes[0], "taro", at=SIGNED_AT)]
-    assert signers(*all_).of(record)["purpose/*"] == (("hanako", "key"), ("taro", "key"))
-
-
 def sign_as(signer: str, **fields: Any) -> Callable[[dict[str, Any]], list[staff.Line]]:
     def lines(record: dict[str, Any]) -> list[staff.Line]:
         record_, (name, made) = staff.signed(("notice/OK", value_of(record, "notice/OK")), signer, at=SIGNED_AT)

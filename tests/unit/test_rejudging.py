@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
-from gatekeeper.ground.times import instant
 from tests.support import invented
 from tests.support.desk import Desk
 
@@ -102,23 +101,6 @@ def test_campaign_cancelled_since_then_nothing_of_it_goes_out(desk: Desk) -> Non
     desk.campaign("cancel")
     assert desk.reconsider() == [None]
     assert "cleared" not in desk.outputs
-
-
-def test_cleared_by_the_gate_then_a_withdrawal_calls_it_back(desk: Desk) -> None:
-    late(desk)
-    desk.reconsider()
-    desk.learn(WITHDRAWN)
-    assert len(desk.weigh()) == 1
-    desk.check_ledger()
-
-
-def test_erased_then_nothing_is_remembered(desk: Desk) -> None:
-    late(desk)
-    erase = {"v": 1, "kind": "erase", "act_id": "x", "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
-    assert desk.judged({**erase, "reason": "letter"}) == ("recorded", None)
-    assert desk.reconsider() == []
-    assert list(desk.state.rejudged()) == []
-    desk.check_ledger()
 
 
 def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:

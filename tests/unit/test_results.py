@@ -15,7 +15,7 @@ from schemas.codec import decode
 from schemas.events import Result
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.support.invented import consenting, withdrawn
+from tests.support.invented import consenting
 
 
 def results(desk: Desk) -> list[Result]:
@@ -91,17 +91,6 @@ def test_campaign_handed_off_and_cancelled_then_both_are_told_and_no_repetition(
         ("recalled", "cleared", None),
     ]
     assert results(desk)[-1].verdict is None
-
-
-def test_consent_withdrawn_then_the_recall_says_why() -> None:
-    desk = Desk(*consenting("P-1"))
-    desk.send(recipient_id="P-1")
-    desk.learn(withdrawn("P-1"))
-    desk.weigh()
-    cleared, recalled = results(desk)
-    assert (recalled.outcome, recalled.primary) == ("recalled", "CONSENT_WITHDRAWN")
-    assert recalled.replaces is not None
-    assert recalled.replaces.decision_id == cleared.decision_id
 
 
 def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import get_args
 
 import pytest
 
@@ -16,12 +15,9 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
-from gatekeeper.policy.methods import METHODS, RANKS
 from schemas.codec import encode
-from schemas.events import Source
 from schemas.record import Record
 from schemas.topics import subject_key
-from schemas.values import MessageClass
 from tests.support.facts import fact
 
 TOKENS = Tokens({1: addresses.KEY})
@@ -33,7 +29,7 @@ RECIPIENT = re.compile(rb"R\d{6}")
 
 @pytest.fixture(scope="module")
 def retailer() -> Retailer:
-    return Retailer(people=1200, seed=11, today=TODAY)
+    return Retailer(people=300, seed=11, today=TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +47,6 @@ def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[
     provider = {"さくら名簿センター株式会社", "緑山県若葉市青葉町9-9-9", "代表取締役 見本太郎", "通販の購入者名簿"}
     assert set(re.findall(r'"([^"]*[^\x00-\x7f"][^"]*)"', text)) == provider
     assert not re.search(r"\b000-\d{4}\b", text)
-
-
-def test_given_any_id_then_it_is_not_made_of_the_recipient_s(retailer: Retailer, facts: list[Event]) -> None:
-    for topic, value in [*facts, *(("sends", send) for send in retailer.sends(retailer.people))]:
-        rest = encode(value.model_copy(update={"recipient_id": None}))
-        assert not RECIPIENT.search(rest), (topic, rest)
 
 
 def test_given_everybody_judged_then_no_record_and_no_header_names_a_recipient(campaign: list[Judged]) -> None:
@@ -78,15 +68,3 @@ def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
     wires = [_wire(("sends", send)) for send in retailer.sends(retailer.people)]
     records = [Record("mail.sends.v1", 0, offset, AT, key, value) for offset, (_, key, value) in enumerate(wires)]
     return [judge.judge(record, store, AT) for record in records]
-
-
-def test_given_all_data_then_each_method_lane_and_class_of_the_tables_occurs(
-    retailer: Retailer, facts: list[Event], campaign: list[Judged]
-) -> None:
-    methods = {value.method for _, value in facts if isinstance(value, Source)}
-    assert methods == METHODS.keys()
-    assert {METHODS[method].lane for method in methods} == RANKS.keys()
-    sends = list(retailer.sends(retailer.people))
-    assert {send.message_class for send in sends} == set(get_args(MessageClass))
-    cleared = {send.message_class for send, judged in zip(sends, campaign, strict=True) if judged.verdict == "clear"}
-    assert cleared == set(get_args(MessageClass))

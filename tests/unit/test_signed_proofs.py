@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.trail import Link, PersonLine
-from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.verify.export_check import verify
@@ -24,7 +23,7 @@ from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
 from tests.support.office import SIGNED_AT, Office, acted_by
-from tests.support.trails import Step, Trail, alone, signing_key
+from tests.support.trails import Step, Trail, signing_key
 
 WORKER = signing_key(f"{staff.ORIGIN}/worker")
 PEOPLE = staff.person_lines(arrived=invented.T)
@@ -92,16 +91,6 @@ def test_other_people_made_up_from_the_first_on_then_the_check_names_the_first_o
     for report, by_ in ((first, "hanako"), (other, "taro")):
         assert ("founder", {"by": by_, "public": staff.key(by_).public}) in report.says
     assert "first manager, hanako" in "\n".join(first.lines("en"))
-
-
-def test_the_file_that_comes_with_an_export_then_it_checks_who_signed_as_well(
-    tmp_path: Path, records: dict[str, bytes]
-) -> None:
-    (tmp_path / "verify.py").write_text(bundle())
-    (tmp_path / "proof.json").write_bytes(orjson.dumps(written(records["release"])))
-    ran = alone(tmp_path, "--proof", str(tmp_path / "proof.json"), "--json", script=tmp_path / "verify.py")
-    told = orjson.loads(ran.stdout)
-    assert (ran.returncode, told) == (5, check(written(records["release"])).plain())
 
 
 # -- by a thief of the worker's key ---------------------------------------------------------------------------------

@@ -8,12 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.cli.judged_lines import CampaignJudge
-from gatekeeper.engine.evaluation import Moment
-from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.ground.texts import text
-from gatekeeper.ledger.state import LedgerState
-from gatekeeper.policy.packs import load
 from streams.worker.app import create_app
 from tests.support import invented, staff
 from tests.support.facts import fact
@@ -45,15 +40,6 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     assert answer["read_wide"] == [{"name": "controller/C-TYPO", "people": 3, "record": place}]
     said = text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place)
     assert said in status_shown(answer, capsys)
-
-
-def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:
-    evaluator = Evaluator(load("jp-pmark"), tokens=invented.TOKENS)
-    judge = CampaignJudge(Moment(evaluator, invented.store(), LedgerState(), invented.T))
-    audiences = enumerate((["buyers_of.diabetes"], ["lives.by-the_sea", "糖尿病"]))
-    lines = ((n, orjson.dumps(invented.send(event_id=f"E-{n}", audience=audience))) for n, audience in audiences)
-    unlisted = frozenset().union(*(judge.line(line).unlisted for line in lines))
-    assert unlisted == {"lives", "by", "the", "sea"}
 
 
 def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(

@@ -287,8 +287,3 @@ def test_rejected_row_with_a_person_s_id_then_it_binds_that_person() -> None:
         assert store.apply(Record(topic, 0, 0, invented.T - 5000, b"P-1", orjson.dumps(value))) is None
     send = Send.model_validate_json(orjson.dumps(invented.send()))
     assert [hit.stop.suppression_id for hit in store.view(send, None, **invented.NOW).suppressions] == ["X1"]
-
-
-def test_latin_name_then_a_send_looks_up_each_of_its_words_and_initials() -> None:
-    near = dict(printed("John Smith", HOME).further)
-    assert {near[printed(name, HOME).token] for name in ("Smith", "J. Smith", "Smith J", "John S")} == {800}
