@@ -37,7 +37,7 @@ def called(*arguments: Any) -> Result:
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[list[bytes], Named]:
-    values, names = first_of_demo(count=250)
+    values, names = first_of_demo(count=280)
     return list(values), names
 
 

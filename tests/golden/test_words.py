@@ -315,6 +315,7 @@ def test_a_word_against_a_send_then_its_rule_finds_the_reason_by_that_word_alone
     ), f"no golden case says {word} and has {code} for that alone"
 
 
+@pytest.mark.long("test_a_word_against_a_send_then_its_rule_finds_the_reason_by_that_word_alone")
 def test_listed_values_then_each_is_against_a_send_reviewed_or_changes_a_decision(seen: set[Word]) -> None:
     listed = {
         (model, name, value)
@@ -328,6 +329,7 @@ def test_listed_values_then_each_is_against_a_send_reviewed_or_changes_a_decisio
     assert not NEUTRAL.keys() & AGAINST.keys()
 
 
+@pytest.mark.long("test_a_word_against_a_send_then_its_rule_finds_the_reason_by_that_word_alone")
 def test_fields_then_each_changes_a_decision_or_has_another_reader(seen: set[Word]) -> None:
     fields = {
         (model, name)

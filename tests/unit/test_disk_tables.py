@@ -296,7 +296,7 @@ def test_a_damaged_page_met_by_a_commit_then_the_next_start_makes_the_file_anew(
 
 
 def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:
-    rounds = [b"%d" % number * 90 for number in range(7)]
+    rounds = [b"%d" % number * 90 for number in range(12)]
     history = rounds_of(tmp_path, *rounds)
     file, now = tmp_path / "0" / "data.mdb", history[-1]
     found = 0

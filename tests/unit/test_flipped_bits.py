@@ -9,16 +9,14 @@ import pytest
 
 from tests.support.flips import STORES, Store
 
-MORE = pytest.mark.long("three places in the facts; and tests/unit/test_disk_tables.py")
-
-
+@pytest.mark.long("tests/unit/test_disk_tables.py")
 @pytest.mark.parametrize(
     ("store", "words"),
     [
-        ("facts", ("--places", "3")),
-        *(pytest.param(store, ("--places", "10"), marks=MORE) for store in STORES),
-        pytest.param("facts", ("--places", "6", "--near", "consents/0"), marks=MORE),
+        *((store, ("--places", "10")) for store in STORES),
+        ("facts", ("--places", "6", "--near", "consents/0")),
     ],
+    ids=["facts", "ledger", "a position"],
 )
 def test_given_a_flipped_bit_then_nobody_is_cleared_by_it_and_a_start_succeeds(
     store: Store, words: tuple[str, ...]
