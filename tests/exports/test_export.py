@@ -263,19 +263,6 @@ def test_killed_while_the_export_is_put_together_then_the_same_call_mends_it(
         assert before.items() < finished(out).items(), "only what was decided since is written"
 
 
-def test_a_manifest_left_aside_for_want_of_its_key_then_its_day_is_not_finished(tmp_path: Path, days: Trail) -> None:
-    first, out = days.export(tmp_path / "a"), tmp_path / "b"
-    again(first, tmp_path / "whole")
-    ours = [step for step in days.steps if step.partition == 0]
-    days.put(first, [step for step in days.steps if step is not ours[1]])
-    again(first, out)
-    assert days_of(out, 0) == []
-    assert days_of(out, 1) == [out / one.relative_to(tmp_path / "whole") for one in days_of(tmp_path / "whole", 1)]
-    days.put(first, days.steps)
-    again(first, out)
-    assert content(out) == content(tmp_path / "whole")
-
-
 def test_a_clock_goes_back_at_midnight_then_the_order_stays_and_each_is_on_its_day(tmp_path: Path) -> None:
     trail, midnight = Trail(seed=3, partitions=1), span("2026-11-25", "UTC").first // 1000
     for at in (-70_000, 0, -70_000, 10_000, DAY_MS):

@@ -20,7 +20,6 @@ from schemas.audit import Stage
 from schemas.codec import canonical
 from schemas.record import Record
 from tests.support import invented
-from tests.support.desk import YOUNG
 from tests.support.records import Recorded, first_of_demo, named, of_every_kind
 
 LIBRARY = ByHash(named())
@@ -119,15 +118,6 @@ def test_an_act_that_clears_without_a_decision_then_found() -> None:
     assert replayed(said)[4:6] == ('"cleared"', '"failed"')
 
 
-def test_a_send_whose_record_has_no_verdict_then_found() -> None:
-    empty = dict.fromkeys(("act_id", "kind", "by", "at", "evidence_ref", "item", "code", "why", "bulk"))
-    none = {"verdict": None, "reasons": [], "notes": [], "obligations": [], "basis": None, "facts": None, "send": None}
-    found = replayed(
-        {**recorded(invented.source(), invented.consent()), **none, "act": {**empty, "outcome": "recorded"}}
-    )
-    assert (found.finding, found.place) == ("drift", "verdict")
-
-
 def test_a_hand_off_of_what_fell_then_found() -> None:
     desk = Recorded(invented.source(), invented.consent())
     desk.send()
@@ -221,17 +211,6 @@ def test_a_record_that_does_not_follow_then_no_number_of_rules_excuses_it(
     said = {**recorded(invented.source(), invented.consent()), **changed}
     said["engine"]["rules"] = rules
     assert replay(canonical(said), LIBRARY, releases={**RELEASES, 1: "0.0.1"}).finding == finding
-
-
-@pytest.mark.parametrize("outcome", ["cleared", "withheld", "refused"])
-def test_an_act_by_other_rules_then_its_outcome_is_that_of_its_verdict(outcome: str) -> None:
-    desk = Recorded(*YOUNG)
-    desk.send(invented.send())
-    assert desk.act("release") == ("cleared", None)
-    said = orjson.loads(desk.values[-1])
-    said["act"]["outcome"], said["notes"], said["engine"]["rules"] = outcome, ["OTHER"], RULES + 1
-    expected = ("drift", "act.outcome") if outcome == "withheld" else ("unverified", "notes[0]")
-    assert replayed(said)[0::3][:2] == expected
 
 
 def test_fields_of_a_later_contract_then_only_later_rules_excuse_them() -> None:

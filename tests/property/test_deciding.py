@@ -25,7 +25,6 @@ from schemas.codec import canonical
 from schemas.decision import Decision as Printed
 from schemas.events import Send
 from schemas.record import Record
-from schemas.topics import DAY_MS
 from tests.support import invented, people
 from tests.support.facts import fact
 from tests.support.invented import decide
@@ -34,7 +33,6 @@ POLICY = load("jp-pmark")
 CLEAR = [invented.source(), invented.consent(event_time="2023-01-01")]
 """A person to whom an ordinary send is clear."""
 JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
-SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 
 
 def read(send: dict[str, Any]) -> Send:
@@ -137,17 +135,6 @@ def test_mail_that_is_owed_then_only_an_address_where_mail_comes_back_withholds_
     assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])
 
 
-@given(people.ruled_people(), people.sends(), st.lists(people.later_versions(), min_size=1, max_size=3))
-def test_version_that_arrives_later_then_an_old_decision_stays_as_it_was(facts: Any, send: Any, later: Any) -> None:
-    store, one = invented.store(*facts), read(send)
-    before = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
-    for offset, (_, value) in enumerate(later, 10_000):
-        arrived = Record("reference", 0, offset, invented.T + 2 * DAY_MS, None, orjson.dumps(value))
-        assert store.apply(arrived) is None
-    after = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
-    assert (after.verdict, after.codes, after.basis) == (before.verdict, before.codes, before.basis)
-
-
 @given(people.people(), people.sends(), st.sampled_from(("2023-01-01", "2024-05-01")))
 def test_guardians_no_then_no_word_of_the_child_clears_marketing(facts: Any, send: Any, said: str) -> None:
     child = [invented.suppression(suppression_id="X-guardian", received_at=said, expressed_by="guardian")]
@@ -166,13 +153,6 @@ def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> N
     view = viewed(store, one)
     if decide(one, view, store.reference, load("jp-appi"), invented.T).verdict != "clear":
         assert decide(one, view, store.reference, POLICY, invented.T).verdict != "clear"
-
-
-@given(people.people(), people.sends())
-def test_consent_of_tomorrow_then_nothing_becomes_clear_today(facts: Any, send: Any) -> None:
-    late = invented.consent(record_id="LATE", event_time="2026-11-25T10:00:00+09:00")
-    if decided(facts, send).verdict != "clear":
-        assert decided([*facts, late], send).verdict != "clear"
 
 
 @given(people.ruled_people().filter(bool), st.lists(people.nos(), max_size=2), st.data())
@@ -243,21 +223,6 @@ def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: byte
     assert (found.dead, found.failed, found.codes) == (True, False, ("EVENT_INVALID",))
     for topic in ("sources", "consents", "suppressions", "reference"):
         assert FactStore().apply(fact(topic, 0, 0, key, value))
-
-
-@given(people.bought(), people.questions(), people.sends())
-def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts: Any, ask: Any, send: Any) -> None:
-    question = ask[1]
-    answered = any(value.get("answers") == question["request_id"] for _, value in facts)
-    returned = any(value.get("kind") == "ask_undelivered" for _, value in facts)
-    ours = question.get("controller_id") in (None, send["controller_id"])
-    sources = {value["source_id"]: value["method"] for topic, value in facts if topic == "sources"}
-    of_others = {id_ for id_, method in sources.items() if not method.startswith("direct.") and method not in SHARED}
-    if answered or returned or not ours or (question["source_id"] in {*sources} - of_others):
-        return
-    store, one = invented.store(*facts, ask), read(send)
-    decision = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
-    assert decision.verdict != "confirm" or decision.basis not in of_others
 
 
 @given(people.ruled_people(), st.sampled_from(("mkt.nowhere", "C-77")), people.unknown_nos())

@@ -46,12 +46,11 @@ def chained(judged: list[Judged]) -> list[bytes]:
             "writer": "w",
             "kid": "gk/worker+00000000",
             "partition": 3,
-            "taken": taken,
-            "prev": prev,
+            "dead_facts": 0,
+            "as_of": {},
         }
-        values.append(
-            manifest(**named, judged=[one], dead_facts=0, as_of={}, policy=policy, t0=invented.T, t1=invented.T)
-        )
+        named |= {"as_of": {}, "taken": taken, "prev": prev, "policy": policy, "t0": invented.T, "t1": invented.T}
+        values.append(manifest(**named, judged=[one]))
     return values
 
 

@@ -19,15 +19,13 @@ from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from schemas.record import Record, Refusal
 from streams.client.read_log import ReadLog
-from streams.worker.kept_facts import TABLES, KeptFacts, name_of
+from streams.worker.kept_facts import KeptFacts, name_of
 from tests.support import invented, people, staff
 from tests.support.copied_topic import AHEAD, copied_records, founded
 from tests.support.facts import fact
 
 MEMORY = Path("/dev/shm")
 """A folder in which a commit costs no wait."""
-PAGE, FLAGS, LEAF = 4096, slice(10, 12), b"\2\0"
-"""Of LMDB: the bytes of a page, those that say what it is, and their value for one with rows."""
 TOKEN = re.compile(rb"(?m)^t([^ ]+) [^ ]* [^ ]+ (?!0 )")  # not that of text beside an address: it is nobody's own
 NAMED = re.compile(rb'"(notice_id|batch_id|terms_id)":"([^"]+)"')
 KINDS = {b"notice_id": "notice", b"batch_id": "batch", b"terms_id": "joint_use_terms"}
@@ -154,47 +152,6 @@ def test_any_history_then_the_index_gives_whom_a_look_at_everybody_finds_once_ea
     assert {name: sorted(people) for name, people in mentioned(store).items()} == {
         name: sorted(people) for name, people in walked(store).items()
     }
-
-
-def stored(kept: KeptFacts) -> dict[str, dict[str, bytes]]:
-    """Everything in each table of the facts."""
-    return {name: dict(table.items()) for name, table in kept._tables._tables.items()}
-
-
-def test_rows_that_the_disk_did_not_write_then_a_start_knows_the_facts_or_reads_anew(
-    tmp_path: Path,
-) -> None:
-    def begun() -> tuple[KeptFacts, int]:
-        kept = KeptFacts(tmp_path, origin="", identity=b"one", key=bytes(32))
-        known = kept.known()
-        return kept, known[name_of(tp)].position if known else 0
-
-    names, tp = [f"P-{number:03}" for number in range(40)], TopicPartition("mail.sources.v1", 0)
-    facts = [invented.source(recipient_id=name, source_id=f"S-{number}") for number in range(6) for name in names]
-    kept, _ = begun()
-    log = ReadLog(0, 0)
-    history, knows = list[bytes](), {0: stored(kept)}
-    for number, (topic, value) in enumerate(facts, 1):
-        record = fact(topic, 0, number, None, orjson.dumps(value))
-        kept.store.apply(record)
-        log.take(record)
-        if number % 24 == 0:
-            kept.cut(0, {tp: number}, {tp: log})()
-            knows[number] = stored(kept)
-            history.append((tmp_path / "0" / "data.mdb").read_bytes())
-    assert set(knows[0]) == set(TABLES), "a start looks at all tables"
-    kept.close()
-    now, anew = history[-1], 0
-    for place in range(2 * PAGE, len(now), PAGE):
-        for before in {one[place : place + PAGE] for one in history} - {now[place : place + PAGE]}:
-            if not before[FLAGS] == now[place:][FLAGS] == LEAF:
-                continue  # the facts are in leaves; LMDB may abort at another page
-            (tmp_path / "0" / "data.mdb").write_bytes(now[:place] + before + now[place + PAGE :])
-            kept, position = begun()
-            assert stored(kept) == knows[position]
-            anew += position == 0
-            kept.close()
-    assert anew > 0, "pages that are in use had older content"
 
 
 def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:

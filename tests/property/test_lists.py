@@ -33,20 +33,7 @@ token = { channel = "email", email = "f" }
     file="map.toml",
 )
 CELLS = st.sampled_from(
-    [
-        "R1",
-        "",
-        "x",
-        "-",
-        "令和元年5月1日",
-        "2020-02-30",
-        "林 誠",
-        "渋谷区神宮前1-2-3",
-        "a@mail.example",
-        '"',
-        "a\nb",
-        "\0",
-    ]
+    ["R1", "", "x", "-", "令和元年5月1日", "2020-02-30", "林 誠", "渋谷区1-2-3", "a@mail.example", '"', "a\nb", "\0"]
 )
 PIECES = st.sampled_from(
     [b"a,b,c,d,e,f\n", b"R1", b",", b'"', b"\n", b"\r\n", b'"a', b"x", "髙橋".encode(), "髙橋".encode("cp932"), b"\xff"]
@@ -92,14 +79,5 @@ def test_any_text_then_a_day_or_a_refusal_and_a_day_in_its_era_is_that_day(text:
 
 
 def _events(content: bytes) -> list[Event | Rejected | SkippedRow]:
-    found = events(
-        io.BytesIO(content),
-        MAP,
-        topic="sources",
-        file="x",
-        encoding="utf-8",
-        tokens=TOKENS,
-        id_key=bytes(32),
-        list_date="2026-11-01",
-    )
-    return list(found)
+    more = {"encoding": "utf-8", "tokens": TOKENS, "id_key": bytes(32), "list_date": "2026-11-01"}
+    return list(events(io.BytesIO(content), MAP, topic="sources", file="x", **more))  # type: ignore[arg-type]

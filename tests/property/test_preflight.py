@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from hypothesis import given
-from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.management.preflight import Checked, cured, cures
@@ -17,7 +16,6 @@ from tests.support import invented, people
 from tests.support.invented import decide
 
 PACKS = load("jp-pmark")
-NOW = "2026-11-24T09:59:59+09:00"
 
 
 def checked(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
@@ -38,22 +36,3 @@ def test_cure_promised_then_without_what_it_takes_away_the_verdict_is_clear(fact
             taken = cured(decision, code, remedy)
             assert code in taken
             assert verdict(reason for reason in decision.reasons if reason.code not in taken) == "clear"
-
-
-@given(st.lists(people.sources(warning=True) | people.givens() | people.nos() | people.asked(), min_size=1, max_size=6))
-def test_new_act_of_the_person_promised_as_cure_then_it_clears(facts: Any) -> None:
-    facts = [(topic, value) for topic, value in facts if not _ahead(value)]  # a no with a clock ahead is not lifted
-    promised = {remedy for remedies in cures(decided(facts, invented.send())).values() for remedy in remedies}
-    if promised & {"C", "N"}:
-        assert decided([*facts, *signed_anew()], invented.send()).verdict == "clear"
-
-
-def signed_anew() -> list[invented.Event]:
-    """A complete form of today that names contact point and channel, signed by whoever may sign for the person."""
-    said = {"event_time": NOW, "recorded_at": NOW, "expressed_by": "guardian", "contact_point_id": "cp-1"}
-    return [invented.source(source_id="S-NEW", acquired_at=NOW), invented.consent(record_id="R-NEW", **said)]
-
-
-def _ahead(value: dict[str, Any]) -> bool:
-    times = [value.get(name) for name in ("event_time", "received_at", "effective_at")]
-    return any(time and time[:10] >= "2026-11-24" for time in times)

@@ -20,7 +20,6 @@ COMPANIES = ["株式会社見本商事", "㈱緑山", "みどり商店 有限会
 LINES = ["緑山県若葉市青葉町1-2-3", "緑山県若葉市青葉町1-2-3 みどりハイツ101", "緑山県若葉市青葉町1-2-3 田中様方"]
 HONORED = ["", "さん", " 先生", "様"]
 
-Person = tuple[str, str]
 PEOPLE = st.lists(st.tuples(st.sampled_from(FAMILIES), st.sampled_from(GIVEN)), min_size=2, max_size=4, unique=True)
 SPACE = st.sampled_from(["", " ", "\u3000"])
 SIGN = st.sampled_from(["・", "、", "，", "/", "＆", " ・ ", "様 ", " 様　", "さま、"])

@@ -100,3 +100,7 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
             assert search.verdicts(db) == Counter(one.verdict for one in meant)
             for item in whole.items():
                 assert items.doings(db, item.id) == [replace(one, reason=None) for one in whole.doings(item.id)]
+                standing = desk.state.standing("P-1", item.id)
+                assert item.state == (standing.state if standing else "open"), "as the worker remembers"
+                # who took an act back is no longer who left the item in its state
+                assert item.by == (standing.by if standing and standing.state != "open" else None)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.flips import STORES, Store
 
+
 @pytest.mark.long("tests/unit/test_disk_tables.py")
 @pytest.mark.parametrize(
     ("store", "words"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -203,7 +203,6 @@ def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path:
 
 
 POSITION = CopyPosition(Head(sends=9, prev="00", at=invented.T), 100, 50)
-LIMIT_SECONDS = 20
 HOLDER = """
 import sys, lmdb
 with lmdb.open(sys.argv[1], map_size=1 << 38, max_dbs=32).begin(write=True):
@@ -211,11 +210,6 @@ with lmdb.open(sys.argv[1], map_size=1 << 38, max_dbs=32).begin(write=True):
     sys.stdin.read()
 """
 """Holds the lock of whoever writes to the file, so that all others wait."""
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", 0.2)
 
 
 @contextmanager
@@ -232,52 +226,27 @@ def hanging(folder: Path) -> Iterator[None]:
             holder.kill()
 
 
-def partition(home: Path) -> KeptLedger:
-    return KeptLedgers(home, identity=b"one", key=invented.KEY, keep_ms=3_600_000).of_partition(3, {})
+def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", 0.2)
 
-
-@asynccontextmanager
-async def writing(home: Path) -> AsyncIterator[tuple[KeptLedger, LedgerState]]:
-    """Opens a copy with one piece in it, whose first write hangs as long as the block runs."""
-    copy = partition(home)
-    await copy.open()
-    state = LedgerState(copy.tables)
-    state.put(cleared())
-    cut = copy.cut(0.0)
-    assert cut is not None
-    with hanging(copy.tables.folder):
-        copy.write(cut, POSITION)
-        yield copy, state
-
-
-def soon(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            await work()
-            await all_done()
-
-    asyncio.run(limited())
-
-
-async def all_done() -> None:
-    """Waits for what goes on in the background."""
-    if others := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(others)
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(tmp_path: Path) -> None:
     async def work() -> None:
-        async with writing(tmp_path) as (copy, _):
+        copy, beside, again = (ledgers(tmp_path).of_partition(3, {}) for _ in range(3))
+        await copy.open()
+        LedgerState(copy.tables).put(cleared())
+        cut = copy.cut(0.0)
+        assert cut is not None
+        with hanging(copy.tables.folder):
+            copy.write(cut, POSITION)
             await copy.close()
-            beside = partition(tmp_path)
             await beside.open()
             assert beside.tables.folder != copy.tables.folder
             with pytest.raises(Misfit, match="incomplete"):
                 beside.demand_copied()
             await beside.close()
-        await all_done()
-        again = partition(tmp_path)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=20)
         await again.open()
         assert again.tables.folder == copy.tables.folder
         assert again.demand_copied() == POSITION
@@ -285,4 +254,4 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(tmp_
         assert list(LedgerState(again.tables).names()) == ["P-1"]
         await again.close()
 
-    soon(work)
+    asyncio.run(work())

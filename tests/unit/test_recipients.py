@@ -25,7 +25,7 @@ from tests.support.desk import YOUNG, Desk
 
 NOW, ERASED = 1_000, 2_000
 ABOUT = {"act_id": "n1", "campaign_id": "K-1", "channel": "postal", "review": {"partition": 0, "offset": 7}}
-COUNT = 600
+COUNT = 400
 """Recipients enough for pages of the file to split, and to leave copies of moved rows behind."""
 
 
@@ -80,7 +80,7 @@ def test_people_erased_among_many_then_no_byte_of_the_files_names_them(tmp_path:
     for start in range(0, len(coming), 300):
         model.take(coming[start : start + 300])
     assert written(tmp_path).count(names[0].encode()) >= 1, "the search finds what is there"
-    gone = set(chance.sample(names, 60))
+    gone = set(chance.sample(names, 40))
     model.take([stop(name, place) for place, name in enumerate(sorted(gone))])
     data = written(tmp_path)
     assert [name for name in gone if name.encode() in data] == []

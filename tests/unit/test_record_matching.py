@@ -71,10 +71,9 @@ STRANGERS: dict[str, Callable[[bytes], tuple[bytes | None, bytes | None]]] = {
 
 
 @pytest.mark.parametrize("kind", STRANGERS)
-@pytest.mark.parametrize("seed", range(2))
-def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str, seed: int) -> None:
+def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str) -> None:
     said, wanted, own = written()
-    random = Random(seed)
+    random = Random(1)
     for place in {0, len(own), *(random.randrange(len(own)) for _ in range(8))}:
         stranger = STRANGERS[kind](random.choice(own[max(0, place - 2) : place + 2])[1])
         found, matcher = sifted(said, rows([*own[:place], stranger, *own[place:]]))

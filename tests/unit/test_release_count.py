@@ -66,7 +66,7 @@ def test_a_release_that_raises_when_it_is_weighed_then_it_alone_does_not_count()
     assert counted(release(1), release(2), release(4), counts=counts) == 2
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_script_spreads_releases_over_partitions_then_no_hour_exceeds_the_limit(seed: int) -> None:
     """Six workers read and judge side by side, each at its own pace, and their brokers' clocks differ by a minute."""
     draw = random.Random(seed)
