@@ -65,14 +65,6 @@ def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(l
         assert [one for one in hidden if one in html] == []
 
 
-def test_a_withheld_piece_then_the_letter_says_it_was_not_sent_and_names_no_consent() -> None:
-    record = record_of(invented.source(), invented.consent(), invented.suppression())
-    found = letter(record)
-    assert record["verdict"] == "block"
-    assert "お送りしないことといたしました" in found.paragraph
-    assert found.consents == ()
-
-
 def test_a_piece_that_needed_no_consent_then_the_letter_claims_none() -> None:
     record = record_of(invented.source(), invented.consent())
     assert "ご同意に基づいて" in letter(record).paragraph

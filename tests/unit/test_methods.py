@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 
-from gatekeeper.ground.texts import catalogue
 from gatekeeper.policy.methods import METHODS, complete
 from schemas.events import Method
 
@@ -21,8 +20,3 @@ def test_method_without_a_row_with_two_or_without_a_reason_then_refused_by_name(
         complete((*ROWS, METHODS["public.web"]))
     with pytest.raises(LookupError, match=r"public\.web"):
         complete(row._replace(unconfirmed=None) if row.code == "public.web" else row for row in ROWS)
-
-
-def test_methods_that_people_are_asked_about_then_a_letter_can_state_each_route() -> None:
-    routes = {"direct" if row.lane == "own" else row.code for row in ROWS if row.lane != "unknown"}
-    assert {key.removeprefix("notice.route.") for key in catalogue() if key.startswith("notice.route.")} == routes

@@ -6,14 +6,10 @@ import base64
 import hmac
 from itertools import count
 
-import pytest
-
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
-from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ground.mac import fingerprint
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.salts import Salts
 from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from tests.support import invented
@@ -72,18 +68,6 @@ def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
     state.put(entries.readmitted("P-1"))
     assert state.salts.erased_at("P-1") is None
     assert named(one, state) not in (None, before)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        (b"salt/P-1/", b'{"master":1,"pepper":"00","v":1}'),
-        *((b"salt/P-1/", b'{"master":1,"salt":"00","v":1}'), (b"salt/P-1/", b"[]"), (b"act/P-1/x", b"{}")),
-    ],
-)
-def test_a_record_on_salts_that_we_did_not_write_then_it_stops(key: bytes, value: bytes) -> None:
-    with pytest.raises(IntegrityError):
-        Salts().take(key, value)
 
 
 def test_a_salt_that_outlives_its_erasure_then_it_is_not_used_and_deleted_once() -> None:

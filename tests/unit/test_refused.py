@@ -52,12 +52,6 @@ def test_a_refusal_then_its_note_says_the_same_when_it_is_read() -> None:
     assert note.advice == text("partition.do_sends_expired")
 
 
-def test_metadata_of_others_then_it_is_no_note() -> None:
-    newer = '{"v":2,"refused":"error.torn","values":{},"since":1}'
-    escape = '{"v":1,"refused":"error.torn","values":{"topic":"\\u001b[2J"},"since":1}'
-    assert [Refused.decode(metadata) for metadata in ("7", newer, escape)] == [None] * 3
-
-
 def test_acts_about_a_refusal_then_the_newest_that_is_about_this_very_one_counts() -> None:
     assert found() is None
     assert found(act(3), act(4, by="pm-8"), act(5, sends=30, refused="error.torn")) == "a4"

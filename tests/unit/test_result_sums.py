@@ -119,11 +119,3 @@ def test_more_campaigns_than_are_kept_then_the_oldest_written_are_told_as_forgot
     assert sums.of("unheard-of") is not None
     sums.take(orjson.dumps({"outcome": "withheld", "campaign_id": "K-2"}), partition=0, offset=9)
     assert sums.of("K-2") is None, "what it had before is not known any more"
-
-
-def test_records_that_are_no_results_of_a_campaign_then_nothing_is_counted() -> None:
-    sums = taken({})
-    before = told(sums)
-    for value in (None, b"", b"{", b"[]", b'{"outcome":"withheld"}'):
-        sums.take(value, partition=0, offset=1)
-    assert told(sums) == before

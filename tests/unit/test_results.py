@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.accounts import resulted
-from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
@@ -127,13 +126,3 @@ def test_a_trace_that_is_not_well_formed_then_its_result_has_none(values: list[b
     desk.send(headers=tuple(("traceparent", value) for value in values))
     (result,) = desk.outputs["results"]
     assert [name for name, _ in result.headers] == ["gate-decision-id"]
-
-
-def test_a_send_with_and_without_a_trace_then_decision_and_result_are_the_same() -> None:
-    subjects = Subjects({1: bytes(32)}, bytes)  # no salt of chance
-    judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
-    one, other = (Desk(*YOUNG, judge=judge).send(headers=headers) for headers in ((("traceparent", TRACE),), ()))
-    assert (one.audit, one.did, one.entries) == (other.audit, other.did, other.entries)
-    assert one.result
-    assert other.result
-    assert one.result.value == other.result.value

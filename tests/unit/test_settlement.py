@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import orjson
-import pytest
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.settlement import Settled, settled
@@ -61,16 +60,6 @@ def judged(
 
 def values(some: Sequence[WrittenRecord]) -> list[bytes]:
     return [one.value for one in some]
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_whole_transactions_then_nothing_is_to_be_settled(place: int) -> None:
-    steps = STEPS[:place]
-    assert judged(head(steps), manifests(steps), audit(records(steps))) is None
-    assert judged(head(steps), manifests(steps), audit(records(steps)[:-1])) is not None, "a record is lost"
-    few = steps[-2:]
-    assert judged(head(steps), manifests(few), audit(records(few)), whole=False, cut=True) is None
-    assert judged(head(steps), manifests(few), audit(records(few)), whole=False) is None
 
 
 def test_records_without_manifest_then_the_next_manifest_takes_them_in() -> None:
