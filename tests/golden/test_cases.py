@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.decide import command
 from gatekeeper.deciding.answer import answer, coded, rendered
 from gatekeeper.deciding.decide import decide
@@ -23,10 +24,12 @@ from gatekeeper.policy.reasons import CATALOGUE
 from schemas.codec import canonical
 from schemas.decision import Decision
 from schemas.events import Send
-from tests.support import invented
+from tests.support import invented, kept_rules
 from tests.support.golden_cases import CASES, decided, events
 from tests.support.records import Named, of_case
 from tests.support.world import key_folder
+
+LOCKED = kept_rules.locked(RULES) if RULES in kept_rules.versions() else {}
 
 
 @pytest.mark.parametrize("first", sorted({name[:2] for name in CASES}))
@@ -37,6 +40,8 @@ def test_golden_cases_decided_then_as_the_table_says(first: str) -> None:
             told = decision.verdict, list(decision.codes), list(decision.notes)
             assert told == (case["verdict"], case.get("reasons", []), case.get("notes", [])), name
             assert set(case.get("obligations", ())) <= set(decision.obligations), name
+            if name in LOCKED:
+                assert kept_rules.digest_of([decision]) == LOCKED[name], f"{name}, version {RULES}\n{kept_rules.HOW}"
 
 
 GIVEN = {"at", "policy", "keys", "as_of", "unavailable", "checkpoint", "clearances"}

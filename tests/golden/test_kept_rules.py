@@ -33,20 +33,19 @@ QUOTES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "people",
-    [0, pytest.param(kept_rules.PEOPLE, marks=pytest.mark.long("the golden cases alone"))],
-)
-def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules(people: int) -> None:
-    now, before = kept_rules.lock(people), kept_rules.locked(RULES)
+@pytest.mark.long("the golden cases alone: tests/golden/test_cases.py")
+def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules() -> None:
+    now, before = kept_rules.lock(), kept_rules.locked(RULES)
     new = now.keys() - before.keys()
     assert not new, f"not locked yet: {sorted(new)}; run `python -m tests.support.kept_rules --write`"
-    left = {name for name in before.keys() - now.keys() if name.startswith("people ")}
-    assert len(left) == (kept_rules.PEOPLE - people) // kept_rules.GROUP
-    otherwise = kept_rules.changed({name: one for name, one in before.items() if name not in left}, now)
+    otherwise = kept_rules.changed(before, now)
     assert not otherwise, f"version {RULES} decides otherwise: {', '.join(otherwise)}\n{kept_rules.HOW}"
+
+
+def test_golden_cases_then_each_is_locked_and_another_decision_has_another_digest() -> None:
+    assert CASES.keys() <= kept_rules.locked(RULES).keys(), "run `python -m tests.support.kept_rules --write`"
     other = kept_rules.digest_of([decided({**CASES["G01"], "sources": []})])
-    assert kept_rules.changed(now, {**now, "G01": other}) == ["G01"]
+    assert kept_rules.changed({"G01": kept_rules.locked(RULES)["G01"]}, {"G01": other}) == ["G01"]
 
 
 def test_all_that_is_kept_then_it_is_unchanged_and_the_rules_in_force_have_a_folder() -> None:

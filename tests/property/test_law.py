@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.support.law_crowd import differences
 
-PEOPLE = 300
+PEOPLE = 200
 
 
 def test_people_of_every_kind_then_product_and_law_say_the_same() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.staff import signatures
@@ -20,7 +20,6 @@ from tests.support import invented, policies, staff
 from tests.support.facts import fact
 from tests.support.office import SIGNED_AT, Office
 
-FEW = settings(max_examples=40)
 TEN_MINUTES = 10 * 60_000
 CLEAR = (invented.source(), invented.consent())
 
@@ -155,7 +154,6 @@ def test_managers_sign_then_the_piece_goes_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WITHHELD))
-@FEW
 @given(made=steps())
 def test_everybody_but_the_managers_writes_then_nothing_withheld_goes_out(name: str, made: list[Any]) -> None:
     gate = Gate(WITHHELD[name])

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.console import manual
-from gatekeeper.console.manual import document, names, picture
+from gatekeeper.console.manual import HELP, document, names, picture
+from gatekeeper.console.pages import PAGES
 from gatekeeper.ground.texts import Language
+from gatekeeper.policy.reasons import CATALOGUE
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 EVERY = [(name, lang) for name in sorted(names()) for lang in LANGUAGES]
@@ -23,6 +25,19 @@ def html(name: str, lang: Language) -> str:
 
 def test_any_page_then_it_has_no_style_and_no_script_inside() -> None:
     assert [one for one in EVERY if re.search(r" style=|<script|<style|javascript:", html(*one))] == []
+
+
+def test_a_page_of_the_console_then_its_help_is_a_page_about_it() -> None:
+    paths = [one.path for one in PAGES if one.path]
+    routes = {route.path for one in PAGES for route in one.router.routes if "GET" in getattr(route, "methods", ())}
+    first = {path.split("/")[1].partition(".")[0] for path in (*paths, *routes) if not path.endswith(".css")}
+    assert sorted(first - HELP.keys() - {"healthz", "events", "static"}) == []
+    assert all(name in names() for name in HELP.values())
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_reason_then_the_manual_has_a_paragraph_about_what_to_do(lang: Language) -> None:
+    assert sorted(re.findall(r'<li id="([A-Z0-9_]+)"', html("reasons", lang))) == sorted(CATALOGUE)
 
 
 @pytest.mark.parametrize("name", ["..", "../adr/0001-engine", "ja/reviewer"])

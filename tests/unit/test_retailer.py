@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import get_args
 
 import pytest
 
@@ -15,9 +16,12 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
+from gatekeeper.policy.methods import METHODS, RANKS
 from schemas.codec import encode
+from schemas.events import Source
 from schemas.record import Record
 from schemas.topics import subject_key
+from schemas.values import MessageClass
 from tests.support.facts import fact
 
 TOKENS = Tokens({1: addresses.KEY})
@@ -29,7 +33,7 @@ RECIPIENT = re.compile(rb"R\d{6}")
 
 @pytest.fixture(scope="module")
 def retailer() -> Retailer:
-    return Retailer(people=300, seed=11, today=TODAY)
+    return Retailer(people=1200, seed=11, today=TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,15 @@ def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
     wires = [_wire(("sends", send)) for send in retailer.sends(retailer.people)]
     records = [Record("mail.sends.v1", 0, offset, AT, key, value) for offset, (_, key, value) in enumerate(wires)]
     return [judge.judge(record, store, AT) for record in records]
+
+
+def test_given_all_data_then_each_method_lane_and_class_of_the_tables_occurs(
+    retailer: Retailer, facts: list[Event], campaign: list[Judged]
+) -> None:
+    methods = {value.method for _, value in facts if isinstance(value, Source)}
+    assert methods == METHODS.keys()
+    assert {METHODS[method].lane for method in methods} == RANKS.keys()
+    sends = list(retailer.sends(retailer.people))
+    assert {send.message_class for send in sends} == set(get_args(MessageClass))
+    cleared = {send.message_class for send, judged in zip(sends, campaign, strict=True) if judged.verdict == "clear"}
+    assert cleared == set(get_args(MessageClass))

@@ -17,10 +17,12 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp.abc import AbstractResolver
+from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoint_queue import EndpointQueue
@@ -105,6 +107,17 @@ def test_an_endpoint_of_one_company_then_it_hears_of_what_is_wholly_its_own(tmp_
     assert told(ours) == {("recall", "own"), ("campaign.decided", "own")}
     assert told(endpoints[1]) == {(kind, name) for kind in ("recall", "campaign.decided") for name in campaigns}
     outbox.close()
+
+
+def test_the_example_in_the_documents_then_it_is_such_a_file(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "endpoints.toml"
+    path = endpoints_file(tmp_path, entry())
+    path.write_text(example.read_text("utf-8"))
+    for name in ("print-house", "privacy-team"):
+        secret = tmp_path / f"{name}.secret"
+        secret.touch(0o600)
+        secret.write_text(SECRET)
+    assert {kind for one in read(path) for kind in one.events} == set(WEBHOOK_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -414,6 +427,16 @@ def test_an_error_amid_a_transaction_then_neither_event_nor_position_is_there(ou
     assert (outbox.backlog("e1").waiting, outbox.positions("recalls")) == (0, {})
     put(outbox, now(), 1)
     assert outbox.backlog("e1").waiting == 1
+
+
+def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes() -> None:
+    whole = document(paths("0"))
+    assert whole["webhooks"].keys() == WEBHOOKS.keys()
+    for kind, one in whole["webhooks"].items():
+        body = one["post"]["requestBody"]["content"]["application/json"]
+        Draft202012Validator({"components": whole["components"], **body["schema"]}).validate(body["example"])
+        with pytest.raises(ValidationError):
+            Draft202012Validator({"components": whole["components"], **body["schema"]}).validate({"type": kind})
 
 
 def test_examples_then_each_is_a_webhook_without_anything_about_a_person() -> None:
