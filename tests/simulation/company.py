@@ -33,7 +33,6 @@ from tests.simulation.network import Network
 from tests.support import desk, invented, staff
 from tests.support.staff import MANAGERS
 
-Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
 LIST = "B-LIST"
 LISTED = ("P-0", "P-1")

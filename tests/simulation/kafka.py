@@ -18,7 +18,6 @@ from tests.simulation.log import Log, Refusal, Row
 
 OFFSETS = "__consumer_offsets"
 State = Literal["empty", "ongoing", "prepare_commit", "prepare_abort", "complete_commit", "complete_abort"]
-MAX_EPOCH = 32_767
 
 
 class Identity(NamedTuple):

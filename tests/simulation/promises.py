@@ -505,11 +505,3 @@ def _root(leaves: list[bytes]) -> bytes:
         pairs = [sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
         level = pairs + level[len(pairs) * 2 :]
     return level[0]
-
-
-def by_topic(kafka: Kafka) -> dict[str, int]:
-    """Returns how many records each topic has, for a history."""
-    found: dict[str, int] = defaultdict(int)
-    for tp, log in kafka.logs.items():
-        found[tp.topic] += log.end
-    return dict(found)

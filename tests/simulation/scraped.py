@@ -51,8 +51,8 @@ class Scraped:
         """Returns the time in seconds since the epoch."""
         return self.it.loop.millis() / 1000
 
-    def tp(self, topic: str, partition: int = 0) -> TopicPartition:
-        return TopicPartition(self.it.settings.topic(topic), partition)
+    def tp(self, topic: str) -> TopicPartition:
+        return TopicPartition(self.it.settings.topic(topic), 0)
 
     async def minutes(self, count: int, each: Minute = nothing) -> None:
         """Lets so many minutes go by; `each` is called at the begin of each."""

@@ -136,17 +136,13 @@ class Cluster:
             if not topics or name in topics
         }
 
-    def led(self, *, without: int) -> bool:
-        """Tells whether every partition has a leader, and another one than that."""
-        return all(leader not in (without, -1) for leader, _ in self.leaders().values())
-
     def whole(self, *topics: str) -> bool:
         """Tells whether every replica is in sync."""
         return all(in_sync == self.brokers.keys() for _, in_sync in self.leaders(*topics).values())
 
-    def lead(self, first: Mapping[TopicPartition, int], *, others: int = 1) -> None:
-        """Has each partition led by whom `first` says, and all `others` by one node; returns when they are, in sync."""
-        wanted = {tp: first.get(tp, others) for tp in self.leaders()}
+    def lead(self, first: Mapping[TopicPartition, int]) -> None:
+        """Has each partition led by whom `first` says, all others by the first node; returns when all are in sync."""
+        wanted = {tp: first.get(tp, 1) for tp in self.leaders()}
         nodes = [*self.brokers, *self.brokers]
         with KafkaAdminClient(bootstrap_servers=self.running) as admin:
             admin.alter_partition_reassignments(

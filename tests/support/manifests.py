@@ -11,7 +11,7 @@ from gatekeeper.engine.manifest import Taken
 from gatekeeper.ground.signing_key import SigningKey
 from schemas.codec import canonical
 
-SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
+SENDS = "mail.sends.v1"
 
 
 def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Sequence[Taken] = ()) -> bytes:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Self, TypeVar
 
@@ -25,7 +25,7 @@ from kafka.protocol.producer import EndTxnRequest, EndTxnResponse, ProduceReques
 
 from streams.kafka import node
 
-PRODUCE, FETCH, LIST_OFFSETS, METADATA, ADD_PARTITIONS, END_TXN, TXN_OFFSETS = 0, 1, 2, 3, 24, 26, 28
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, END_TXN = 0, 1, 2, 3, 26
 _FORMS: Mapping[int, tuple[Any, Any]] = {
     PRODUCE: (ProduceRequest, ProduceResponse),
     FETCH: (FetchRequest, FetchResponse),
@@ -45,7 +45,6 @@ class Exchange:
     broker: int
     link: Link
     request: bytes
-    asked_at: float = field(default_factory=time.monotonic)
     answer: bytes | None = None
     answered_at: float | None = None
 
@@ -247,11 +246,10 @@ class Proxy:
         """Lets go on what was held."""
         self._loop.call_soon_threadsafe(hold.release)
 
-    def reset(self, broker: int | None = None) -> None:
-        """Resets the connections to one broker, or to all of them."""
+    def reset(self) -> None:
+        """Resets the connections to all brokers."""
         for link in tuple(self._links):
-            if broker in (None, link._broker):
-                self._loop.call_soon_threadsafe(link.reset)
+            self._loop.call_soon_threadsafe(link.reset)
 
     async def befalls(self, exchange: Exchange, *, answers: bool) -> None:
         """Returns when no fault keeps the request, or its answer, back any more."""

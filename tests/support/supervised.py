@@ -48,17 +48,6 @@ def ending(folder: Path, number: int, code: int, signs: supervisor.Signs) -> Non
     waiting(folder, number, 0, signs)
 
 
-def halting(folder: Path, number: int, _: int, signs: supervisor.Signs) -> None:
-    """Gives one sign of life, and no more."""
-
-    async def work() -> None:
-        signs.give(number)
-
-    asyncio.run(work())
-    note(folder, number, "began")
-    signal.pause()
-
-
 def supervised(folder: Path, works: Sequence[tuple[Work, int]], silent: float) -> None:
     """Runs a supervisor of these works, each with its code; `silent`: the seconds of silence that it allows."""
     supervisor.FIRST_PAUSE, supervisor.SILENT_SECONDS, supervisor.LOOK_SECONDS = 0.05, silent, 0.05
