@@ -77,11 +77,10 @@ def served(
     settings: Settings,
     users: Users | None = None,
     *,
-    wait: bool = True,
     port: int = 0,
     provider: Provider | None = None,
 ) -> Iterator[Served]:
-    """Serves a console in a thread; `wait`: until its model is there. `port`: 0 = a free one."""
+    """Serves a console in a thread, with its model. `port`: 0 = a free one."""
     app = create_app(settings, users=users, provider=provider)
     started = threading.Event()
     server, listens = Server(app, started.set), listening("127.0.0.1", port)
@@ -90,8 +89,7 @@ def served(
     try:
         assert started.wait(30), "the console did not start"
         port = listens.getsockname()[1]
-        if wait:
-            until(lambda: app.state.console.feed.progress.ready, "a model")
+        until(lambda: app.state.console.feed.progress.ready, "a model")
         yield Served(f"http://127.0.0.1:{port}", app, users)
     finally:
         server.should_exit = True

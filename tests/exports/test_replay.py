@@ -39,7 +39,7 @@ def replayed(said: dict[str, Any], library: ByHash = LIBRARY) -> Replayed:
 
 def test_the_demos_people_then_every_record_is_the_same_byte_for_byte() -> None:
     findings: Counter[str] = Counter()
-    for values, found in (first_of_demo(count=120), first_of_demo(8, 60)):
+    for values, found in (first_of_demo(count=200), first_of_demo(8, count=100)):
         library = ByHash(found)
         findings.update(replay(value, library).finding for value in values)
     assert findings.keys() <= {"same", "silent"}

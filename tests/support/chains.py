@@ -12,8 +12,7 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.policy.packs import load
 from gatekeeper.report import period
-from gatekeeper.report.evidence import Draw, ProvingLog
-from gatekeeper.report.period import Period
+from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.tally import Tally
 from schemas.topics import DAY_MS
 from tests.support import invented, staff, trails
@@ -55,12 +54,10 @@ class ManifestChain:
         return self.links[-1]
 
 
-def month_tally(
-    seal: ProvingLog | None = None, partitions: int = 1, of: Period = MONTH, draw: Draw | None = None
-) -> Tally:
+def month_tally(seal: ProvingLog | None = None, partitions: int = 1) -> Tally:
     """Returns a tally that counted nothing yet; without `seal` nothing is sealed."""
-    more: dict[str, Any] = {"draw": draw, "group": trails.GROUP, "staff": staff.person_lines(arrived=invented.T)}
-    return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS, **more)
+    more: dict[str, Any] = {"group": trails.GROUP, "staff": staff.person_lines(arrived=invented.T)}
+    return Tally(MONTH, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS, **more)
 
 
 def chains_of(*desks: Recorded) -> list[ManifestChain]:

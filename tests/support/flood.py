@@ -1,36 +1,17 @@
-"""Connections by the thousand that ask for nothing, as a stranger opens them: silent, half greeted, greeted, dripping.
-
-`python -m tests.support.flood --connections 5000` floods `gatekeeper serve`, and measures its memory and how long a
-known caller waits.
-"""
+"""Connections that ask for nothing, as a stranger opens them: silent, half greeted, greeted, dripping."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import errno
 import itertools
-import json
-import multiprocessing
-import resource
 import select
 import socket
 import ssl
-import sys
-import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-
-from gatekeeper.http.http_server import QUIET_SECONDS
-from gatekeeper.service.caller_keys import digest, new_key
-from streams.kafka.broker import Broker
-from tests.support.certificates import certify
-from tests.support.service import question, service
-from tests.support.world import World
 
 KINDS = ("silent", "half", "greeted", "drip")
 DRIP_SECONDS = 0.2
@@ -137,93 +118,3 @@ def attacked(
     finally:
         over.set()
         thread.join(30)
-
-
-def _attack(place: tuple[str, int], count: int, sources: Sequence[str], ca: Path, seconds: float) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    tls = ssl.create_default_context(cafile=str(ca))
-    attack, until = Attack(place, count, sources=sources, tls=tls), time.monotonic() + seconds
-    attack.run(lambda: time.monotonic() > until and attack.opened >= count)
-    print(f"  the attacker opened {attack.opened:,} connections", flush=True)
-
-
-def _resident(pid: int, what: str = "VmRSS") -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(what))
-
-
-def _asked(place: tuple[str, int], tls: ssl.SSLContext, headers: dict[str, str]) -> tuple[float, float, float]:
-    """The seconds of a question over a new connection: until it stands, is encrypted, and has its answer.
-
-    Raises OSError if it has none.
-    """
-    body = json.dumps(question("known")).encode()
-    lines = ["POST /access/v1/evaluation HTTP/1.1", "host: gate.example", "content-type: application/json"]
-    lines += [f"{name}: {value}" for name, value in headers.items()] + [f"content-length: {len(body)}", "", ""]
-    began = time.monotonic()
-    with socket.create_connection(place, 30) as plain:
-        stands = time.monotonic()
-        with tls.wrap_socket(plain, server_hostname="127.0.0.1") as one:
-            encrypted = time.monotonic()
-            one.sendall("\r\n".join(lines).encode() + body)
-            if not one.recv(1 << 16).startswith(b"HTTP/1.1 200"):
-                raise ConnectionError
-            return stands - began, encrypted - stands, time.monotonic() - encrypted
-
-
-def main() -> int:
-    """Prints memory and waiting for an attack from elsewhere, and for one from the known caller's own address."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=5_000)
-    parser.add_argument("--seconds", type=float, default=30)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="flood-") as kept, Broker(Path(kept, "kafka")) as broker:
-        folder = Path(kept)
-        world = World(broker.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, data=f"{kept}/data").create()
-        world.people(["known"])
-        certify(folder)
-        key, file = new_key(), folder / "callers.toml"
-        file.write_text(f'[[callers]]\nid = "crm"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]\n')
-        file.chmod(0o600)
-        bearer = {"authorization": f"Bearer {key}"}
-        settings = {
-            "GATEKEEPER_SERVE_CALLERS": str(file),
-            "GATEKEEPER_SERVE_CERTIFICATE": str(folder / "server.pem"),
-            "SSL_CERT_FILE": str(folder / "ca.pem"),
-        }
-        trusting = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-        with service(world, folder / "service", verify=trusting, **settings) as (process, client):
-            place = ("127.0.0.1", client.base_url.port or 0)
-            asked_for = client.post("/access/v1/evaluation", json=question("known"), headers=bearer)
-            assert asked_for.is_success, "from now on the caller is known"
-            print(f"before: {_resident(process.pid)} MB")
-            for name, sources in (
-                ("one other address", ["127.0.0.2"]),
-                ("2,000 other addresses", [f"127.1.{n // 250}.{n % 250 + 1}" for n in range(2_000)]),
-                ("the caller's own address", ["127.0.0.1"]),
-            ):
-                print(f"{asked.connections:,} connections from {name}", flush=True)
-                given = (place, asked.connections, sources, folder / "ca.pem", asked.seconds)
-                attack = multiprocessing.get_context("spawn").Process(target=_attack, args=given)
-                attack.start()
-                times, failed, most = list[tuple[float, ...]](), 0, 0
-                while attack.is_alive():
-                    try:
-                        times.append(_asked(place, trusting, bearer))
-                    except OSError:
-                        failed += 1
-                    most = max(most, _resident(process.pid))
-                    attack.join(0.1)
-                times.sort(key=sum)
-                print(f"  most {most} MB, after {_resident(process.pid)} MB", flush=True)
-                waited = f"half within {sum(times[len(times) // 2]):.2f} s, all within {sum(times[-1]):.2f} s"
-                print(f"  {len(times)} new connections of the known caller, {failed} failed, {waited}")
-                parts = zip(("until it was accepted", "until it had greeted", "for the answer"), times[-1], strict=True)
-                print(f"  the longest: {', '.join(f'{part:.2f} s {what}' for what, part in parts)}", flush=True)
-            time.sleep(2 * QUIET_SECONDS)
-            print(f"{2 * QUIET_SECONDS:.0f} s later: {_resident(process.pid)} MB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -34,7 +34,7 @@ _ROWS = (
 )
 
 
-def _policy(*, kind: str, of: str, line: str) -> invented.Event:
+def _policy(*, of: str, line: str, **_: str) -> invented.Event:
     """Returns a version of a pack that two managers put in force on 3 December, with one line more."""
     content = policies.today(7, ("ask_cap = 1", f"ask_cap = 1\n{line}"), of=of)
     return "reference", policies.policy_record(content, millis("2026-12-03T00:00:00+09:00"))

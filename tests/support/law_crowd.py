@@ -140,7 +140,6 @@ class Someone(NamedTuple):
 
     case: Case
     policy: str
-    kind: str
 
 
 def score(stop: Place, place: Place) -> int:
@@ -368,9 +367,8 @@ class Maker:
             "effective_at": pick((None, None, None, pick(TIMES))),
             "state": pick(("open", "upheld")) if kind == "cessation" else None,
         }
-        sure = True
         if whose == self.person and self.chance(0.5):
-            sure = self._of_token(value)
+            self._of_token(value)
         else:
             value["recipient_id"] = whose
         if kind in ("erasure", "deceased", "external") and self.chance(0.7):
@@ -400,13 +398,12 @@ class Maker:
         if self.chance(0.1):
             by = pick((["hanako", "taro"], "kenji", "kenji"))
             self.person_event("identity_resolved", by=by, of=[value["suppression_id"]])
-        del sure
 
-    def _of_token(self, value: dict[str, Any]) -> bool:
+    def _of_token(self, value: dict[str, Any]) -> None:
         pick = self.draw.choice
         if self.chance(0.25):
             value.update(self.known(self.place(pick((f"{self.box}-1", f"{self.box}-1", f"{self.box}-2"))), stop=True))
-            return True
+            return
         home = self.place(pick(("cp-1", "cp-1", "cp-1", "cp-2")))
         if (self.chance(0.15) and not home.room) or self.chance(0.05):
             value["whole_address"] = True
@@ -414,7 +411,7 @@ class Maker:
             if self.chance(0.5):
                 home = home._replace(room="")
             value.update(self.known(home._replace(name=None), stop=True, whole=True))
-            return True
+            return
         titled = SAME if home.where == self.home("A") and self.channel == "postal" else SAME[:2]
         name = pick((*titled, *NEAR, *NEAR, *APART, SPOUSE, SPOUSE))
         if name == SAME[1]:
@@ -422,7 +419,6 @@ class Maker:
         if name in (NAME, SPOUSE, *APART) and self.chance(0.3):
             home = home._replace(room="" if home.room else "202")
         value.update(self.known(home._replace(name=name), stop=True))
-        return True
 
     def person_event(self, kind: str, **fields: Any) -> None:
         at = f"{self.draw.choice(DAYS)}T12:00:00+09:00"
@@ -638,18 +634,11 @@ class Maker:
         draw, pick = self.draw, self.draw.choice
         channel = self.channel
         policy = pick(("jp-pmark",) * 8 + ("jp-appi", "jp-appi" if channel == "postal" else EXCEPTED))
-        lanes: dict[str, Callable[[str], Any]] = {
-            "direct": self.direct,
-            "bought": self.bought,
-            "joint": self.joint,
-            "succession": self.succession,
-            "entrusted": self.entrusted,
-            "legacy": self.legacy,
-            "child": self.child,
-        }
-        kinds = draw.choices([*lanes], weights=(10, 5, 3, 3, 1, 0.3, 2), k=pick((1, 1, 1, 2, 2, 3)))
-        for kind in kinds:
-            lanes[kind](channel)
+        lanes: list[Callable[[str], Any]] = [
+            *(self.direct, self.bought, self.joint, self.succession, self.entrusted, self.legacy, self.child),
+        ]
+        for lane in draw.choices(lanes, weights=(10, 5, 3, 3, 1, 0.3, 2), k=pick((1, 1, 1, 2, 2, 3))):
+            lane(channel)
         for _ in range(pick((0, 1, 1, 1, 2, 3))):
             self.varied_yes(channel)
         for _ in range(pick((0, 0, 0, 0, 1, 1, 2))):
@@ -662,7 +651,7 @@ class Maker:
         for heard in draw.choices(self.events, k=pick((0, 0, 1))):
             later = min(AT, heard.arrived + timedelta(days=pick((0, 40))))
             self.events.append(heard._replace(arrived=later))
-        return Someone(self.case(send, policy), policy, "+".join(kinds))
+        return Someone(self.case(send, policy), policy)
 
     def send(self, channel: str) -> dict[str, Any]:
         pick = self.draw.choice

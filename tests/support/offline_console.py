@@ -34,11 +34,11 @@ EVERYBODY: Mapping[str, Any] = {}
 """Stands for all users of the user file."""
 
 
-def user_file(folder: Path, people: dict[str, dict[str, Any]], password: str = PASSWORD) -> Path:
+def user_file(folder: Path, people: dict[str, dict[str, Any]]) -> Path:
     """Writes a user file: who is in it, with their limits."""
     file = folder / "users.json"
     file.touch(0o600)
-    secret = passwords.hashed(password)
+    secret = passwords.hashed(PASSWORD)
     file.write_text(written(File(users={name: User(password=secret, **limits) for name, limits in people.items()})))
     return file
 
@@ -85,10 +85,10 @@ class OfflineConsole:
         """Returns a browser without session, at that address."""
         return Browser(self.app, address)
 
-    def client(self, user: str, password: str = PASSWORD, address: str = "192.0.2.1") -> Browser:
+    def client(self, user: str, address: str = "192.0.2.1") -> Browser:
         """Returns a browser of somebody who is signed in."""
         client = self.anonymous(address)
-        answer = client.post("/signin", data={"user": user, "password": password})
+        answer = client.post("/signin", data={"user": user, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
         return client
 

@@ -155,8 +155,8 @@ def provider() -> Iterator[StubProvider]:
         server.server_close()
 
 
-def provider_file(folder: Path, issuer: str, *, address: str = "http://127.0.0.1", more: str = "") -> Path:
-    """Writes the console's file about a provider; `more`: further lines of its head."""
+def provider_file(folder: Path, issuer: str, *, address: str = "http://127.0.0.1") -> Path:
+    """Writes the console's file about a provider."""
     secret = folder / "secret"
     secret.write_text(SECRET)
     file = folder / "provider.toml"
@@ -165,7 +165,6 @@ issuer = "{issuer}"
 client_id = "{CLIENT}"
 address = "{address}"
 secret_file = "{secret}"
-{more}
 
 [[grants]]
 claim = "groups"

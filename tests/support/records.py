@@ -1,15 +1,9 @@
-"""Audit records without Kafka: of the demo's people, of every reason and of every stage; with what they name by hash.
-
-`python -m tests.support.records COUNT` derives so many of them again and prints how fast.
-"""
+"""Audit records without Kafka: of the demo's people, of every reason and every stage; with what they name by hash."""
 
 from __future__ import annotations
 
 import gzip
-import sys
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 from functools import cache
@@ -20,8 +14,6 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import Replayed, replay
 from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.engine.judged import Judged
@@ -42,7 +34,6 @@ from tests.support.facts import fact
 from tests.support.golden_cases import CASES, events, millis
 
 TODAY = date(2026, 11, 24)
-PEOPLE, CAMPAIGNS = 1_000, 12
 
 
 class Named:
@@ -98,21 +89,11 @@ def of_case(case: dict[str, Any]) -> tuple[bytes, list[bytes]]:
     return judge.judge(record, store, at, as_of=as_of).audit, [orjson.dumps(value) for _, value in reference]
 
 
-def of_demo(seed: int = 7, people: int = PEOPLE) -> tuple[Iterator[bytes], Named]:
-    """Returns the records of a year of the demo's retailer, 13 of each of its people, and what they name."""
-    retailer = Retailer(people=people, seed=seed, today=TODAY)
-    values = [encode(value) for _, value in retailer.reference()]
-    return _year(retailer, values, people), Named(values)
-
-
 @cache
-def first_of_demo(seed: int = 7, count: int = 1_000) -> tuple[tuple[bytes, ...], Named]:
-    """Returns the first records of a year of so many people, made once, and what they name."""
-    values, names = of_demo(seed, people=count)
-    return tuple(islice(values, count)), names
-
-
-def _year(retailer: Retailer, reference: list[bytes], people: int) -> Iterator[bytes]:
+def first_of_demo(seed: int = 7, *, count: int) -> tuple[tuple[bytes, ...], Named]:
+    """Returns the records of a send to each of so many people of the demo, and what they name."""
+    retailer = Retailer(people=count, seed=seed, today=TODAY)
+    reference = [encode(value) for _, value in retailer.reference()]
     tokens = Tokens({1: addresses.KEY})
     desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=invented.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
@@ -120,29 +101,11 @@ def _year(retailer: Retailer, reference: list[bytes], people: int) -> Iterator[b
         assert desk.store.apply(fact("reference", 0, offset, None, value)) is None
     for offset, (topic, model) in enumerate(retailer.facts()):
         assert desk.store.apply(fact(topic, 0, offset, subject_key(topic, model).encode(), encode(model))) is None
-    sends = retailer.sends(people * CAMPAIGNS)
-    for campaign in range(CAMPAIGNS):
-        for number in range(people):
-            send = next(sends)
-            desk.send(orjson.loads(encode(send)))
-            yield from desk.values
-            desk.values.clear()
-            if number % 100 == 1:
-                desk.learn(
-                    invented.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{campaign}-{number}")
-                )
-        for item, record in enumerate(desk.review[-people:], start=max(0, len(desk.review) - people)):
-            if dict(record.headers)["gate-verdict"] == b"review":
-                desk.act("release", item, act_id=f"r-{campaign}-{item}")
-                desk.act("note", item, act_id=f"n-{campaign}-{item}")
-        desk.weigh()
-        desk.learn(invented.suppression(recipient_id=f"R{campaign + 5:06}", suppression_id=f"Y-{campaign}"))
-        desk.at += DAY_MS
-        kind = "cancel" if campaign % 4 == 3 else "handoff"
-        desk.campaign(kind, subject=f"campaign/{send.campaign_id}", act_id=f"h-{campaign}")
-        yield from desk.values
-        desk.values.clear()
-        desk.at += 29 * DAY_MS
+    for number, send in enumerate(islice(retailer.sends(count), count)):
+        desk.send(orjson.loads(encode(send)))
+        if number % 100 == 1:
+            desk.learn(invented.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{number}"))
+    return tuple(desk.values), Named(reference)
 
 
 def of_every_kind() -> tuple[list[bytes], Named]:
@@ -272,31 +235,3 @@ def export(folder: Path, values: list[bytes], names: Named, *, size: int = 50) -
     for digest, value in names.references.items():
         (folder / "reference" / f"{digest}.json").write_bytes(value)
     return folder
-
-
-def _race(count: int) -> int:
-    """Derives so many records again and prints how fast; returns 1 at the first that differs."""
-    done, spent, kinds = 0, 0.0, Counter[str]()
-    seed = 0
-    while done < count:
-        values, found = of_demo(seed)
-        library = ByHash(found)
-        for value in values:
-            begun = time.perf_counter()
-            replayed: Replayed = replay(value, library)
-            spent += time.perf_counter() - begun
-            kinds[f"{replayed.stage} {replayed.finding}"] += 1
-            if replayed.finding in ("drift", "unknown"):
-                print(replayed)
-                return 1
-            done += 1
-            if done >= count:
-                break
-        seed += 1
-        print(f"{done:,} of {count:,} records, each the same byte for byte; {done / spent:,.0f} a second", flush=True)
-    print(dict(kinds))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_race(int(sys.argv[1])))

@@ -97,14 +97,14 @@ def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -
         time.sleep(_pause(waited))
 
 
-async def eventually(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+async def eventually(condition: Callable[[], Any], what: str) -> Any:
     """Waits like `until`, and lets the loop run."""
     began = time.monotonic()
     while True:
         if found := condition():
             return found
-        if (waited := time.monotonic() - began) > deadline:
-            raise AssertionError(f"not within {deadline} s: {what}")
+        if (waited := time.monotonic() - began) > DEADLINE:
+            raise AssertionError(f"not within {DEADLINE} s: {what}")
         await asyncio.sleep(_pause(waited))
 
 
@@ -495,13 +495,9 @@ class World:
         """Returns how many sends have been decided, by the heads: exact where `sends` has no holes."""
         return sum(head["sends"] for head in self.heads().values())
 
-    def await_audits(self, count: int, deadline: float = DEADLINE) -> None:
+    def await_audits(self, count: int) -> None:
         """Waits until `count` audit records are committed (markers make offsets an upper bound only)."""
-
-        def enough() -> bool:
-            return len(self.audits()) >= count
-
-        until(enough, f"{count} audit records", deadline)
+        until(lambda: len(self.audits()) >= count, f"{count} audit records")
 
     def check(self, sent: int) -> Counter[str]:
         """Asserts one output and one audit record for each send, and manifests contiguous up to the head.
