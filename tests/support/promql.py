@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 
 from gatekeeper.ground.metrics import METRICS, Metric
 
@@ -23,61 +22,34 @@ OUTSIDE: Mapping[str, frozenset[str]] = {
     "node_filesystem_size_bytes": frozenset({"mountpoint", "fstype"}),
 }
 """Metrics of others, with their labels: of Prometheus, its client library, the kubelet and the node exporter."""
-GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
-FUNCTION = GROUPING | {"("}
-"""Words and the sign that follow the name of a function, and never the name of a metric."""
-WORDS = {"and", "or", "unless", "offset", "bool", "inf", "nan"}
-TOKEN = re.compile(
-    r"""(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<range>\[[^\]]*\])|(?P<number>\d[\w.]*)"""
-    r"""|(?P<name>[a-zA-Z_:$][\w:$]*)|(?P<sign>[{}(),]|[=!<>~+\-*/%^@]+)|(?P<space>\s+)"""
-)
+TEXT = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^]]*]""")
+"""A string or a range."""
+GROUPED = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
+SELECTED = re.compile(r"([a-zA-Z_:$][\w:$]*)\s*{([^}]*)}")
+NAMED = re.compile(r"\b[a-zA-Z_:$][\w:$]*+(?!\s*\()")
+WORDS = {"and", "or", "unless", "offset", "bool", "inf", "nan", "group_left", "group_right"}
 
 
 @dataclass(slots=True)
 class Names:
     """The labels of each metric's selectors by its name, and the labels that results are grouped by."""
 
-    metrics: dict[str, set[str]] = field(default_factory=dict)
-    grouped: set[str] = field(default_factory=set)
+    metrics: dict[str, set[str]]
+    grouped: set[str]
 
 
 def names_of(expression: str) -> Names:
-    """The names in an expression; raises ValueError for a sign that is not PromQL's, or a selector without a name."""
-    found, at = Names(), 0
-    tokens: list[tuple[str, str]] = []
-    while at < len(expression):
-        match = TOKEN.match(expression, at)
-        if match is None:
-            raise ValueError(f"not PromQL: {expression[at : at + 20]}")
-        at = match.end()
-        if match.lastgroup != "space":
-            tokens.append((str(match.lastgroup), match[0]))
-    tokens.append(("end", ""))
-    inside, metric = "", ""  # inside: the sign that closes a list of labels, or nothing
-    for (kind, word), (_, after) in pairwise(tokens):
-        if inside:
-            if word == inside:
-                inside = ""
-            elif kind == "name" and inside == "}":
-                found.metrics[metric].add(word)
-            elif kind == "name":
-                found.grouped.add(word)
-        elif word == "{":
-            if not metric:
-                raise ValueError("a selector without the name of its metric")
-            inside = "}"
-        elif word == "(" and metric in GROUPING:
-            inside = ")"
-        elif kind == "name" and word in GROUPING:
-            metric = word
-            continue
-        elif kind == "name" and after not in FUNCTION and word not in WORDS:
-            found.metrics.setdefault(word, set())
-            metric = word
-            continue
-        if not inside:
-            metric = ""
-    return found
+    """The names in an expression of PromQL."""
+    left = TEXT.sub(" ", expression)
+    grouped = {label.strip() for labels in GROUPED.findall(left) for label in labels.split(",")} - {""}
+    left = GROUPED.sub(" ", left)
+    found: dict[str, set[str]] = {}
+    for name, labels in SELECTED.findall(left):
+        found.setdefault(name, set()).update(re.findall(r"[a-zA-Z_]\w*", labels))
+    for name in NAMED.findall(re.sub(r"\b\d\w*", " ", SELECTED.sub(" ", left))):
+        if name not in WORDS:
+            found.setdefault(name, set())
+    return Names(found, grouped)
 
 
 def unknown(expression: str) -> list[str]:
