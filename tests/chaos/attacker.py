@@ -90,7 +90,7 @@ class Attacker:
         self._taken: deque[tuple[str, Message]] = deque(maxlen=REPLAYED)
         self._gone: deque[str] = deque(maxlen=REPLAYED)
         """People who said no."""
-        self._items: deque[tuple[Message, dict[str, Any]]] = deque(maxlen=REPLAYED)
+        self._items: deque[Message] = deque(maxlen=REPLAYED)
         self._keys: deque[tuple[str, dict[str, Any]]] = deque(maxlen=REPLAYED)
         self._sockets: deque[socket.socket] = deque()
         self._beside: dict[str, subprocess.Popen[bytes]] = {}
@@ -212,9 +212,8 @@ class Attacker:
             self._taken.append((topic, message))
             if topic == "consents" and (message.key() or b"").startswith(b"no") and b"Withdrawn" in message.value():
                 self._gone.append(message.key().decode())
-            headers = dict(message.headers() or ())
-            if topic == "review" and "gate-decision" in headers:
-                self._items.append((message, json.loads(headers["gate-decision"])))
+            if topic == "review" and "gate-decision" in dict(message.headers() or ()):
+                self._items.append(message)
 
     def _victim(self) -> str:
         """Somebody who said no, else one of the crowd that is not spared."""
@@ -292,23 +291,20 @@ class Attacker:
             self._write(into, value, message.key(), person=person, partition=partition, headers=headers)
         return len(chosen)
 
-    def _act(self, kind: str, message: Message, decision: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def _act(self, kind: str, message: Message, **more: Any) -> dict[str, Any]:
         """An act about an item that waits."""
-        sent, codes = json.loads(message.value()), [one["code"] for one in decision["reasons"]]
-        item = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
-        item |= {"decision_id": decision["id"], "had": codes, "reasons": codes}
-        item |= {"seen": json.loads(dict(message.headers()).get("gate-seen", b"{}"))}
-        item |= {"review": {"partition": message.partition(), "offset": message.offset()}}
+        item = invented.named_item(message.value(), message.headers(), message.partition(), message.offset())
+        item |= {"reasons": item["had"]}
         return invented.item_act(kind, item, act_id=self._id("stolen"), at=now(), **more)
 
     def _do_stolen_key(self) -> int:
         """Acts about items that wait, signed by the reviewer who was robbed, in his own name and in others'."""
         done = 0
-        for message, decision in self._chance.sample(self._items, min(len(self._items), 5)):
+        for message in self._chance.sample(self._items, min(len(self._items), 5)):
             if (person := json.loads(message.value())["recipient_id"]) in SPARED:
                 continue
             kind = self._chance.choice(("release", "release", *ITEM_ACTS))
-            act = self._act(kind, message, decision, by=self._chance.choice(("kenji", "kenji", *KEYS)))
+            act = self._act(kind, message, by=self._chance.choice(("kenji", "kenji", *KEYS)))
             if kind == "release":
                 act["bulk"] = self._chance.choice((1, 1, 10**6, 0))
                 act["reasons"] = self._chance.sample(act["had"], self._chance.randint(1, len(act["had"])))
@@ -327,9 +323,9 @@ class Attacker:
         """The console's word for a manager, without its key."""
         if not self._items:
             return 0
-        message, decision = self._chance.choice(self._items)
+        message = self._chance.choice(self._items)
         person = json.loads(message.value())["recipient_id"]
-        act = self._act("release", message, decision, by=self._chance.choice(staff.MANAGERS))
+        act = self._act("release", message, by=self._chance.choice(staff.MANAGERS))
         headers = self._signed(act, word="passkey", signer=self._chance.choice(("kenji", "mallory")))
         return self._write("acts", act, person, person=person, partition=message.partition(), headers=headers)
 

@@ -22,9 +22,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from gatekeeper.deciding.release import releasable
 from tests.chaos.journal import UNKNOWN, Journal, Kind, Said
 from tests.support import staff
+from tests.support.invented import item_act, named_item
 from tests.support.world import consent_of, send_to, source_of
 
 RATE = 60
@@ -187,11 +187,7 @@ class Driver:
     def _act(self, kind: str, by: str, item: dict[str, Any]) -> Entry:
         with self._lock:
             id_ = f"act-{next(self._ids)}"
-        named = {
-            name: value for name, value in item.items() if name not in ("reasons", "had", "seen") or kind == "release"
-        }
-        value = {"v": 1, "kind": kind, "act_id": id_, "by": by, "reason": "looked at it", "at": now(), **named}
-        value |= {"bulk": 1, "evidence_ref": "memo-1"} if kind == "release" else {}
+        value = item_act(kind, item, act_id=id_, by=by, reason="looked at it", at=now())
         return Entry("act", id_, item["recipient_id"], "acts", value, partition=item["review"]["partition"])
 
     def _new(self, topic: str, reader: str) -> Callable[[], list[Any]]:
@@ -213,20 +209,11 @@ class Driver:
         withheld = self._new("review", "reviewers")
 
         def new() -> list[dict[str, Any]]:
-            found = []
-            for message in withheld():
-                if not message.key().startswith((b"young", b"silent")):
-                    continue
-                headers = dict(message.headers())
-                sent, decision = json.loads(message.value()), json.loads(headers["gate-decision"])
-                found.append(
-                    {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
-                    | {"decision_id": decision["id"], "had": [one["code"] for one in decision["reasons"]]}
-                    | {"seen": json.loads(headers.get("gate-seen", b"{}"))}
-                    | {"reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])]}
-                    | {"review": {"partition": message.partition(), "offset": message.offset()}}
-                )
-            return found
+            return [
+                named_item(one.value(), one.headers(), one.partition(), one.offset())
+                for one in withheld()
+                if one.key().startswith((b"young", b"silent"))
+            ]
 
         return new
 

@@ -174,6 +174,10 @@ class Ends:
         found: dict[TopicPartition, int] = await self._sure("ListOffsets", lambda: {tp: first(tp) for tp in wanted})
         return found
 
+    async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Returns the first offset that each log keeps."""
+        return await self._asked(tps, "begin")
+
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order."""
         logs = self._network.kafka.logs

@@ -17,7 +17,6 @@ import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper.deciding.release import releasable
 from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.times import instant
@@ -252,17 +251,10 @@ class Company:
 
     def act(self, item: ConsumerRecord, kind: str, **more: Any) -> tuple[TopicPartition, Row]:
         """Returns an act about an item of `review`."""
-        headers = dict(item.headers)
-        decision = orjson.loads(headers["gate-decision"])
-        said = orjson.loads(item.value or b"")
-        named = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
-        named |= {"decision_id": decision["id"], "review": {"partition": item.partition, "offset": item.offset}}
-        named["had"] = [reason["code"] for reason in decision["reasons"]]
-        named["reasons"] = [code for code in named["had"] if releasable(code)]
-        named["seen"] = orjson.loads(headers.get("gate-seen", b"{}"))
+        named = invented.named_item(item.value, item.headers, item.partition, item.offset)
         value = invented.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
         tp = TopicPartition(self.settings.topic("acts"), item.partition)
-        return tp, self._signed(said["recipient_id"], value)
+        return tp, self._signed(named["recipient_id"], value)
 
     def campaign(self, kind: str, campaign: str) -> list[tuple[TopicPartition, list[Row]]]:
         """Returns an act about a campaign, one record a partition."""

@@ -16,7 +16,6 @@ import orjson
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
-from gatekeeper.deciding.release import releasable
 from gatekeeper.engine import asks as asking
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
@@ -172,14 +171,8 @@ class Desk:
         """Returns how an act names an item."""
         if not self.review:
             return {}
-        record, place = self.review[item], item % len(self.review)
-        decision = orjson.loads(dict(record.headers)["gate-decision"])
-        sent = orjson.loads(record.value or b"")
-        names = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
-        had = [reason["code"] for reason in decision["reasons"]]
-        seen = orjson.loads(dict(record.headers).get("gate-seen", b"{}"))
-        said = {"reasons": [code for code in had if releasable(code)], "had": had, "seen": seen}
-        return {**names, "decision_id": decision["id"], "review": {"partition": 3, "offset": place}, **said}
+        record = self.review[item]
+        return invented.named_item(record.value, record.headers, 3, item % len(self.review))
 
     def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
         """Judges a record of `acts`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -24,6 +24,7 @@ from gatekeeper.deciding.decide import decide as planned
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.release import releasable
 from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.deciding.versions import Version
 from gatekeeper.identity import Tokens, printed, stated, stops_of
@@ -352,6 +353,21 @@ def escaped(value: Any) -> bytes:
         return '"' + re.sub("....", lambda unit: f"\\u{unit[0]}", units) + '"'
 
     return re.sub(r'"(?:[^"\\]|\\.)*"', letters, json.dumps(value)).encode()
+
+
+def named_item(
+    value: bytes | None, headers: Mapping[str, bytes] | Iterable[tuple[str, Any]], partition: int, offset: int
+) -> dict[str, Any]:
+    """Returns how an act names an item of the review queue, by its record there."""
+    sent, said = orjson.loads(value or b""), dict(headers)
+    decision = orjson.loads(said["gate-decision"])
+    had = [reason["code"] for reason in decision["reasons"]]
+    return {
+        **{name: sent[name] for name in ("recipient_id", "campaign_id", "channel")},
+        **{"decision_id": decision["id"], "review": {"partition": partition, "offset": offset}},
+        **{"reasons": [code for code in had if releasable(code)], "had": had},
+        "seen": orjson.loads(said.get("gate-seen", b"{}")),
+    }
 
 
 def item_act(kind: str, item: dict[str, Any], **fields: Any) -> dict[str, Any]:

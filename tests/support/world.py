@@ -33,7 +33,6 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatekeeper.deciding.release import releasable
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.policy.packs import Packs
@@ -47,7 +46,7 @@ from streams.worker.app import create_app
 from streams.worker.process import start, stop
 from tests.support import forked, staff
 from tests.support.folders import kept
-from tests.support.invented import KEY, MANAGERS, NOTICE_ITEMS, item_act, known_by
+from tests.support.invented import KEY, MANAGERS, NOTICE_ITEMS, item_act, known_by, named_item
 from tests.support.ledger_oracle import Implied, Piece
 from tests.support.logs import Logs
 
@@ -432,19 +431,10 @@ class World:
 
     def items(self) -> dict[str, dict[str, Any]]:
         """Returns how an act names each item of the review queue, by the send's event id; the newest of each."""
-        found = {}
-        for message in self.read("review"):
-            headers = dict(message.headers())
-            sent, decision = json.loads(message.value()), json.loads(headers["gate-decision"])
-            found[sent["event_id"]] = {
-                **{name: sent[name] for name in ("recipient_id", "campaign_id", "channel")},
-                "decision_id": decision["id"],
-                "review": {"partition": message.partition(), "offset": message.offset()},
-                "reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])],
-                "had": [one["code"] for one in decision["reasons"]],
-                "seen": json.loads(headers.get("gate-seen", b"{}")),
-            }
-        return found
+        return {
+            json.loads(one.value())["event_id"]: named_item(one.value(), one.headers(), one.partition(), one.offset())
+            for one in self.read("review")
+        }
 
     def outcomes(self) -> dict[str, tuple[str, str | None]]:
         """Returns outcome and code of each act that could be read, by its id."""
