@@ -44,9 +44,9 @@ from schemas.topics import TOPICS, logical_name
 from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
-from tests.support import forked, staff
+from tests.support import forked, invented, staff
 from tests.support.folders import kept
-from tests.support.invented import KEY, MANAGERS, NOTICE_ITEMS, item_act, known_by, named_item
+from tests.support.invented import KEY, NOTICE_ITEMS, item_act, known_by, named_item
 from tests.support.ledger_oracle import Implied, Piece
 from tests.support.logs import Logs
 
@@ -116,30 +116,11 @@ def controller_record(**more: Any) -> tuple[str, dict[str, Any]]:
     return "controller/C1", {"v": 1, "kind": "controller", "id": "C1", **more}
 
 
-NOTICE = (
-    "notice/N1",
-    {"v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True},
-)
-TEMPLATE = (
-    "template/T1",
-    {"v": 1, "kind": "template", "id": "T1", "display_ok": {"marketing": ["postal"]}, "ask_complete": True},
-)
-
-
-_PURPOSE = {"v": 1, "kind": "purpose"}
-PURPOSES = (
-    ("purpose/mkt.dm.own", {**_PURPOSE, "id": "mkt.dm.own", "name_ja": "ご案内", "name_en": "News", "marketing": True}),
-    (
-        "purpose/service.orders",
-        {
-            **_PURPOSE,
-            "id": "service.orders",
-            "name_ja": "ご注文のお知らせ",
-            "name_en": "Orders",
-            "marketing": False,
-            "by": MANAGERS,
-        },
-    ),
+NOTICE = "notice/N1", invented.notice(id="N1")[1]
+TEMPLATE = "template/T1", invented.template(id="T1", display_ok={"marketing": ["postal"]})[1]
+PURPOSES = tuple(
+    (f"purpose/{id_}", invented.purpose(id=id_, marketing=id_.startswith("mkt"))[1])
+    for id_ in ("mkt.dm.own", "service.orders")
 )
 
 
@@ -158,58 +139,28 @@ def token_of(person: str) -> str:
 
 def source_of(person: str, home: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     known = known_by(home) if home else {"token": token_of(person)}
-    return {
-        "v": 1,
-        "source_id": f"s-{person}",
-        "recipient_id": person,
-        "method": "direct.point_card",
-        "acquired_at": "2024-05-01",
-        "collected_by": "C1",
-        "notice_id": "N1",
-        "purposes_told": ["mkt.dm.own"],
-        "contact_points": [
-            {"id": f"cp-{person}", **{name: known[name] for name in ("token", "beside", "further") if name in known}}
-        ],
-        **more,
-    }
+    told = {name: known[name] for name in ("token", "beside", "further") if name in known}
+    said = {"source_id": f"s-{person}", "acquired_at": "2024-05-01", "notice_id": "N1", "purposes_told": ["mkt.dm.own"]}
+    value = invented.source(recipient_id=person, contact_points=(), **said)[1]
+    return {**value, "contact_points": [{"id": f"cp-{person}", **told}], **more}
 
 
 def consent_of(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
-    given = {"purpose": "mkt.dm.own", "channels": ["postal"], "notice_id": "N1", "evidence_ref": f"form-{person}"}
-    no = {"purpose": "*"}
+    no: dict[str, Any] = {"purpose": "*", **dict.fromkeys(("channels", "notice_id", "evidence_ref"))}
     said = "2024-05-01T10:00:00+09:00" if state == "Given" else "2026-01-01T10:00:00+09:00"
-    return {
-        "v": 1,
-        "kind": "consent",
-        "record_id": f"{state}-{person}",
-        "recipient_id": person,
-        "controller_id": "C1",
-        "state": state,
-        "event_time": said,
-        "recorded_at": more.get("event_time", said),
-        "expressed_by": "subject",
-        "method": "paper",
-        **(given if state == "Given" else no),
-        **more,
-    }
+    kind = {"notice_id": "N1", "evidence_ref": f"form-{person}"} if state == "Given" else no
+    ids = {"record_id": f"{state}-{person}", "recipient_id": person}
+    value = invented.consent(**ids, state=state, event_time=said, **kind)[1]
+    return {**value, "recorded_at": more.get("event_time", said), **more}
 
 
 def send_to(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
     """Returns a send of a campaign of its own: the same number again is the same piece again."""
-    return {
-        "v": 1,
-        "event_id": f"e-{number}",
-        "recipient_id": person,
-        "campaign_id": f"K-{number}",
-        "controller_id": "C1",
-        "purpose": "mkt.dm.own",
-        "channel": "postal",
-        "message_class": "marketing",
-        "contact_point": {"id": f"cp-{person}", "country": "JP"},
-        "template_id": "T1",
-        "delivery": home_of(person),
-        **more,
-    }
+    point = {"id": f"cp-{person}", "country": "JP"}
+    named = {"event_id": f"e-{number}", "campaign_id": f"K-{number}", "template_id": "T1", "delivery": home_of(person)}
+    value = {**invented.send(recipient_id=person, **named), "contact_point": point}
+    del value["match"]
+    return {**value, **more}
 
 
 @cache
