@@ -225,7 +225,7 @@ def manifests_in_a_chain(history: History) -> Iterator[str]:
                     yield f"{where} goes on at {taken['from']}, and the one before ended at {at[log]}"
                 at[log] = taken["to"]
             records = [one for _, one in zip(range(said["audit"]["n"]), audits, strict=False)]
-            if _root([one.value or b"" for one in records]).hex() != said["root"]:
+            if root([one.value or b"" for one in records]).hex() != said["root"]:
                 yield f"{where} names other audit records than there are"
             prev = hashlib.sha256(value).hexdigest()
         if left := sum(1 for _ in audits):
@@ -356,14 +356,14 @@ def _signed(key: Ed25519PublicKey, signature: bytes, value: bytes) -> bool:
     return True
 
 
-def _root(leaves: Sequence[bytes]) -> bytes:
+def root(leaves: Sequence[bytes]) -> bytes:
     """Returns the root of the Merkle tree of RFC 6962."""
     if not leaves:
         return hashlib.sha256().digest()
     if len(leaves) == 1:
         return hashlib.sha256(b"\0" + leaves[0]).digest()
     half = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\1" + _root(leaves[:half]) + _root(leaves[half:])).digest()
+    return hashlib.sha256(b"\1" + root(leaves[:half]) + root(leaves[half:])).digest()
 
 
 def _first(sentences: Iterator[str]) -> list[str]:

@@ -20,6 +20,7 @@ from gatekeeper.staff.message import milliseconds
 from gatekeeper.staff.signatures import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
+from tests.chaos.checker import root
 from tests.simulation.company import LIMIT, LISTED, SPOILT, Company, Person
 from tests.simulation.kafka import Kafka
 from tests.simulation.log import Log, Place
@@ -400,7 +401,7 @@ def manifests_are_contiguous(told: Told) -> None:
         ids = [audit.did for _, audit in zip(range(manifest["audit"]["n"]), dids, strict=False)]
         demand(len(held) == manifest["audit"]["n"], "an audit record is missing", where)
         demand(ids[:1] == [one for one in [manifest["audit"]["from_id"]] if one], "another first record", where)
-        demand(_root(held).hex() == manifest["root"], "a manifest's root", where)
+        demand(root(held).hex() == manifest["root"], "a manifest's root", where)
         out.update(manifest["out"])
     demand(next(records, None) is None, "an audit record that no manifest proves", told.number)
     there = {COUNTED[name]: len(found) for name, found in told.outputs.items() if found}
@@ -494,14 +495,3 @@ def erasures(told: Told) -> dict[str, str]:
                 erased.add(whose)
                 found[audit.did] = whose
     return found
-
-
-def _root(leaves: list[bytes]) -> bytes:
-    """Returns the Merkle root of these leaves (RFC 9162)."""
-    if not leaves:
-        return sha256(b"").digest()
-    level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
-    while len(level) > 1:
-        pairs = [sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = pairs + level[len(pairs) * 2 :]
-    return level[0]

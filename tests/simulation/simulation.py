@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -214,6 +214,10 @@ class Simulation:
             self.kafka.settle(name)
         return promises.check(self.kafka, self.settings, self.packs, self.company)
 
+    def left(self) -> list[str]:
+        """Returns which sends and acts have no audit record."""
+        return promises.Left(self.kafka, self.settings).places()
+
     def digest(self) -> str:
         """Returns what stands for all that was written, in its order."""
         found = sha256()
@@ -236,14 +240,8 @@ def said(error: BaseException | None) -> str:
 
 @cache
 def _settings(worker: str) -> Settings:
-    return Settings(
-        broker="simulated:1",
-        prefix="s.",
-        partitions=PARTITIONS,
-        worker=worker,
-        keys="simulated",
-        max_lag=MAX_LAG_SECONDS,
-    )
+    more = {"partitions": PARTITIONS, "worker": worker, "max_lag": MAX_LAG_SECONDS}
+    return Settings(broker="simulated:1", prefix="s.", keys="simulated", **more)
 
 
 @contextmanager
@@ -266,6 +264,13 @@ def replaced(seed: int) -> Iterator[None]:
     finally:
         patch.undo()
         structlog.configure(**configured)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Returns once something is so, within five minutes of virtual time."""
+    async with asyncio.timeout(300):
+        while not done():
+            await asyncio.sleep(0.05)
 
 
 def simulate(seed: int, steps: int) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -15,7 +14,7 @@ from streams.worker.ownership_epoch import OwnershipEpoch
 from tests.simulation import simulation
 from tests.simulation.company import GONE, REPLACED
 from tests.simulation.loop import run
-from tests.simulation.promises import Left
+from tests.simulation.simulation import until
 
 
 class World:
@@ -36,7 +35,7 @@ class World:
         self.facts = self.company._where(topic, key)
         await asyncio.sleep(10)
         self.company.write("sends", self.company.sends(8))
-        await until(lambda: not Left(self.kafka, self.settings).places())
+        await until(lambda: not self.it.left())
 
     def put_back(self, *tps: TopicPartition) -> None:
         """Puts logs back by their last record."""
@@ -55,12 +54,6 @@ class World:
         """Tells whether the partition is refused for this reason, by the note beside the group's offset."""
         found = self.company.note(0)
         return found is not None and found.key == key
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(300):
-        while not done():
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +103,7 @@ def test_a_cancellation_on_a_log_that_was_put_back_then_it_waits_until_that_is_k
         await world.decide()
         acts = TopicPartition(world.settings.topic("acts"), 0)
         world.ask("handoff", "K-1")
-        await until(lambda: not Left(world.kafka, world.settings).places())
+        await until(lambda: not world.it.left())
         end = world.kafka.logs[acts].end
         world.put_back(acts)
         world.ask("handoff", "K-2")

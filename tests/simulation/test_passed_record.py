@@ -15,8 +15,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.refused import Refused
 from streams.worker import batch
 from tests.simulation.loop import run
-from tests.simulation.promises import Left
-from tests.simulation.simulation import Simulation, replaced
+from tests.simulation.simulation import Simulation, replaced, until
 
 NUMBER = 1
 TRIED_AGAIN_SECONDS = 130
@@ -43,17 +42,10 @@ def test_a_record_that_is_a_defect_then_its_partition_alone_stands_until_two_pas
     async def work() -> None:
         simulation = Simulation(1, tmp_path)
         company, kafka, settings = simulation.company, simulation.kafka, simulation.settings
-        sends = TopicPartition(settings.topic("sends"), NUMBER)
         stands = TopicPartition(settings.topic(topic), NUMBER)
 
         def note() -> Refused | None:
-            known = kafka.offset(settings.group, sends)
-            return Refused.decode(known.metadata) if known and known.metadata else None
-
-        async def until(done: Any) -> None:
-            async with asyncio.timeout(300):
-                while not done():
-                    await asyncio.sleep(0.05)
+            return company.note(NUMBER)
 
         def word(by: str) -> None:
             act = company.resumption(NUMBER, by)
@@ -71,14 +63,14 @@ def test_a_record_that_is_a_defect_then_its_partition_alone_stands_until_two_pas
         assert found is not None
         assert (found.key, found.record) == ("error.partition_defect", (stands.topic, offset))
         await asyncio.sleep(30)
-        assert all(f"/{NUMBER}/" in place for place in _left(simulation)), "the other one goes on"
+        assert all(f"/{NUMBER}/" in place for place in simulation.left()), "the other one goes on"
         for _ in range(2):
             word("hanako")
             for _ in range(TRIED_AGAIN_SECONDS * 20):
                 await asyncio.sleep(0.05)
                 assert note() is not None, "one person is not enough, and the note stays all the time"
         word("taro")
-        await until(lambda: note() is None and not _left(simulation))
+        await until(lambda: note() is None and not simulation.left())
         await asyncio.sleep(30)
         simulation.check()
         (skipped,) = (
@@ -91,7 +83,3 @@ def test_a_record_that_is_a_defect_then_its_partition_alone_stands_until_two_pas
 
     with replaced(1):
         run(work, Random(1))
-
-
-def _left(simulation: Simulation) -> list[Any]:
-    return Left(simulation.kafka, simulation.settings).places()

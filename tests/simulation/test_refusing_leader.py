@@ -13,7 +13,6 @@ from aiokafka import TopicPartition
 
 from tests.simulation.log import Refusal
 from tests.simulation.loop import run
-from tests.simulation.promises import Left
 from tests.simulation.simulation import Simulation, replaced
 
 PAUSE_SECONDS = 4.0
@@ -56,7 +55,7 @@ def test_a_leader_that_refuses_records_and_markers_then_the_other_partition_goes
         assert max(later - first for first, later in pairwise([*written, loop.time()])) < PAUSE_SECONDS
         refusing = False
         await asyncio.sleep(100)
-        assert Left(kafka, simulation.settings).places() == []
+        assert simulation.left() == []
         assert not any(worker.ended for worker in simulation.workers)
 
     with replaced(1):
