@@ -34,14 +34,12 @@ from gatekeeper.index.access import ROLES
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64_text
+from tests.support.offline_console import BROWSER, PASSWORD
 from tests.support.world import World, consent_of, send_to, source_of, token_of, until
 
-PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
 """Everybody in the user file: one a role, named like it, and a second one where two are needed."""
 ROLES_OF = dict(PEOPLE)
-BROWSER = {"accept-language": "en", "sec-fetch-site": "same-origin"}
-"""Headers that a browser sends with each request from a page of the console."""
 _NUMBERS = itertools.count()
 
 expect.set_options(timeout=30_000)  # what a page shows at last has passed through Kafka, a worker and back

@@ -22,7 +22,7 @@ from typing import Any
 
 from streams.kafka.broker import Broker
 from tests.support.last_release import HOUSE
-from tests.support.world import World, group_keys, until
+from tests.support.world import World, group_keys, owned_by, until
 
 PEOPLE = [f"p{number}" for number in range(40)]
 NEW_SETTINGS = ("GATEKEEPER_HANDOFF_DATA",)
@@ -87,16 +87,6 @@ class Running:
         lines = self.log.read_text("utf-8", "replace").splitlines(keepends=True)
         return [row for row in (json.loads(line) for line in lines if line.endswith("\n")) if row["event"] in names]
 
-    def owned(self) -> set[int]:
-        """Returns the partitions that it owns by its log, none while it takes over."""
-        owned, assigned = set[int](), set[int]()
-        for row in self.events("assigned", "partition_owned"):
-            if row["event"] == "assigned":
-                assigned, owned = set(row["partitions"]), set(row["kept"])
-            else:
-                owned.add(row["partition"])
-        return assigned if owned >= assigned else set()
-
     def decided(self) -> int:
         """Returns how many sends it decided, by the lines of its log. The last line comes when it is stopped."""
         return sum(row["n"] for row in self.events("decided"))
@@ -149,7 +139,10 @@ def patch(older: Release, bootstrap: str, prefix: str, folder: Path) -> None:
 
 def _both_at_work(world: World, running: Mapping[str, Running], flow: Flow) -> None:
     """Waits until each worker owns a partition, and MORE sends were decided after that."""
-    until(lambda: all(one.owned() for one in running.values()), "a partition for each worker")
+    until(
+        lambda: all(owned_by(one.events("assigned", "partition_owned")) for one in running.values()),
+        "a partition for each worker",
+    )
     then = flow.sent + MORE
     until(lambda: decisions_of(world).total() >= then, "decisions by both")
 

@@ -668,17 +668,22 @@ class Supervised:
 
     def owned(self) -> list[int]:
         """Returns the partitions that it owns by its log, none before each of them is taken over or kept."""
-        assigned: list[int] = []
-        owned: set[int] = set()
-        for event in self.events("assigned", "partition_owned"):
-            if event["event"] == "assigned":
-                assigned, owned = event["partitions"], set(event["kept"])
-            else:
-                owned.add(event["partition"])
-        return assigned if sorted(owned) == assigned else []
+        return owned_by(self.events("assigned", "partition_owned"))
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
+
+
+def owned_by(events: Iterable[dict[str, Any]]) -> list[int]:
+    """Returns the partitions that a worker owns by these lines of its log."""
+    assigned: list[int] = []
+    owned: set[int] = set()
+    for event in events:
+        if event["event"] == "assigned":
+            assigned, owned = event["partitions"], set(event["kept"])
+        else:
+            owned.add(event["partition"])
+    return assigned if sorted(owned) == assigned else []
 
 
 def _did(message: Any) -> str:

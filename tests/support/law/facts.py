@@ -1,5 +1,6 @@
 """The facts of a case: sources, reference records and the scope of a word."""
 
+# ruff: noqa: F403, F405 -- the words of `case` are those of every page here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -7,22 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tests.support.law.case import (
-    CHANNELS,
-    ENDS,
-    SKEW,
-    Case,
-    Heard,
-    Span,
-    end_of_day,
-    is_at,
-    listed,
-    parties,
-    said_at,
-    seen,
-    span,
-    word,
-)
+from tests.support.law.case import *
 from tests.support.law.versions import Versions
 
 

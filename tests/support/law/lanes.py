@@ -1,5 +1,6 @@
 """The lanes: the reasons that each source has, given its yes."""
 
+# ruff: noqa: F403, F405 -- the words of `case` are those of every page here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -7,27 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from tests.support.law.case import (
-    ABSENCES,
-    BASES,
-    BOUGHT,
-    CHECK,
-    CHECKED_WITHIN,
-    LIFECYCLE,
-    PASSED_ON,
-    SKEW,
-    WINDOWS,
-    Heard,
-    Span,
-    class_of,
-    is_no,
-    is_yes,
-    no_time,
-    seen,
-    span,
-    spoken,
-    worst,
-)
+from tests.support.law.case import *
 from tests.support.law.nos import No
 from tests.support.law.yeses import Yeses
 

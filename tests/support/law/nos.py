@@ -1,5 +1,6 @@
 """The nos that meet a send."""
 
+# ruff: noqa: F403, F405 -- the words of `case` are those of every page here
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,24 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
-from tests.support.law.case import (
-    ENDS,
-    FLOOR,
-    SURE,
-    WILL,
-    Heard,
-    Span,
-    counted,
-    is_no,
-    listed,
-    nameless,
-    no_time,
-    parties,
-    proven,
-    said_at,
-    span,
-    word,
-)
+from tests.support.law.case import *
 from tests.support.law.facts import Facts
 
 

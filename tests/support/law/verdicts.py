@@ -1,35 +1,13 @@
 """The verdict of the rules on a case, with the reasons."""
 
+# ruff: noqa: F403, F405 -- the words of `case` are those of every page here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tests.support.law.case import (
-    ABSENCES,
-    BEFORE,
-    ENDS,
-    FLOOR,
-    LIFECYCLE,
-    NO_ROUTE,
-    OF_SOURCE,
-    RANKS,
-    RELEASED_FOR,
-    REVIEWED,
-    SAID,
-    SKEW,
-    SURE,
-    WRITTEN,
-    Heard,
-    HeardRelease,
-    class_of,
-    counted,
-    is_sensitive,
-    span,
-    spoken,
-    worst,
-)
+from tests.support.law.case import *
 from tests.support.law.lanes import Lanes
 
 

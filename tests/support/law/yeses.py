@@ -1,5 +1,6 @@
 """The yeses of a person: for what each is, whether it stands, and what it lifts."""
 
+# ruff: noqa: F403, F405 -- the words of `case` are those of every page here
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,32 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from tests.support.law.case import (
-    ADULT_NOW,
-    ENDS,
-    FIRST,
-    FLOOR,
-    JAPAN,
-    METHODS,
-    MONTH,
-    SIXTEEN_SINCE,
-    SKEW,
-    WILL,
-    Heard,
-    Span,
-    age,
-    birth,
-    is_at,
-    is_no,
-    is_yes,
-    no_time,
-    parties,
-    said_at,
-    said_last,
-    span,
-    spoken,
-    worst,
-)
+from tests.support.law.case import *
 from tests.support.law.nos import No, Nos
 
 
