@@ -85,14 +85,3 @@ def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model)
         dump = "\n".join(db.iterdump())
     assert (told.subject, told.item, told.outcome) == (None, None, "recorded")
     assert "R-secret" not in dump
-
-
-def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for(model: Model) -> None:
-    others = [{**SUSPENDED, "act_id": f"s{n}", "at": f"2026-11-24T01:00:0{n}.000Z"} for n in range(3)]
-    item = {"decision_id": "A" * 26, "campaign_id": "K-1", "channel": "postal", "recipient_id": "P-1",
-            "review": {"partition": 0, "offset": 1}}  # fmt: skip
-    note = {**ACT, **item, "kind": "note", "act_id": "n1", "at": "2026-11-24T01:00:01.500Z"}
-    model.take([record("acts", value, n) for n, value in enumerate([*others, note])])
-    with model.read() as db:
-        assert [act.act_id for act in act_log.recent(db, most=3)] == ["s2", "n1", "s1"]
-        assert [act.act_id for act in act_log.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]

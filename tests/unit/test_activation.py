@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -63,17 +62,6 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
     held = packs(known)
     assert held.deciding("JP", invented.T + DAY - 1) is BASE.home[0]
     assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 7, "sha256": value["sha256"]}
-
-
-def test_version_of_later_rules_then_it_replaces_no_text_of_the_company() -> None:
-    strict = policy_record(shipped("strictest", 2))
-    assert names(store(strict, policy_record(shipped("jp-pmark", 2))), 0, 30) == ["jp-pmark@2", "jp-pmark@3"]
-    assert names(store(policy_record(text(7))), 0, 30) == ["jp-pmark@7", "jp-pmark@7"]
-    assert names(store(policy_record(text(7), invented.T + 60 * DAY)), 0, 30, 60) == [
-        "jp-pmark@1",
-        "jp-pmark@3",
-        "jp-pmark@7",
-    ]
 
 
 def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away() -> None:
@@ -160,23 +148,6 @@ def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
     assert names(store(policy_record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@7"]
 
 
-def test_same_version_from_a_later_day_then_the_day_between_is_what_widens() -> None:
-    """A tighter version that is put off lets through until then what it would have withheld."""
-    tight = text(7, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"))
-    strict = policy_record(
-        text(7, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1))
-    )
-    loose = text(8)
-    assert (
-        names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY, by="pm-7")), 0, 1)
-        == ["jp-pmark@7"] * 2
-    )
-    assert names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY)), 0, 1) == [
-        "jp-pmark@7",
-        "jp-pmark@8",
-    ]
-
-
 def test_packs_of_other_countries_then_each_send_is_judged_by_its_own() -> None:
     britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
     known = store(policy_record(britain))
@@ -260,13 +231,6 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
     assert decides().verdict == "block"
 
 
-def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:
-    known = store(policy_record(text(7), effective_from="2026-11-25"))
-    begins = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp() * 1000)
-    assert packs(known).at(begins).version == 7
-    assert packs(known).at(begins - 1).version == 1
-
-
 def earlier_texts() -> Iterator[Any]:
     """Yields the texts of jp-pmark of each version of the rules, and those of the last release."""
     for rules in kept_rules.versions():
@@ -288,25 +252,6 @@ def test_text_of_an_earlier_release_in_force_then_it_decides_and_reasons_cite_la
     assert found.policy.cites("EXTERNAL_PREFERENCE_LISTED", "postal") == clause
     others = packs(known).of_other_rules(invented.T)
     assert [one.name for one in others] == (["jp-pmark@9"] if "[clauses]" in content else [])
-
-
-NEWER = (
-    ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'),
-    ("[rules]", '[rules]\nRULE_TO_COME = "off"'),
-)
-
-
-def test_rows_of_a_newer_release_then_both_releases_decide_by_the_text() -> None:
-    content = text(7, *NEWER)
-    known = store(policy_record(content))
-    assert names(known, 0) == ["jp-pmark@7"]
-    assert decided(known).verdict == "clear"
-    (found,) = packs(known).of_other_rules(invented.T)
-    assert found.unknown == ("REASON_TO_COME", "RULE_TO_COME")
-    for change, place in zip(NEWER, ("clauses.REASON_TO_COME", "rules.RULE_TO_COME"), strict=True):
-        written = text(7, change)
-        with pytest.raises(UsageError, match=place):
-            check(read(written.encode(), file="mine"), written)
 
 
 def test_rule_that_we_do_not_have_switched_on_then_nothing_is_cleared_past_it() -> None:

@@ -11,15 +11,12 @@ import pytest
 from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
-from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import guesses, invented, policies
+from tests.support import guesses, invented
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.guesses import Person
 
-HOUR = 3_600_000
-RECORDED = [kind for kind, row in ACT_KINDS.items() if row.about == "item" and row.states is None]
 """Acts about an item that change nothing."""
 
 
@@ -179,35 +176,6 @@ def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_records_say_
     assert (release["bulk"], release["by"]) == (101, ["hanako", "taro"])
 
 
-def test_threshold_lowered_after_one_persons_release_then_its_word_is_not_enough(desk: Desk) -> None:
-    assert desk.act("release", bulk=80) == ("cleared", None)
-    desk.learn(("reference", policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
-    desk.at += 1
-    assert [code for _, code in desk.campaign("handoff")] != []
-    assert desk.out[-1][0] == "recalls"
-    assert [reason.code for reason in desk.records[-2].reasons] == ["AGE_UNCERTAIN"]
-
-
-def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> None:
-    desk = Desk(invented.source(may_be_minor=True, last_contact_at="2026-01-01"), invented.consent())
-    strict = policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
-    desk.learn(("reference", policies.policy_record(strict)))
-    point = invented.send()["contact_point"]
-    desk.send(contact_point={name: point[name] for name in point if name != "country"})
-    assert "JURISDICTION_UNKNOWN" in [reason.code for reason in desk.records[-1].reasons]
-    assert desk.act("release", bulk=11, evidence_ref="scan-9") == ("waiting", None)
-    assert desk.act("approve", by="taro") == ("cleared", None)
-
-
-def test_first_of_two_expired_or_undone_then_the_second_releases_nothing(conflicted: Desk) -> None:
-    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
-    assert conflicted.act("undo", by="taro") == ("reopened", None)
-    assert conflicted.act("approve", by="taro") == ("refused", "nothing_to_approve")
-    assert conflicted.act("release", act_id="release-2", evidence_ref="scan-9") == ("waiting", None)
-    conflicted.at += 73 * HOUR
-    assert conflicted.act("approve", by="taro", act_id="approve-2") == ("refused", "release_expired")
-
-
 def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_again(desk: Desk) -> None:
     desk.act("release")
     cleared = desk.records[-1].did
@@ -220,15 +188,6 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("redecide") == ("withheld", None)
     assert desk.act("release") == ("cleared", None)
     assert desk.records[-1].did != cleared
-
-
-def test_undo_of_a_release_on_which_a_later_send_went_out_then_that_is_recalled(desk: Desk) -> None:
-    assert desk.act("release", act_id="first") == ("cleared", None)
-    desk.campaign("cancel")
-    assert desk.send(event_id="E-2").verdict == "clear"
-    assert desk.act("undo", act_id="undo-first") == ("recalled", None)
-    assert len(desk.outputs["recalls"]) == 2
-    desk.check_ledger()
 
 
 def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) -> None:
@@ -251,40 +210,12 @@ def later(desk: Desk) -> None:
     desk.act("note")
 
 
-def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
-    desk = Desk(*YOUNG)
-    desk.send(mail_date="2026-11-25")
-    desk.send(campaign_id="K-2")
-    desk.at += 2 * DAY_MS
-    assert desk.act("release", item=0) == ("refused", "mail_date_past")
-    assert desk.act("uphold", item=0) == ("upheld", None)
-    desk.at += 58 * DAY_MS
-    assert desk.act("uphold", item=1) == ("refused", "item_expired")
-
-
 def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
     desk.learn(invented.source(birth_date="1990-01-01"))
     assert desk.send().verdict == "clear"
     assert desk.act("release", item=0) == ("withheld", None)
     assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
     assert [topic for topic, _ in desk.out].count("cleared") == 1
-
-
-@pytest.mark.parametrize("kind", RECORDED)
-def test_acts_that_change_nothing_then_they_are_recorded(desk: Desk, kind: str) -> None:
-    assert desk.act(kind) == ("recorded", None)
-    assert desk.records[-1].verdict is None
-    assert desk.act("release") == ("cleared", None)
-
-
-@pytest.mark.parametrize("kind", ["withdraw", "suspend", "resume", "quarantine", "activate"])
-def test_act_beside_a_fact_then_who_and_what_is_recorded(kind: str) -> None:
-    desk = Desk()
-    about = {"recipient_id": "P-1"} if kind == "withdraw" else {"subject": "controller/C1"}
-    value = {"v": 1, "kind": kind, "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "hanako", **about}
-    assert desk.judged(value) == ("recorded", None)
-    assert desk.judged(value | {"recipient_id": "P-1", "subject": "controller/C1"}) == ("unreadable", "field_invalid")
-    assert desk.out[-1][0] == "deadletter"
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b'{"v":1,"kind":"fly"}', b"\xff" * 100])

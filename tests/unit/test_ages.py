@@ -51,10 +51,6 @@ def test_impossible_birth_date_then_none(written: str) -> None:
     assert known(written, "2012-01-01") == Ages(14, ("S-1",), {})
 
 
-def test_several_birth_dates_then_the_youngest_and_every_source() -> None:
-    assert known("1980-01-01", "2012-01-01") == Ages(14, ("S-0", "S-1"), {})
-
-
 def test_birthday_then_it_begins_by_the_calendar_of_the_zone() -> None:
     midnight = invented.T - 10 * 3_600_000
     assert known("2011-11-24", at=midnight).now == 15
@@ -67,8 +63,3 @@ def test_consents_given_then_the_age_on_every_day_from_which_they_may_speak() ->
     yes = consent(event_time="2024-05-01", recorded_at="2026-06-01T00:30:00+09:00", arrived=arrived)
     no = consent(state="Withdrawn", event_time="2023-05-01", recorded_at="2023-05-01T10:00:00+09:00")
     assert known("2010-05-02", consents=(yes, no)).by_day == {"2024-05-01": 13, "2025-11-24": 15, "2026-06-01": 16}
-
-
-def test_consent_before_the_birth_then_no_age_below_zero() -> None:
-    yes = consent(event_time="2010-05-01", recorded_at="2010-05-01T10:00:00+09:00")
-    assert known("2012-05-02", consents=(yes,)).by_day == {"2010-05-01": 0}

@@ -6,8 +6,6 @@ Those about the worker, facts and proof are in tests/simulation. A full disk is 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -95,15 +93,6 @@ def test_a_console_whose_feed_stands_still_then_its_pages_are_old(held: Held) ->
     assert not said, said
 
 
-def test_a_console_that_cannot_read_its_model_then_its_pages_are_old(held: Held, tmp_path: Path) -> None:
-    def damaged() -> None:
-        with held.console.model.read() as db, db:
-            db.execute("DROP TABLE item")
-
-    said = raised("console", held.page, damaged, CONSOLE_OLD)
-    assert not said, said
-
-
 @pytest.mark.parametrize(("left", "due"), [(23 * HOUR_MS, "1d"), (0, "overdue")])
 def test_an_item_that_nobody_decides_then_its_deadline_is_near_or_over(held: Held, left: int, due: str) -> None:
     said = raised("console", held.page, lambda: held.is_at(left), [f'ReviewDeadlineNear{{due="{due}"}}'])
@@ -141,14 +130,6 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
 UNDELIVERED = ['WebhooksUndelivered{endpoint="print-house"}']
 
 
-def test_an_event_that_is_given_up_then_it_is_undelivered(queue: Queue) -> None:
-    queue.put()
-    said = raised(
-        "webhooks", queue.metrics.page, lambda: queue.outbox.give_up("print-house", now=queue.now), UNDELIVERED
-    )
-    assert not said, said
-
-
 def test_an_event_that_waits_for_more_than_an_hour_then_it_is_undelivered(queue: Queue) -> None:
     queue.put()
     said = raised(
@@ -157,34 +138,11 @@ def test_an_event_that_waits_for_more_than_an_hour_then_it_is_undelivered(queue:
     assert not said, said
 
 
-def test_an_outbox_that_cannot_be_read_then_its_process_is_not_ready(queue: Queue) -> None:
-    def damaged() -> None:
-        for file in queue.folder.iterdir():
-            file.write_bytes(b"no database" * 1_000)
-
-    not_ready = ['ProcessNotReady{job="gatekeeper-webhooks",instance="webhooks"}']
-    said = raised("webhooks", queue.metrics.page, damaged, not_ready)
-    assert not said, said
-
-
 def test_a_process_that_does_not_answer_then_it_is_not_ready() -> None:
     answers = [True]
     shown = Metrics()
     firing = ['ProcessNotReady{job="gatekeeper-serve",instance="serve"}']
     said = raised("serve", lambda: shown.page() if answers else None, answers.clear, firing)
-    assert not said, said
-
-
-def test_a_process_that_starts_four_times_again_then_it_restarts_often() -> None:
-    code = "import sys; from gatekeeper.ground.metrics_page import Metrics; sys.stdout.buffer.write(Metrics().page())"
-    lives = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(5)]
-    left = iter([lives[0]] * (BEFORE + 1))
-
-    def again() -> None:
-        nonlocal left
-        left = iter([*lives, *[lives[-1]] * AFTER])
-
-    said = raised("seal", lambda: next(left), again, ['RestartsOften{job="gatekeeper-seal",instance="seal"}'])
     assert not said, said
 
 

@@ -108,17 +108,6 @@ def test_given_a_metric_then_a_panel_shows_it(metric: Metric) -> None:
     assert any(sample in names_of(expression.replace("$__rate_interval", "5m")).metrics for expression in asked)
 
 
-def test_given_the_dashboard_then_its_first_row_is_the_three_promises() -> None:
-    (row, *panels) = BOARD["panels"][:4]
-    assert row["title"].endswith("The promises")
-    assert [panel["title"].partition(" · ")[2] for panel in panels] == [
-        "Withdrawal to effect",
-        "Decided, and not yet",
-        "Partitions",
-    ]
-    assert [variable["name"] for variable in BOARD["templating"]["list"]] == ["datasource"]
-
-
 def test_given_the_dashboard_then_no_two_panels_lie_on_each_other() -> None:
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
     taken = [

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.confirmation import code as codes
-from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
-from gatekeeper.ledger import entries
-from schemas.events import Send
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
 
@@ -53,17 +49,6 @@ def test_ask_then_no_name_address_or_letter_is_on_ledger_or_audit_nor_code_on_au
         assert words not in told
     assert ask.answer_code
     assert ask.answer_code not in told
-
-
-def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk: Desk) -> None:
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    assert desk.act("ask", act_id="ask-2") == ("asked", "waits_along")
-    assert len(desk.asks()) == 1
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear", "clear"]
-    assert len(desk.outputs["cleared"]) == 2
 
 
 def test_sends_that_nobody_asked_about_then_a_yes_clears_those_before_and_after_it(
@@ -112,20 +97,6 @@ def test_a_piece_sent_twice_then_a_yes_clears_it_once_even_if_it_is_called_back(
     assert [topic for topic, _ in desk.out].count("cleared") == 1
 
 
-def test_colleague_s_act_of_any_id_then_no_two_records_have_one_id(desk: Desk) -> None:
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    desk.learn(answered(desk))
-    view = desk.store.view
-    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
-    desk.reconsider()
-    desk.store.view = view  # type: ignore[method-assign]
-    desk.act("ask", item=1, act_id="held")
-    desk.at += 2 * DAY
-    desk.reconsider()
-    assert len({record.did for record in desk.records}) == len(desk.records)
-
-
 def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
@@ -133,34 +104,6 @@ def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.at += 2 * DAY
     assert desk.reconsider() == ["withheld"], "the other is not even looked at"
     assert "cleared" not in desk.outputs
-
-
-def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
-    desk.send(delivery=DELIVERY)
-    desk.learn(invented.suppression())
-    assert desk.act("ask") == ("refused", "not_confirmable")
-    assert desk.asks() == []
-
-
-def test_no_template_that_may_ask_then_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
-    desk.learn(*(invented.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
-    sent = desk.send(delivery=DELIVERY)
-    (*_, reason) = rendered(dict(desk.review[-1].headers)["gate-decision"]).reasons
-    assert (sent.verdict, reason.code) == ("confirm", "ASK_TEMPLATE_MISSING")
-    assert "gatekeeper import reference" in reason.ja
-    assert "gatekeeper import reference" in reason.en
-    assert desk.act("ask") == ("refused", "template_missing")
-    assert desk.asks() == []
-    desk.learn(invented.template(notice_id="OK"))
-    assert desk.act("ask", act_id="ask-2") == ("asked", None)
-
-
-def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
-    asked(desk)
-    desk.learn(answered(desk, date="2026-11-24"))
-    assert desk.reconsider() == ["withheld"]
-    desk.at += DAY
-    assert desk.reconsider() == ["clear"]
 
 
 def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
@@ -222,29 +165,3 @@ def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague
     desk.at += 2 * DAY
     assert desk.reconsider() == []
     assert desk.act("redecide") == ("cleared", None)
-
-
-def released(desk: Desk) -> None:
-    """Lets a release of another item of the same key be alive."""
-    said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"], had=["AGE_UNCERTAIN"])[1]
-    desk.state.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
-
-
-SEND = Send.model_validate_json(json.dumps(invented.send()))
-
-
-def test_hard_fact_met_by_the_gate_then_a_record_ends_the_release_and_the_item_waits(desk: Desk) -> None:
-    asked(desk)
-    released(desk)
-    desk.reconsider()
-    assert desk.state.releases(SEND) == ()
-    record = desk.records[-1]
-    assert "RELEASE_SUPERSEDED" in [reason.code for reason in record.reasons]
-    assert record.act
-    assert (record.act.by, record.act.outcome, record.act.code) == ("gatekeeper", "refused", "awaits_answer")
-    desk.reconsider()
-    assert desk.records[-1] == record, "what changes nothing is not recorded"
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear"]
-    assert len({one.did for one in desk.records}) == len(desk.records)

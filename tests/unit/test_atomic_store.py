@@ -7,7 +7,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -201,29 +200,8 @@ def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     assert told.value.key == "error.log_other"
 
 
-def test_given_a_folder_or_a_pipe_of_a_files_name_then_there_is_no_such_file(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "file").write_bytes(b"")
-    (tmp_path / "link").symlink_to("file")
-    (tmp_path / "nowhere").symlink_to("gone")
-    found = {
-        name: AtomicStore(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")
-    }
-    assert found == {"folder": None, "pipe": None, "nowhere": None, "file/in": None, "file": b"", "link": b""}
-
-
 def pipe(file: Path) -> None:
     os.mkfifo(file)
-
-
-def bound(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(os.path.relpath(file))  # an absolute path may be too long for a socket
-
-
-def endless(file: Path) -> None:
-    file.symlink_to("/dev/zero")
 
 
 def linked(file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.attack import STALLED, WITHHELD, Progress, let_go, refused
+from tests.chaos.attack import STALLED, WITHHELD, Progress, let_go
 from tests.chaos.checker import Seen
 from tests.chaos.journal import Journal, Said
 
@@ -75,18 +75,3 @@ def test_what_an_attacker_may_not_then_it_is_found(wrong: str) -> None:
     topic, said = WRONG[wrong]
     observer.put(topic, **said)
     assert len([*let_go(observer.seen)]) >= 1
-
-
-def test_one_act_done_twice_then_it_is_found() -> None:
-    observer = Observed()
-    for _ in range(2):
-        observer.put("audit", **act(act_id="act-7", by="hanako"))
-    assert [*let_go(observer.seen)] == ["act-7 was done 2 times in partition 0"]
-
-
-def test_a_partition_refused_then_it_is_found(tmp_path: Path) -> None:
-    log = tmp_path / "worker-0.log"
-    log.write_text('{"event": "decided"}\n')
-    assert [*refused(tmp_path)] == []
-    log.write_text('{"event": "partition_refused"}\n')
-    assert len([*refused(tmp_path)]) == 1

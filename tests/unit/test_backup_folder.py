@@ -85,17 +85,6 @@ def test_another_s_signature_then_it_is_refused(saved: Path, keys: Keys) -> None
     assert refused(saved, keys).key == "error.backup_unsigned"
 
 
-def test_another_system_s_backup_then_it_is_refused(saved: Path, keys: Keys) -> None:
-    with pytest.raises(UsageError, match=r"mail\.gk"):
-        opened(saved, keys, group="mail.other")
-
-
-def test_a_later_form_then_the_release_that_made_it_is_asked_for(saved: Path, keys: Keys) -> None:
-    raw = (saved / LIST).read_bytes()
-    (saved / LIST).write_bytes(raw.replace(b'"v": 1', b'"v": 2'))
-    assert refused(saved, keys).key == "error.backup_form"
-
-
 def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_named(tmp_path: Path) -> None:
     then, now = Keys(tmp_path / "then"), Keys(tmp_path / "now")
     now.folder.mkdir(mode=0o700)

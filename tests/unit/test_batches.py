@@ -127,13 +127,6 @@ def test_hostile_headers_then_they_are_gone_and_the_record_is_there(
 
 
 @CLIENTS
-def test_headers_as_many_as_our_own_outputs_have_then_they_are_taken(library: Any) -> None:
-    headers: list[Header] = [(b"n", b"x" * 1_000)] * MAX_HEADERS
-    ((*_, fault),) = told(read(library, batch([record(0, b"K", b"V", headers)])))
-    assert fault is None
-
-
-@CLIENTS
 @pytest.mark.parametrize(
     ("inside", "key"),
     [
@@ -221,25 +214,6 @@ def test_wanted_bytes_then_records_with_them_are_handed_out_and_the_rest_is_pass
         assert [one.offset for one in found.take()] == offsets
         assert found.next_fetch_offset == 16
     assert [one.offset for one in fetched(data).take()] == list(range(7, 16))
-
-
-def test_wanted_bytes_and_unreadable_records_then_these_are_handed_out_too() -> None:
-    spoilt = bytearray(batch(THREE))
-    spoilt[70] ^= 1
-    odd = batch([record(0, b"K", b"V", [(b"\xff", b"x")]), record(1, b"K11", b"V")], base=10)
-    found = fetched(bytes(spoilt) + odd, b"K11").take()
-    assert [(one.offset, one.refused.what if one.refused else None) for one in found] == [
-        *((offset, "batch") for offset in (7, 8, 9)),
-        (10, "headers"),
-        (11, None),
-    ]
-
-
-def test_a_search_that_ends_within_a_batch_then_the_rest_is_handed_out() -> None:
-    found = fetched(batch(THREE), b"K0")
-    assert [one.offset for one in found.take(1)] == [7]
-    found._search.wanted = ()
-    assert [one.offset for one in found.take()] == [8, 9]
 
 
 def test_an_aborted_transaction_then_none_of_its_records_is_handed_out() -> None:

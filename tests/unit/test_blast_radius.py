@@ -48,11 +48,3 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
     assert found.campaigns(desk.at + 60 * DAY_MS, TOKYO) == []
     found.entry(3, entries[0].key, None)
     assert [row.campaign for row in found.campaigns(desk.at, TOKYO)] == ["K-01", "K-10", "K-11"]
-
-
-def test_a_clearance_on_another_source_then_it_does_not_stand_on_the_list() -> None:
-    desk = Desk(invented.source(), invented.consent())
-    found = reach(invented.source(source_id="S-9", batch_id="B-1"))
-    for entry in desk.send().entries:
-        found.entry(0, entry.key, entry.value)
-    assert found.campaigns(desk.at, TOKYO) == [AffectedCampaign("K-1", "postal", 1, 0, 0, None)]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gatekeeper.audit.checks.branch import NO_FORK, Fork, fork, parting
-from gatekeeper.audit.checks.chain import Chain
+from gatekeeper.audit.checks.branch import NO_FORK, Fork, fork
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
-from gatekeeper.keys import Keys
 from schemas.codec import canonical
-from tests.support.manifests import Writer
 from tests.support.trails import Trail, seal
 
 Links = dict[str, str | None]
@@ -83,23 +79,6 @@ def test_given_what_is_sealed_chosen_or_was_beside_then_that_counts_too(
     assert fork(links, newest, **more) == found
 
 
-@pytest.mark.parametrize(
-    ("links", "one", "other", "found"),
-    [
-        (FORKED, "c", "y", ("a",)),
-        (FORKED, "c", "b", ("b",)),
-        ({"b": "a", "x": "a"}, "b", "x", ("a",)),
-        ({"a": None, "x": None}, "a", "x", (None,)),
-        ({"c": "b", "x": "a"}, "c", "x", None),
-    ],
-    ids=["two branches", "one branch", "from what is lost", "two first ones", "nothing in common"],
-)
-def test_given_two_branches_then_where_they_part(
-    links: Links, one: str, other: str, found: tuple[str | None] | None
-) -> None:
-    assert parting(links, one, other) == found
-
-
 def test_given_a_fork_in_the_log_then_the_export_verifies_and_says_so(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=5).write(4)
     folder = trail.export(tmp_path / "export")
@@ -111,19 +90,3 @@ def test_given_a_fork_in_the_log_then_the_export_verifies_and_says_so(tmp_path: 
     assert (report.exit_code, report.findings) == (0, [])
     told = {"leaf": 4, "partition": 0, "offset": 7, "at": leaf["at"]}
     assert ("forked", told) in report.says
-
-
-def test_a_manifest_beside_the_branch_then_it_is_left_out_and_the_rest_is_sealed(tmp_path: Path) -> None:
-    keys = Keys(tmp_path)
-    keys.make("worker", "mail.gatekeeper/worker")
-    writer, chain = Writer(keys.signer("worker")), Chain({}, keys=lambda: keys.public("worker"))
-    first = writer.next()
-    forged = Writer(keys.signer("worker"))
-    forged.prev, forged.at = writer.prev, writer.at
-    stolen, right = forged.next(5), writer.next()
-    beside = {sha256(stolen[0]).hexdigest()}
-    taken = [chain.take(0, offset, *one, beside) for offset, one in enumerate((first, stolen, right))]
-    assert [sealed for sealed, _ in taken] == [True, False, True]
-    assert [(one.fault, one.offset) for _, found in taken for one in found] == [("forked_manifest", 1)]
-    leaf = canonical({"v": 1, "kind": "fork", "partition": 0, "offset": 1, "sha256": "0" * 64})
-    assert chain.ends([first[0], leaf, right[0]])

@@ -6,7 +6,6 @@ import ast
 import hashlib
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,25 +31,6 @@ def module(part: str) -> str:
     return f"gatekeeper.{part.removesuffix('.py').replace('/', '.')}"
 
 
-def defined(tree: ast.Module) -> list[str]:
-    """Returns the names that a module gives to what is its own."""
-    found: list[str] = []
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found.append(node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found += [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
-    return found
-
-
-def test_the_modules_of_the_check_then_each_is_a_part_and_the_command_is_the_last() -> None:
-    assert {name for name in PARTS if name.startswith("audit/verify/")} == {
-        f"audit/verify/{file.name}" for file in (ROOMS / "audit" / "verify").glob("*.py") if file.name != "__init__.py"
-    }
-    assert PARTS[-1] == "audit/verify/__main__.py"
-
-
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_then_it_imports_standard_library_cryptography_and_parts_before_it(part: str) -> None:
     before = {module(one) for one in PARTS[: PARTS.index(part)]}
@@ -58,17 +38,6 @@ def test_a_part_then_it_imports_standard_library_cryptography_and_parts_before_i
         top = where.partition(".")[0]
         assert top in sys.stdlib_module_names or top == "cryptography" or (where in before and name), (where, name)
         assert alias is None, f"{where}: the one file has one name for a thing"
-
-
-def test_the_names_of_all_parts_then_each_stands_for_one_thing() -> None:
-    own = Counter(name for tree in TREES.values() for name in defined(tree))
-    assert [name for name, count in own.items() if count > 1] == []
-    origins: dict[str, set[str]] = {}
-    for tree in TREES.values():
-        for where, name, _ in imports(tree):
-            if not where.startswith("gatekeeper."):
-                origins.setdefault(name or where, set()).add(where)
-    assert [name for name, modules in origins.items() if len(modules) > 1 or name in own] == []
 
 
 def test_the_one_file_then_it_holds_every_line_of_its_parts_but_for_moved_imports() -> None:
@@ -129,10 +98,6 @@ def test_a_python_that_cannot_run_it_then_two_languages_say_so_and_nothing_chang
     assert "何も確かめていません" in first
     assert en in second
     assert "Nothing was verified" in second
-
-
-def test_the_one_file_then_python_3_8_can_read_it_enough_to_say_it_is_too_old() -> None:
-    ast.parse(bundle(), feature_version=(3, 8))
 
 
 def test_files_beside_the_check_that_are_named_like_modules_then_they_are_not_run(tmp_path: Path) -> None:

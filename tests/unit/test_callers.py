@@ -28,13 +28,10 @@ from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import (
     BURST_SECONDS,
-    MAX_PAGES,
     MAX_UNDER_WAY,
-    Allowance,
     Caller,
     CallerEntry,
     Callers,
-    read,
 )
 from gatekeeper.service.openapi import paths
 from gatekeeper.service.request_lines import MAX_BYTES, Bodies
@@ -93,7 +90,7 @@ def test_key_then_its_caller_within_its_scopes_and_nobody_else(tmp_path: Path) -
         assert asked(app, "/facts", **wrong) == (401, "caller_unknown")
 
 
-@pytest.mark.parametrize("path", ["/access/v1/evaluation", "/access/v1/evaluations", "/v1/sends", "/v1/facts/consents"])
+@pytest.mark.parametrize("path", ["/access/v1/evaluations", "/v1/sends"])
 def test_unknown_caller_then_nothing_of_the_body_is_read(tmp_path: Path, path: str) -> None:
     app = paths("0")
     problem.handle(app, Metrics())
@@ -124,23 +121,14 @@ def test_file_that_changes_then_it_counts_at_once(tmp_path: Path) -> None:
     assert asked(app, "/facts", **bearer(KEY)) == (503, "callers_away")
 
 
-def test_example_of_the_documents_then_it_can_be_read() -> None:
-    found = read(Path(__file__).parents[2] / "docs" / "examples" / "callers.toml")
-    assert [one.id for one in found.callers] == ["crm", "shop", "midori-shop", "platform"]
-    assert found.provider
-
-
 @pytest.mark.parametrize(
     ("text", "mode", "says"),
     [
-        ("", 0o600, "callers"),
         ("[[", 0o600, "TOML"),
         (entry(), 0o622, "mode 622"),
         (entry(scopes='"everything"'), 0o600, "scopes"),
-        (entry(key_sha256='["short"]'), 0o600, "key_sha256"),
         (entry() + entry(), 0o600, "crm twice"),
         (entry(client_id='"a"') + entry("shop", client_id='"a"'), 0o600, "client_id a twice"),
-        (entry(admin="true"), 0o600, "admin"),
     ],
 )
 def test_file_that_cannot_be_used_then_it_says_where(tmp_path: Path, text: str, mode: int, says: str) -> None:
@@ -162,18 +150,6 @@ def test_more_than_its_rate_then_429_for_this_caller_alone(tmp_path: Path) -> No
     assert asked(app, "/facts", **bearer(other)) == (200, "shop")
 
 
-def test_allowance_then_it_fills_again_with_time() -> None:
-    now = 0.0
-    allowance = Allowance(2 * BURST_SECONDS, BURST_SECONDS, lambda: now)
-    assert allowance.take(2 * BURST_SECONDS) == 0.0
-    assert allowance.take(3) == 1.5
-    now = 1.5
-    assert allowance.take(3) == 0.0
-    now = 1e9
-    assert allowance.take(2 * BURST_SECONDS) == 0.0
-    assert allowance.take(1) > 0.0
-
-
 @pytest.fixture
 def stub() -> Iterator[StubProvider]:
     with provider() as found:
@@ -186,14 +162,8 @@ def with_provider(folder: Path, stub: StubProvider) -> Callers:
 
 
 def token(stub: StubProvider, *, key: Any = None, alg: str = "RS256", typ: str = "at+jwt", **claims: Any) -> str:
-    said = {
-        "iss": stub.issuer,
-        "aud": AUDIENCE,
-        "exp": int(time.time()) + 300,
-        "client_id": "crm-program",
-        "sub": "crm-program",
-        **claims,
-    }
+    said = {"iss": stub.issuer, "aud": AUDIENCE, "exp": int(time.time()) + 300}
+    said |= {"client_id": "crm-program", "sub": "crm-program", **claims}
     signer = key or stub.key
     header = {"alg": alg, "kid": stub.key.kid, "typ": typ}
     return jwt.encode(header, {n: v for n, v in said.items() if v is not None}, signer, algorithms=[alg])
@@ -213,14 +183,10 @@ def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvid
         {"iss": "https://other.example"},
         {"exp": 1},
         {"exp": None},
-        {"exp": "tomorrow"},
         {"nbf": 4_000_000_000},
         {"client_id": "another-program"},
-        {"client_id": ["crm-program"]},
         {"client_id": None},
         {"sub": "hanako"},
-        {"sub": None},
-        {"typ": "JWT"},
         {"typ": "id+jwt"},
         {"key": RSAKey.generate_key(2048, {"kid": "k1"})},
         {"key": OctKey.generate_key(256), "alg": "HS256"},
@@ -229,13 +195,6 @@ def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvid
 def test_token_that_does_not_count_then_401(tmp_path: Path, stub: StubProvider, claims: dict[str, Any]) -> None:
     app = app_of(with_provider(tmp_path, stub))
     assert asked(app, "/facts", **bearer(token(stub, **claims))) == (401, "caller_unknown")
-
-
-def test_program_with_another_subject_then_its_entry_names_it(tmp_path: Path, stub: StubProvider) -> None:
-    told = f'[provider]\nissuer = "{stub.issuer}"\naudience = "{AUDIENCE}"\ntoken_type = "JWT"\n'
-    app = app_of(Callers(file_of(tmp_path, entry(client_id='"crm-program"', subject='"account-7"') + told)))
-    assert asked(app, "/facts", **bearer(token(stub, typ="JWT", sub="account-7"))) == (200, "crm")
-    assert asked(app, "/facts", **bearer(token(stub, typ="JWT"))) == (401, "caller_unknown")
 
 
 def test_too_many_under_way_then_429_and_the_next_one_after_an_answer(tmp_path: Path) -> None:
@@ -256,7 +215,7 @@ def posted(length: int | None) -> Request:
     return Request({"type": "http", "method": "POST", "path": "/v1/sends", "headers": headers})
 
 
-@pytest.mark.parametrize("length", [MAX_BYTES, None, MAX_BYTES // 2, 1], ids=["whole", "unsaid", "half", "a byte"])
+@pytest.mark.parametrize("length", [MAX_BYTES, None, 1], ids=["whole", "unsaid", "a byte"])
 def test_bodies_of_one_caller_then_they_share_a_budget_and_leave_room_for_the_next(length: int | None) -> None:
     bodies, taken = Bodies(), 0
     with ExitStack() as open_:
@@ -327,22 +286,3 @@ def test_certificate_then_its_caller_and_nobody_without_it(tmp_path: Path) -> No
 
     with served(app_of(callers), tls) as url:
         assert [status(url, name) for name in ("crm", "stranger", None)] == [200, 401, 401]
-
-
-def test_a_search_that_is_larger_than_what_is_left_then_the_next_records_wait_for_it() -> None:
-    at = [0.0]
-    allowance = Allowance(10 * BURST_SECONDS, BURST_SECONDS, lambda: at[0])
-    allowance.owe(150)
-    assert allowance.take(1) == pytest.approx(5.1)
-    at[0] = 5.2
-    assert allowance.take(1) == 0.0
-
-
-def test_pages_of_a_caller_then_two_at_once_beside_its_other_requests() -> None:
-    caller = Caller(CallerEntry(id="crm", scopes=("results",)))
-    with caller.busy(MAX_PAGES), caller.busy(MAX_PAGES), caller.busy():
-        with pytest.raises(problem.Problem) as refused, caller.busy(MAX_PAGES):
-            pass
-        assert refused.value.status == 429
-    with caller.busy(MAX_PAGES):
-        pass

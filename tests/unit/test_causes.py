@@ -22,20 +22,6 @@ def test_a_flipped_bit_beside_a_second_attack_then_both_are_causes(code: str) ->
     assert told(report) == [("torn_transaction", 0, 5, 1), (code, 0, 5, 1)]
 
 
-def test_one_kind_at_two_places_then_each_place_is_a_cause() -> None:
-    report = Report()
-    for offset in (5, 9, 9):
-        report.add("torn_transaction", (0, offset), count=3)
-    report.add("content", file="policies/a.toml")
-    report.add("content", file="policies/b.toml")
-    assert told(report) == [
-        ("torn_transaction", 0, 5, 1),
-        ("torn_transaction", 0, 9, 2),
-        ("content", None, None, 1),
-        ("content", None, None, 1),
-    ]
-
-
 def test_a_chain_that_breaks_then_only_a_change_just_before_accounts_for_it() -> None:
     report = Report()
     report.add("forged_manifest", (0, 5), kid="k")
@@ -67,13 +53,3 @@ def test_a_manifest_or_record_changed_then_what_shows_there_is_no_second_cause()
         report.add(code, (0, 9), count=3, record=1, topic="mail.sends.v1", input=7)
     report.add("miscounted_range", (0, 12), topic="mail.sends.v1", first=1, to=2)
     assert told(report) == [("forged_manifest", 0, 5, 3), ("torn_transaction", 0, 9, 3), ("miscounted_range", 0, 12, 1)]
-
-
-def test_a_log_whose_root_is_wrong_then_its_leaves_and_tiles_are_that_cause() -> None:
-    report = Report()
-    report.add("log_chain", leaf=5, partition=0)
-    report.add("log_chain", leaf=9, partition=0)
-    assert len(causes_of(report.findings)) == 2
-    report.add("log_root")
-    report.add("tile", file="log/tile/0/000.p/4")
-    assert told(report) == [("log_root", None, None, 4)]

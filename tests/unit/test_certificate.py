@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
-from gatekeeper.audit.verify.__main__ import main
 from gatekeeper.audit.verify.certificate import certificate
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
@@ -80,42 +78,9 @@ def test_an_export_s_page_then_it_has_period_and_number_of_manifests_and_records
     assert "- は限りなし" not in page
 
 
-def test_a_forger_s_day_that_no_calendar_has_then_the_page_shows_it_as_it_stands(tmp_path: Path) -> None:
-    wrong = {"from": "2026-13-45T00:00:00.000Z", "to": "0001-01-01T00:00:00.000Z"}
-    report = verify(Trail(partitions=1, seed=4).write(1).export(tmp_path / "export", **wrong))
-    assert "2026-13-45T00:00:00.000Z" in certificate(report, "export", AT)
-
-
-def test_an_intact_export_s_page_then_no_causes_or_dashes_and_commands_are_code(
-    tmp_path: Path,
-) -> None:
-    page = certificate(verify(Trail(partitions=1, seed=4).write(3).export(tmp_path / "export")), "export", AT)
-    for lang in LANGUAGES:
-        assert f"<p>{say('none_found', lang)}</p>" in page
-        assert f"<dd>{say('of_time_all', lang)}</dd>" in page
-    assert "<h3>" not in page
-    assert "`" not in page
-    assert "<code>gatekeeper audit replay" in page
-
-
-def test_a_proof_that_cannot_be_read_then_its_page_is_still_that_of_a_proof() -> None:
-    report = check_content(b"{}", "export-2026")
-    page = unescape(certificate(report, "export-2026", AT))
-    assert say("certificate_of_proof", "en") in page
-    assert f"<dt>{say('of_decision', 'en')}</dt><dd>-</dd>" in page
-
-
 def test_a_forger_s_log_name_decision_and_file_name_then_the_page_shows_none_of_them() -> None:
     page = certificate(Report(log=FORGED, proof=True, did=FORGED), f"x{FORGED[15:18]}", AT)
     assert "KPMG" not in page
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page
     assert "<dd>?</dd>" in page
     assert "x \\u202e" in page
-
-
-def test_a_folder_whose_name_is_no_text_then_the_page_is_written(
-    tmp_path: Path,
-) -> None:
-    folder = Trail(partitions=1, seed=4).write(2).export(tmp_path / os.fsdecode(b"export-\xff"))
-    assert main([str(folder), "--out", str(tmp_path / "page.html")]) == 0
-    assert "export-\\udcff" in (tmp_path / "page.html").read_text("utf-8")

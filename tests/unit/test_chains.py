@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatekeeper.deciding.chains import is_company, is_opt_out, names_of
-from schemas.events import ProviderCheck
+from gatekeeper.deciding.chains import is_company, is_opt_out
 from tests.support import invented
 from tests.support.desk import Desk
 
@@ -27,10 +26,6 @@ BOUGHT = {"method": "indirect.purchased_list", "provided_by": "broker-a", "batch
 )
 def test_words_of_a_chain_then_each_is_a_basis_or_a_company(word: str, company: bool, opt_out: bool) -> None:
     assert (is_company(word), is_opt_out(word)) == (company, opt_out)
-
-
-def test_checks_then_the_records_of_their_companies_are_named() -> None:
-    assert [*names_of([ProviderCheck(chain=("consent", "hoshi")), ProviderCheck()])] == ["provider/hoshi"]
 
 
 def test_a_company_that_is_registered_later_then_the_list_is_judged_by_it() -> None:

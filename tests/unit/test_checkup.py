@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +12,9 @@ import pytest
 from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.checkup import access, brokers, folders, local, machine, measures, people, topics
-from gatekeeper.checkup.finding import Finding, Level, refused
+from gatekeeper.checkup.finding import Finding, Level
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
-from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.keys import ROLES, Key, Keys
 from gatekeeper.policy import packs
 from gatekeeper.policy.packs import PolicyIgnored, PolicyOutage
@@ -58,63 +55,34 @@ def may(**names: str) -> Mapping[str, frozenset[str]]:
 HELD = Held(partition=3, offset=7, sealed="0" * 64, head="1" * 64)
 BARRED = replace(HOME, bars=(PolicyOutage("strictest", 0, packs.NEVER, "looser", "rules"),))
 IGNORED = replace(HOME, ignored=(PolicyIgnored("jp-pmark", "unlawful", "rules", "reference/0/1"),))
-PROVISIONAL = replace(HOME, home=(replace(HOME.home[0], provisional=True),))
 RATE = {"producer_byte_rate": 1e6}
 QUOTA = ({"user": None}, RATE)
 VERDICTS: list[tuple[Finding, Level, str]] = [
-    (machine.python((3, 11, 0)), "ok", "python_ok"),
     (machine.python((3, 13, 9)), "ok", "python_ok"),
     (machine.python((3, 10, 12)), "wrong", "python_other"),
     (machine.python((3, 14, 0)), "wrong", "python_other"),
-    (machine.time_zones("Asia/Tokyo", known=True), "ok", "time_zones_ok"),
     (machine.time_zones("Asia/Tokyo", known=False), "wrong", "time_zones_missing"),
-    (machine.characters("UTF-8", "14.0.0"), "ok", "characters_ok"),
     (machine.characters("ascii", "14.0.0"), "warning", "characters_escaped"),
-    (machine.open_files(None), "ok", "open_files_ok"),
-    (machine.open_files(1_024), "ok", "open_files_ok"),
     (machine.open_files(1_023), "warning", "open_files_few"),
     (machine.memory(None, "worker"), "unknown", "memory_untold"),
     (machine.memory(GIB - 1, "worker"), "warning", "memory_short"),
     (machine.memory(GIB - 1, "sealer"), "ok", "memory_ok"),
-    (machine.memory(GIB >> 3, None), "warning", "memory_short"),
-    *(
-        finding
-        for check in ("data_disk", "log_disk")
-        for finding in (
-            (folders.disk(check, ROOM), "ok", f"{check}_ok"),
-            (folders.disk(check, space(inodes=None)), "ok", f"{check}_ok"),
-            (folders.disk(check, space(inodes=9)), "wrong", f"{check}_inodes"),
-            (folders.disk(check, space(free=1 << 20)), "wrong", f"{check}_full"),
-            (folders.disk(check, space(free=GIB - 1)), "warning", f"{check}_low"),
-            (folders.disk(check, space(used=10 * GIB)), "warning", f"{check}_low"),
-        )
-    ),
+    (folders.disk("data_disk", ROOM), "ok", "data_disk_ok"),
+    (folders.disk("data_disk", space(inodes=9)), "wrong", "data_disk_inodes"),
+    (folders.disk("log_disk", space(free=1 << 20)), "wrong", "log_disk_full"),
+    (folders.disk("log_disk", space(used=10 * GIB)), "warning", "log_disk_low"),
     (folders.data_need(ROOM, facts=2_000_000, clearances=0), "ok", "data_need_ok"),
-    (folders.data_need(ROOM, facts=200_000_000, clearances=0), "warning", "data_need_short"),
     (folders.data_need(ROOM, facts=0, clearances=10_000_000), "warning", "data_need_short"),
-    (folders.data_need(space(used=20 * GIB), facts=0, clearances=10_000_000), "ok", "data_need_ok"),
     (folders.keys("worker", held("master", "token", "worker"), [], days=3), "ok", "keys_ok"),
-    (folders.keys("monitor", [], [], days=None), "ok", "keys_ok"),
-    (folders.keys("worker", held("master", "token"), [], days=3), "wrong", "keys_missing"),
     (folders.keys("worker", held("master", "token", "worker", public=True), [], days=3), "wrong", "keys_missing"),
     (folders.keys("sealer", held("log"), [], days=3), "wrong", "keys_public_missing"),
-    (folders.keys("sealer", [*held("log"), *held("worker", public=True)], [], days=3), "ok", "keys_ok"),
-    (folders.keys("crm", held("token", "import"), [], days=3), "ok", "keys_ok"),
-    (folders.keys("serve", held("master", "token", "event"), [], days=3), "ok", "keys_ok"),
-    (folders.keys("serve", held("master", "token"), [], days=3), "wrong", "keys_missing"),
     (folders.keys("monitor", held("master"), [], days=3), "warning", "keys_surplus"),
     (folders.keys(None, held("master"), [], days=3), "unknown", "keys_unasked"),
     (folders.keys(None, held("master"), [FAULT], days=3), "wrong", "error.key_folder_open"),
-    *(
-        finding
-        for check in ("certificates", "service_certificate")
-        for finding in (
-            (folders.certificate(check, {"a": 31 * DAY, "b": 99 * DAY}, now=0), "ok", f"{check}_ok"),
-            (folders.certificate(check, {"a": 99 * DAY, "b": 29 * DAY}, now=0), "warning", f"{check}_soon"),
-            (folders.certificate(check, {"a": 99 * DAY, "b": 0.0}, now=0), "wrong", f"{check}_ended"),
-            (folders.certificate(check, {"a": None}, now=0), "unknown", f"{check}_unseen"),
-        )
-    ),
+    (folders.certificate("certificates", {"a": 31 * DAY, "b": 99 * DAY}, now=0), "ok", "certificates_ok"),
+    (folders.certificate("certificates", {"a": 99 * DAY, "b": 29 * DAY}, now=0), "warning", "certificates_soon"),
+    (folders.certificate("service_certificate", {"a": 0.0}, now=0), "wrong", "service_certificate_ended"),
+    (folders.certificate("service_certificate", {"a": None}, now=0), "unknown", "service_certificate_unseen"),
     (folders.certificate("certificates", {"a": 99 * DAY, "b": None}, now=0), "unknown", "certificates_some"),
     (folders.certificate("certificates", {"a": 99 * DAY, "b": "expired"}, now=0), "wrong", "certificates_refused"),
     (folders.seal(None, decided=NOW, now=NOW), "unknown", "seal_none"),
@@ -124,55 +92,30 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (folders.seal(seal(), decided=NOW - 2 * HOUR, now=NOW), "ok", "seal_ok"),
     (folders.seal(seal(), decided=None, now=NOW), "unknown", "seal_undecided"),
     (folders.seal(seal(witnessed=None), decided=NOW - 2 * HOUR, now=NOW), "warning", "seal_unwitnessed"),
-    (
-        folders.seal(seal(witnessed=(4, NOW - 2 * HOUR)), decided=NOW - 2 * HOUR, now=NOW),
-        "warning",
-        "seal_witness_late",
-    ),
     (folders.seal(seal(witnessed=(4, NOW - HOUR)), decided=NOW - 2 * HOUR, now=NOW), "warning", "seal_witness_late"),
-    (folders.seal(seal(at=NOW, witnessed=(4, NOW - 1)), decided=NOW - HOUR, now=NOW), "ok", "seal_ok"),
     (brokers.brokers([1, 2, 3], [], address="a"), "ok", "brokers_ok"),
-    (brokers.brokers([1, 2], [], address="a"), "warning", "brokers_few"),
     (brokers.brokers([1, 2, 3], [4], address="a"), "warning", "brokers_silent"),
-    (brokers.version({1: (4, 2)}, 29), "ok", "version_ok"),
-    (brokers.version({1: (4, 2)}, None), "ok", "version_ok"),
     (brokers.version({1: (4, 2)}, 30), "warning", "version_newer"),
-    (brokers.version({1: (4, 2), 2: (4, 1)}, 29), "warning", "version_other"),
     (brokers.version({1: (4, 2), 2: (2, 7)}, 29), "wrong", "version_old"),
     (brokers.version({}, 29), "unknown", "version_untold"),
-    (brokers.controller(1), "ok", "controller_ok"),
     (brokers.controller(-1), "wrong", "controller_none"),
     (brokers.clock(900, newest_ms=-5, skew_ms=300_000), "ok", "clock_ok"),
     (brokers.clock(0, newest_ms=1_001, skew_ms=300_000), "warning", "clock_off"),
     (brokers.clock(300_001, newest_ms=None, skew_ms=300_000), "wrong", "clock_off"),
-    (brokers.clock(None, newest_ms=300_001, skew_ms=300_000), "wrong", "clock_off"),
     (brokers.clock(None, newest_ms=-1, skew_ms=300_000), "unknown", "clock_unasked"),
-    (brokers.clock(None, newest_ms=None, skew_ms=300_000), "unknown", "clock_unasked"),
-    (brokers.disks({1: [(True, 10, 100)], 2: [(True, 50, 100)]}), "ok", "broker_disks_ok"),
     (brokers.disks({1: [(True, 9, 100)], 2: [(True, 50, 100)]}), "warning", "broker_disks_low"),
     (brokers.disks({1: [(True, 90, 100), (False, -1, -1)]}), "wrong", "broker_disks_broken"),
     (brokers.disks({1: [(True, 90, 100)], 2: []}), "unknown", "broker_disks_untold"),
-    (brokers.disks({1: [(True, -1, -1)]}), "unknown", "broker_disks_untold"),
-    (topics.topics([], count=16), "ok", "topics_ok"),
     (topics.topics(["mail.acts.v1 is missing."], count=16), "wrong", "topics_differ"),
-    (topics.topic_settings([], [], [], count=16), "ok", "topic_settings_ok"),
-    (
-        topics.topic_settings(["drifted."], ["mail.acts.v1"], ["mail.sends.v1"], count=16),
-        "wrong",
-        "topic_settings_differ",
-    ),
+    (topics.topic_settings(["drifted."], ["mail.a.v1"], ["mail.b.v1"], count=16), "wrong", "topic_settings_differ"),
     (topics.topic_settings([], ["mail.acts.v1"], [], count=16), "unknown", "topic_settings_missing"),
     (topics.topic_settings([], [], ["mail.acts.v1"], count=16), "unknown", "topic_settings_hidden"),
-    (topics.replicas({"a": 3, "b": 2}, [], []), "ok", "replicas_ok"),
     (topics.replicas({"a": 3, "b": 1}, [], []), "warning", "replicas_single"),
-    (topics.replicas({"a": 3}, ["a/1"], []), "warning", "replicas_behind"),
     (topics.replicas({"a": 3}, ["a/1"], ["a/2"]), "wrong", "replicas_leaderless"),
     (topics.replicas({}, [], []), "unknown", "replicas_untold"),
-    (topics.broker_settings([], []), "ok", "broker_settings_ok"),
     (topics.broker_settings(["Broker 1 has another."], [2]), "warning", "broker_settings_other"),
     (topics.broker_settings([], [2]), "unknown", "broker_settings_hidden"),
     (access.rights(None, {}, {}, user="u"), "unknown", "rights_unasked"),
-    (access.rights("witness", {}, {}, user="u"), "ok", "rights_none"),
     (access.rights("worker", may(a="READ"), may(a="READ WRITE"), user="u"), "ok", "rights_ok"),
     (access.rights("worker", may(a="READ WRITE"), may(a="READ"), user="u"), "wrong", "rights_lacking"),
     (access.rights("worker", may(a="READ", b="READ"), may(a="READ"), user="u"), "unknown", "rights_untold"),
@@ -181,8 +124,6 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (access.surplus(None, {}, may(a="READ"), user="u"), "unknown", "surplus_unasked"),
     (access.surplus("worker", may(a="READ"), may(a="READ"), user=""), "warning", "surplus_nobody"),
     (access.quotas([QUOTA], ["platform"], address="a"), "ok", "quotas_ok"),
-    (access.quotas([QUOTA, ({"user": "a"}, RATE)], ["platform"], address="a"), "ok", "quotas_ok"),
-    (access.quotas([({"client-id": "x"}, RATE)], ["platform"], address="a"), "warning", "quotas_none"),
     (access.quotas([({"user": None, "client-id": None}, RATE)], ["platform"], address="a"), "warning", "quotas_none"),
     (access.quotas([({"user": "a"}, RATE), ({"user": "b"}, RATE)], ["p"], address="a"), "warning", "quotas_some"),
     (access.quotas([(QUOTA[0], {"consumer_byte_rate": 1.0})], ["platform"], address="a"), "warning", "quotas_none"),
@@ -191,23 +132,17 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (people.people([], founder=None, first=None), "wrong", "people_nobody"),
     (people.people([], founder="0f", first=None), "wrong", "people_other"),
     (people.own_key(None, None, None), "unknown", "own_key_unasked"),
-    (people.own_key("office", None, None), "warning", "own_key_unset"),
     (people.own_key("console", None, None), "warning", "own_key_vouchless"),
-    (people.own_key("worker", None, None), "ok", "own_key_unneeded"),
     (people.own_key("office", ("anna", "k1", "AAAA"), ANNA), "ok", "own_key_ok"),
     (people.own_key("office", ("anna", "k1", "BBBB"), ANNA), "wrong", "own_key_other"),
     (people.own_key("office", ("anna", "k2", "AAAA"), ANNA), "wrong", "own_key_unregistered"),
-    (people.own_key("office", ("anna", "k1", "AAAA"), None), "wrong", "own_key_unregistered"),
     (people.worker_keys({"a"}, {"a", "b"}), "ok", "worker_keys_ok"),
     (people.worker_keys({"a", "c"}, {"a", "b"}), "wrong", "worker_keys_strange"),
     (people.worker_keys({"a"}, set()), "unknown", "worker_keys_none"),
-    (people.worker_keys(set(), {"a"}), "unknown", "worker_keys_unused"),
     (people.policy(HOME, now=NOW), "ok", "policy_ok"),
     (people.policy(HOME, now=0), "wrong", "policy_none"),
     (people.policy(BARRED, now=NOW), "wrong", "policy_barred"),
     (people.policy(IGNORED, now=NOW), "warning", "policy_ignored"),
-    (people.policy(PROVISIONAL, now=NOW), "warning", "policy_provisional"),
-    (people.partitioner(0, decided=9, days=7), "ok", "partitioner_ok"),
     (people.partitioner(1, decided=0, days=7), "warning", "partitioner_other"),
     (people.partitioner(0, decided=0, days=7), "unknown", "partitioner_idle"),
 ]
@@ -217,35 +152,7 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
 def test_given_facts_then_the_verdict_with_its_sentence(found: Finding, level: Level, key: str) -> None:
     assert (found.level, found.key) == (level, key if key.startswith("error.") else f"doctor.{key}")
     assert found.found
-
-
-@pytest.mark.parametrize(
-    "found", [one[0] for one in VERDICTS if one[1] in ("warning", "wrong")], ids=lambda one: one.key
-)
-def test_something_to_mend_then_it_says_how(found: Finding) -> None:
-    assert found.next or found.key.startswith("error."), "an error says it itself"
-
-
-def test_sentences_of_findings_then_each_is_some_verdict_s_and_fits_its_values() -> None:
-    told = {
-        key
-        for key in catalogue()
-        if key.startswith("doctor.") and not key.startswith(("doctor.name_", "doctor.level_"))
-    }
-    said = {found.key: found.values for found in (*(one[0] for one in VERDICTS), refused("keys", OSError(5, "x", "y")))}
-    apart = {"doctor.unreached", "doctor.data_disk_memory", "doctor.data_need_memory"}
-    apart |= {"doctor.certificates_none", "doctor.service_certificate_none"}
-    assert {key.removesuffix("_next") for key in told} - apart == {key for key in said if key.startswith("doctor.")}
-    for key in told - apart:
-        values = said[key.removesuffix("_next")]
-        assert text(key, "ja", **values)
-        assert text(key, "en", **values)
-
-
-def test_checks_then_each_has_a_name_in_both_languages() -> None:
-    names = {key.removeprefix("doctor.name_") for key in catalogue() if key.startswith("doctor.name_")}
-    assert names == {*local.CHECKS, *checkup.CHECKS}
-    assert not {*local.CHECKS} & {*checkup.CHECKS}
+    assert level in ("ok", "unknown") or found.next or key.startswith("error."), "an error says it itself"
 
 
 def test_a_machine_of_tests_then_its_own_checks_are_made(tmp_path: Path) -> None:
@@ -311,50 +218,3 @@ def test_a_system_that_refuses_then_that_check_cannot_tell_and_the_others_are_ma
         assert told[name].level == "unknown"
         assert "/there" in told[name].found
         assert told[name].next
-
-
-def test_files_that_vanish_while_they_are_counted_then_the_others_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "stays").write_bytes(b"x" * 100_000)
-    monkeypatch.setattr(os, "walk", lambda _: [(str(tmp_path), [], ["gone", "stays"])])
-    assert measures.space(tmp_path).used >= 100_000
-
-
-def test_a_console_without_a_key_then_its_own_variable_is_named_first() -> None:
-    following = people.own_key("console", None, None).next
-    assert following.index("GATEKEEPER_CONSOLE_KEY") < following.index("GATEKEEPER_USER_KEY")
-    assert "CONSOLE" not in people.own_key("office", None, None).next
-
-
-def test_keys_of_the_how_to_then_the_doctor_asks_for_the_same() -> None:
-    page = (Path(__file__).parents[2] / "docs/how-to/make-keys.md").read_text("utf-8")
-    rows = [
-        line.strip("|").split("|") for line in page.split("| machine | keys |")[1].split("\n\n")[0].splitlines()[2:]
-    ]
-    told = {row[0].split()[0]: set(re.findall(r"`(\w+)`", row[1])) & {*ROLES} for row in rows}
-    parts = {"worker": "worker", "service": "serve", "importer": "crm", "sealer": "sealer", "witness,": "witness"}
-    assert told.keys() - parts.keys() == {"who", "the"}, "who answers inquiries, and the machine of backups"
-    for row, part in parts.items() | {("who", "inquiry"), ("the", "backup")}:
-        assert told[row] == {*folders.SECRETS[part], *folders.ALSO.get(part, ())}, row  # type: ignore[index, call-overload]
-
-
-def test_a_folder_that_is_not_there_yet_then_the_disk_above_it_is_measured(tmp_path: Path) -> None:
-    found = measures.space(tmp_path / "data" / "deep")
-    assert found.used == 0
-    assert found.free == pytest.approx(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize, rel=0.2)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "file").write_bytes(b"x" * 100_000)
-    assert measures.space(tmp_path / "data").used >= 100_000
-
-
-def test_time_zones_then_an_invented_one_is_not_known() -> None:
-    assert measures.knows("Asia/Tokyo")
-    assert not measures.knows("Asia/Nowhere")
-    assert not measures.knows("../etc/passwd")
-
-
-def test_a_file_without_a_certificate_then_its_end_is_not_known(tmp_path: Path) -> None:
-    (tmp_path / "none.pem").write_text("no certificate")
-    assert measures.certificate_ends(tmp_path / "none.pem") is None
-    assert measures.certificate_ends(tmp_path / "absent.pem") is None

@@ -4,7 +4,6 @@ import asyncio
 
 from aiokafka import ConsumerRecord
 
-from streams.worker import chunks
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, CREDIT_BYTES, CREDIT_RECORDS, Chunk, Credit, runs
 
 
@@ -14,10 +13,6 @@ def record(offset: int, size: int = 10) -> ConsumerRecord:
 
 def offsets(records) -> list[list[int]]:
     return [[r.offset for r in run] for run in runs(records)]
-
-
-def test_given_consecutive_records_then_one_run():
-    assert offsets(map(record, range(5))) == [[0, 1, 2, 3, 4]]
 
 
 def test_given_a_gap_then_a_run_ends_before_it():
@@ -51,7 +46,3 @@ def test_given_credit_spent_in_records_or_bytes_then_none_until_it_is_given_back
     large = Chunk("t", 0, (record(0, CREDIT_BYTES),), 1)
     asyncio.run(spend(many))
     asyncio.run(spend(large))
-
-
-def test_given_the_fetch_settings_then_an_idle_partition_cannot_stall_a_busy_one():
-    assert chunks.FETCH_WAIT_MS <= 100

@@ -45,19 +45,6 @@ def test_many_ask_then_two_questions_and_each_answer_is_younger_than_its_call() 
     asyncio.run(work())
 
 
-def test_nobody_waits_any_more_then_the_question_is_not_asked_twice_at_once() -> None:
-    async def work() -> None:
-        question = Question()
-        shared = CoalescedRequest(question)
-        for _ in range(5):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(shared.answer(), 0.001)
-        assert question.asked == 1
-        await shared.stop()
-
-    asyncio.run(work())
-
-
 def test_a_question_that_fails_then_those_who_ask_hear_it_and_the_next_one_is_asked() -> None:
     async def work() -> None:
         answers = iter((LookupError("no"), 7))

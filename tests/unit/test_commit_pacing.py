@@ -35,7 +35,3 @@ def test_given_any_number_of_partitions_then_at_most_fifty_transactions_a_second
 
 def test_given_a_lone_chunk_then_it_leaves_at_once():
     assert departed([0.02] * 100, 1)[-1] < 2.0001
-
-
-def test_given_a_few_chunks_together_after_a_pause_then_they_leave_at_once():
-    assert departed([1.0], AT_ONCE) == [1.0] * AT_ONCE

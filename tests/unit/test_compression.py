@@ -13,7 +13,6 @@ import pytest
 from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, TOPICS, Compression
 from streams.client.batches import Batches
 from streams.client.producer import BATCH_BYTES, ProducerBatch
-from streams.client.record_batch import CODEC, BatchHeader
 
 OTHERS = {"mailer", "platform", "crm"}
 """Parts that run programs of other companies."""
@@ -51,19 +50,6 @@ def test_a_batch_in_gzip_then_a_client_without_our_reading_takes_it(library: Any
     assert [one.value for one in batch] == [value for _, value, _ in RECORDS]
 
 
-def test_a_batch_then_its_head_says_what_it_said_uncompressed() -> None:
-    heads = []
-    for compression in CODECS:
-        batch, data = written(compression)
-        assert batch.records == len(RECORDS)
-        head = BatchHeader.of(data)
-        assert head.length == len(data) - 12
-        same = {"crc": 0, "length": 0, "attributes": head.attributes & ~CODEC, "first_timestamp": 0, "max_timestamp": 0}
-        heads.append((head.attributes & CODEC, head._replace(**same)))
-    assert [codec for codec, _ in heads] == [0, 1, 4]
-    assert len({head for _, head in heads}) == 1
-
-
 @pytest.mark.parametrize("compression", CODECS)
 def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_more(
     compression: Compression,
@@ -77,12 +63,6 @@ def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_
         assert len(data) <= MAX_MESSAGE_BYTES
         (found,) = read(asynchronous.MemoryRecords, data)
         assert [one.value for one in found] == [value] * batch.records
-
-
-def test_bytes_that_do_not_shrink_then_they_stay_as_they_are() -> None:
-    batch = ProducerBatch("t", 0, "zstd")
-    batch.append(None, Random(1).randbytes(500))
-    assert BatchHeader.of(batch.written(1, 0, 0)).attributes & CODEC == 0
 
 
 def test_topics_then_others_need_no_library_and_the_broker_keeps_what_was_written() -> None:

@@ -27,32 +27,6 @@ def shown(**environment: str) -> dict[str, dict[str, object]]:
     return {row["name"]: row for row in map(json.loads, done.output.splitlines())}
 
 
-def test_nothing_set_then_every_setting_has_its_default() -> None:
-    found = shown()
-    assert [*found] == [*map(variable, Settings.model_fields), *settings.APART]
-    assert all((row["value"], row["origin"]) == (row["default"], "default") for row in found.values())
-    assert not any(row["changed"] for row in found.values())
-
-
-def test_a_setting_in_the_environment_then_it_is_marked_if_it_differs() -> None:
-    found = shown(GATEKEEPER_PARTITIONS="4", GATEKEEPER_MODE="live", GATEKEEPER_LANG="ja")
-    told = {name: (row["value"], row["origin"], row["changed"]) for name, row in found.items()}
-    assert told["GATEKEEPER_PARTITIONS"] == ("4", "environment", True)
-    assert told["GATEKEEPER_MODE"] == ("live", "environment", False)
-    assert told["GATEKEEPER_LANG"] == ("ja", "environment", True)
-    table = CliRunner().invoke(gatekeeper, ["config"], env={"GATEKEEPER_PARTITIONS": "4"}).output
-    (line,) = (line for line in table.splitlines() if "GATEKEEPER_PARTITIONS" in line)
-    assert line.split()[0] == "*"
-
-
-def test_a_broker_started_here_then_its_address_comes_from_the_file() -> None:
-    settings.BROKER_FILE.parent.mkdir()
-    settings.BROKER_FILE.write_text('{"bootstrap": "127.0.0.1:19092"}')
-    row = shown()["GATEKEEPER_BROKER"]
-    assert (row["value"], row["origin"], row["changed"]) == ("127.0.0.1:19092", "file", True)
-    assert shown(GATEKEEPER_BROKER="kafka.example:9092")["GATEKEEPER_BROKER"]["origin"] == "environment"
-
-
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_in_place_of_its_file_then_it_is_not_shown(name: str, tmp_path: Path) -> None:
     assert shown(**{variable(name): "swordfish"})[variable(name)]["value"] == MASK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import gc
 import socket
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Queue
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -26,7 +24,7 @@ from starlette.routing import Route
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http import http_server
 from gatekeeper.http.acceptor import GREETINGS, RETRY_SECONDS, Acceptor
-from gatekeeper.http.connections import REGULARS, Connection, Connections, Regulars, client
+from gatekeeper.http.connections import Connection, Connections
 from gatekeeper.http.http_server import Server, recognised
 from streams.worker.health import serve_health
 from tests.support.certificates import certify
@@ -34,8 +32,8 @@ from tests.support.flood import attacked
 from tests.support.world import until
 
 MOST = 8
-SECONDS = 0.4
-LONG = pytest.mark.long("many addresses over TLS, and one without")
+SECONDS = 0.2
+LONG = pytest.mark.long("the same without TLS")
 HEAD = b"GET / HTTP/1.1\r\nhost: gate.example\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n\r\n"
 HELD = SLOW.replace(b"/slow", b"/held")
@@ -144,7 +142,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 @SERVERS
-@pytest.mark.parametrize("said", [b"", HEAD, FORM], ids=["nothing", "half a head", "half a form"])
+@pytest.mark.parametrize("said", [b"", FORM], ids=["nothing", "half a form"])
 def test_many_connections_that_ask_nothing_then_they_close_and_others_are_answered(
     serve, path: str, said: bytes
 ) -> None:
@@ -157,44 +155,16 @@ def test_many_connections_that_ask_nothing_then_they_close_and_others_are_answer
         assert all(is_closed(one) for one in idle)
 
 
-@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", HEAD], ids=["nothing", "half a greeting", "no TLS"])
+@pytest.mark.parametrize("said", [b"\x16\x03\x01", HEAD], ids=["half a greeting", "no TLS"])
 def test_many_connections_amid_a_handshake_then_they_close_and_others_are_answered(tmp_path: Path, said: bytes) -> None:
-    certify(tmp_path)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(tmp_path / "server.pem")
+    tls, trusting = tls_of(tmp_path)
     with console(Connections(most=MOST, seconds=SECONDS), tls) as (host, port), ExitStack() as stack:
         idle = [stack.enter_context(socket.create_connection((host, port))) for _ in range(5 * MOST)]
         for one in idle:
             with suppress(OSError):  # closed already, to make room
                 one.sendall(said)
-        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
         assert httpx.get(f"https://{host}:{port}/", verify=trusting, timeout=5).status_code == 200
         assert all(is_closed(one) for one in idle)
-
-
-def test_a_request_that_comes_with_the_end_of_the_handshake_then_it_is_answered(tmp_path: Path) -> None:
-    certify(tmp_path)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(tmp_path / "server.pem")
-    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = trusting.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-    with console(Connections(most=MOST, seconds=SECONDS), tls) as place, socket.create_connection(place) as plain:
-        while True:
-            try:
-                ours.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                plain.sendall(outgoing.read())
-                incoming.write(plain.recv(65_536))
-        ours.write(HEAD + b"connection: close\r\n\r\n")
-        plain.sendall(outgoing.read())  # the end of the handshake and the request, as one
-        answer = b""
-        while not answer:  # and no longer: the server waits for the end of TLS, which a client owes it
-            assert incoming.write(plain.recv(65_536)), "closed without an answer"
-            with suppress(ssl.SSLWantReadError):
-                answer = ours.read(65_536)
-        assert answer.startswith(b"HTTP/1.1 200")
 
 
 @SERVERS
@@ -213,31 +183,6 @@ def test_an_answer_that_takes_longer_then_it_comes_despite_idle_connections() ->
             stack.enter_context(socket.create_connection(place, source_address=("127.0.0.2", 0)))
         slow.settimeout(10)
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
-
-
-@SERVERS
-def test_one_client_takes_all_connections_then_the_connection_of_another_stays(serve, path: str) -> None:
-    with serve(Connections(most=MOST, seconds=10 * SECONDS)) as place, ExitStack() as stack:
-        other = stack.enter_context(socket.create_connection(place))
-        for _ in range(3 * MOST):
-            stack.enter_context(socket.create_connection(place, source_address=("127.0.0.2", 0)))
-        other.sendall(f"GET {path} HTTP/1.1\r\nhost: gate.example\r\n\r\n".encode())
-        other.settimeout(10)
-        assert other.recv(100).startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.parametrize(
-    ("address", "name"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
-        ("testclient", "testclient"),
-        ("", ""),
-    ],
-)
-def test_an_address_then_the_client_behind_it(address: str, name: str) -> None:
-    assert client(address) == name
 
 
 def test_a_client_that_does_not_read_its_answer_then_it_is_closed() -> None:
@@ -278,10 +223,8 @@ def tls_of(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 @pytest.mark.parametrize(
     ("encrypted", "sources"),
     [
-        pytest.param(True, 400, id="TLS-many addresses"),
+        pytest.param(True, 400, id="TLS-many addresses", marks=LONG),
         pytest.param(False, 1, id="plain-one address"),
-        pytest.param(True, 1, id="TLS-one address", marks=LONG),
-        pytest.param(False, 400, id="plain-many addresses", marks=LONG),
     ],
 )
 def test_a_flood_of_silent_and_dripping_connections_then_a_caller_is_answered(
@@ -315,20 +258,12 @@ def test_a_flood_that_is_over_then_memory_is_given_back(monkeypatch: pytest.Monk
         until(lambda: given, "memory is given back")
 
 
-def test_a_c_library_that_gives_nothing_back_then_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[int]()
-    for library in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
-        monkeypatch.setattr(ctypes, "CDLL", lambda _, library=library: library)
-        http_server.give_back()
-    assert asked == [0]
-
-
 def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(tmp_path: Path) -> None:
     tls, trusting = tls_of(tmp_path)
     with console(Connections(most=MOST, seconds=20.0), tls) as place, socket.create_connection(place) as plain:
         known = trusting.wrap_socket(plain, server_hostname="127.0.0.1")
         known.settimeout(10)
-        with attacked(place, 400, sources=["127.0.0.1"], tls=trusting) as attack:
+        with attacked(place, 200, sources=["127.0.0.1"], tls=trusting) as attack:
             for number in range(1, 6):
                 known.sendall(ASKED)
                 answer = b""
@@ -336,11 +271,11 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
                     more = known.recv(65_536)
                     assert more, "closed"
                     answer += more
-                until(lambda number=number: attack.opened > 400 + 100 * number, "further strangers")
+                until(lambda number=number: attack.opened > 200 + 60 * number, "further strangers")
         known.close()
 
 
-@pytest.mark.parametrize("encrypted", [True, False], ids=["TLS", "plain"])
+@pytest.mark.parametrize("encrypted", [pytest.param(True, marks=LONG), False], ids=["TLS", "plain"])
 def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answered(
     tmp_path: Path, encrypted: bool
 ) -> None:
@@ -356,7 +291,7 @@ def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answe
         assert ask() == 200
         with attacked(place, 800, sources=strangers, tls=trusting) as attack:
             until(lambda: attack.opened > 1_000, "more connections than there is room for")
-            assert [ask() for _ in range(20)] == [200] * 20
+            assert [ask() for _ in range(10)] == [200] * 10
 
 
 def test_a_regular_takes_more_than_half_then_it_loses_its_oldest_and_strangers_stay() -> None:
@@ -368,14 +303,6 @@ def test_a_regular_takes_more_than_half_then_it_loses_its_oldest_and_strangers_s
         return ended
 
     assert asyncio.run(opened()) == ["s1", "s2", "s3", "r1", "s4"]
-
-
-def test_very_many_regular_addresses_then_the_newest_are_kept() -> None:
-    found = Regulars()
-    for number in range(REGULARS + 1):
-        found.add(f"a{number}")
-        found.add("a0")
-    assert ("a0" in found, "a1" in found, f"a{REGULARS}" in found) == (True, False, True)
 
 
 def test_those_we_know_take_more_than_half_then_they_lose_one_and_a_stranger_stays() -> None:
@@ -408,29 +335,6 @@ def test_a_client_that_never_ends_its_tls_then_it_is_closed(tmp_path: Path) -> N
         deaf.sendall(HEAD + b"connection: close\r\n\r\n")
         assert deaf.recv(100).startswith(b"HTTP/1.1 200")
         until(lambda: connections.open == 0, "the end of the connection")
-
-
-def test_a_greeting_in_many_pieces_then_it_is_heard(tmp_path: Path) -> None:
-    tls, trusting = tls_of(tmp_path)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = trusting.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-    with console(Connections(most=MOST, seconds=60.0), tls) as place, socket.create_connection(place) as plain:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with suppress(ssl.SSLWantReadError):
-            ours.do_handshake()
-        for byte in outgoing.read():
-            plain.sendall(bytes((byte,)))
-        plain.settimeout(10)
-        assert plain.recv(1) == b"\x16"
-
-
-@pytest.mark.parametrize("said", [b"\x16\x03\x01\x40\x00", b"\x16\x03"], ids=["a header", "half a header"])
-def test_a_client_that_ends_amid_its_greeting_then_it_is_closed_at_once(tmp_path: Path, said: bytes) -> None:
-    tls, _ = tls_of(tmp_path)
-    with console(Connections(most=MOST, seconds=60.0), tls) as place, socket.create_connection(place) as half:
-        half.sendall(said)
-        half.shutdown(socket.SHUT_WR)
-        assert is_closed(half)
 
 
 class Full(socket.socket):
@@ -473,10 +377,8 @@ def test_no_file_is_left_then_it_waits_and_accepts_again() -> None:
 SMUGGLED = {
     "two lengths": b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "bare LF": b"GET / HTTP/1.1\nhost: gate.example\n\n",
-    "one bare LF": b"GET / HTTP/1.1\r\nhost: gate.example\nx: y\r\n\r\n",
     "a bare blank line": b"GET / HTTP/1.1\r\nhost: gate.example\r\n\n",
     "in a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: y\n\r\n",
-    "behind a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\n",
     "in a chunk": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
 }
 
@@ -493,8 +395,3 @@ def test_a_request_that_a_proxy_may_read_otherwise_then_400_and_no_more_is_read(
                 answers += more
         statuses = [one[:3] for one in answers.split(b"HTTP/1.1 ")[1:]]
         assert statuses == [b"200"] * bool(behind) + [b"400"]
-
-
-def test_a_body_with_bare_lines_then_it_is_read() -> None:
-    with console(Connections(most=MOST, seconds=60.0)) as place:
-        assert httpx.post(f"http://{place[0]}:{place[1]}/", content=b"a\n\nb\n").text == "5"

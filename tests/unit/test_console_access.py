@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 from fastapi.routing import APIRoute
 from hypothesis import given
@@ -18,15 +17,12 @@ from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.tasks import Task
 from gatekeeper.console.users import Users
-from gatekeeper.ground.words import headline
-from gatekeeper.index import items
 from gatekeeper.index.access import ROLES, Access, Grant, everything
 from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
-from tests.support.facts import fact
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 
 SPRING = {"controllers": ("C1",), "campaigns": ("spring-*",)}
@@ -91,24 +87,16 @@ def asked(client: Browser, method: str, route: str, query: str = "", form: dict[
     return client.request(method, route.format(**names) + query, data=form)
 
 
-@pytest.mark.parametrize("route", ["/items", "/items.csv", "/items.jsonl"])
-@pytest.mark.parametrize("query", ["", "?state=any", f"?campaign={OTHER},{SAME_COMPANY},{MINE}", "?controller=C1,C2"])
+@pytest.mark.parametrize(
+    ("route", "query"),
+    [("/items", ""), ("/items.csv", f"?campaign={OTHER},{SAME_COMPANY},{MINE}"), ("/items.jsonl", "?controller=C1,C2")],
+)
 def test_a_list_or_an_export_then_only_what_is_theirs(
     house: OfflineConsole, ids: dict[str, str], route: str, query: str
 ) -> None:
-    for user, seen in (
-        ("spring", {MINE}),
-        ("spring-viewer", {MINE}),
-        ("midori", {MINE, SAME_COMPANY}),
-        ("viewer", {*ids}),
-    ):
+    for user, seen in (("spring", {MINE}), ("midori", {MINE, SAME_COMPANY}), ("viewer", {*ids})):
         page = asked(house.client(user), "GET", route, query).text
         assert {campaign for campaign, id_ in ids.items() if id_ in page} == seen, user
-
-
-def test_an_id_that_is_not_theirs_as_filter_then_nothing_is_found(house: OfflineConsole, ids: dict[str, str]) -> None:
-    page = house.client("spring").get(f"/items.jsonl?id={ids[OTHER]},{ids[MINE]}")
-    assert [line["decision_id"] for line in map(orjson.loads, page.text.splitlines())] == [ids[MINE]]
 
 
 def test_the_queue_then_it_counts_only_what_is_theirs(house: OfflineConsole) -> None:
@@ -129,14 +117,6 @@ def test_an_item_then_another_company_s_does_not_exist_for_them(house: OfflineCo
     unknown = asked(client, "GET", none, id_="unknown")
     other = asked(client, "GET", none, id_=ids[OTHER])
     assert (other.status_code, other.text) == (unknown.status_code, unknown.text.replace("unknown", ids[OTHER]))
-
-
-def test_what_was_done_before_to_another_s_item_then_the_page_is_silent(
-    house: OfflineConsole, ids: dict[str, str]
-) -> None:
-    told = f"after=run2.{ids[OTHER]}"
-    assert ids[OTHER] not in house.client("spring").get(f"/items/{ids[MINE]}?{told}").text
-    assert ids[OTHER] in house.client("viewer").get(f"/items/{ids[MINE]}?{told}").text
 
 
 def test_an_act_that_the_role_does_not_do_for_that_item_then_403(house: OfflineConsole, ids: dict[str, str]) -> None:
@@ -170,8 +150,6 @@ def test_a_run_then_only_its_items_that_are_theirs(house: OfflineConsole, ids: d
     house.console.runs.put(BulkRun("r9", "uphold", "manager", rows))
     page = asked(house.client("spring"), "GET", "/runs/{name}", name="r9").text
     assert (ids[MINE] in page, ids[OTHER] in page, ids[SAME_COMPANY] in page) == (True, False, False)
-    shown = re.sub('"[^"]*"', "", page)
-    assert (ids[MINE] in shown, headline("AGE_UNCERTAIN", "en") in shown, MINE in shown) == (False, True, True)
     assert tried(house.client("spring"), "GET", "/runs/{name}", name="run2") == 404
     assert tried(house.client("viewer"), "GET", "/runs/{name}", name="run2") == 200
 
@@ -188,9 +166,7 @@ def test_live_changes_then_only_those_of_what_is_theirs(house: OfflineConsole, i
             assert set(changed) == {ids[campaign] for campaign in seen}
 
 
-@pytest.mark.parametrize(
-    ("user", "seen"), [("spring", {MINE}), ("midori", {MINE, SAME_COMPANY}), ("viewer", {MINE, SAME_COMPANY, OTHER})]
-)
+@pytest.mark.parametrize(("user", "seen"), [("spring", {MINE}), ("midori", {MINE, SAME_COMPANY})])
 def test_campaigns_then_only_those_that_are_theirs(house: OfflineConsole, user: str, seen: set[str]) -> None:
     client = house.client(user)
     page = asked(client, "GET", "/campaigns").text
@@ -200,39 +176,12 @@ def test_campaigns_then_only_those_that_are_theirs(house: OfflineConsole, user: 
             assert tried(client, "GET", route, id_=campaign) == (200 if campaign in seen else 404)
 
 
-def test_a_campaign_of_two_companies_then_it_is_neither_s_alone(tmp_path: Path) -> None:
-    desk = Desk(*YOUNG)
-    desk.send(event_id="E-1", campaign_id="K-1")
-    desk.send(event_id="E-2", campaign_id="K-1", controller_id="C2", channel="email")
-    house = offline_console(tmp_path, None, desk)
-    for controllers, status in ((("C1",), 404), (("C2",), 404), (("C1", "C2"), 200), (None, 200)):
-        client = house.anonymous()
-        client.get("/")
-        house.session(client).access = Access((Grant(roles=("viewer",), controllers=controllers),))
-        assert client.get("/campaigns/K-1").status_code == status, controllers
-
-
-def test_a_record_that_withholds_everybody_then_the_overview_says_what_to_do(tmp_path: Path) -> None:
-    desk = Desk(*YOUNG)
-    desk.store.apply(fact("consents", 1, 7, None, b"{"))
-    desk.send()
-    client = offline_console(tmp_path, None, desk).anonymous()
-    for lang, words in (("ja", "すべての送付を保留しています"), ("en", "every send is withheld")):
-        page = client.get("/overview", params={"lang": lang}).text
-        (said,) = re.findall(r'<p class="warn" role="alert">(.*?)</p>', page)
-        assert "consents/1/7" in said
-        assert words in said
-
-
 def test_the_overview_then_flow_waiting_and_acts_are_theirs(house: OfflineConsole) -> None:
     for user, total in (("spring", 1), ("midori", 2), ("viewer", 3)):
         page = house.client(user).get("/overview?span=quarter").text
         (waiting,) = re.findall(r'state=open">[^<]*</a></th><td class="number"[^>]*>(\d+)', page)
         assert int(waiting) == total
         assert [f"by-{n}" in page for n in range(3)] == [True, total > 1, total > 2]
-        about = re.findall(r'data-label="About"><a href="/items/\w+">([^<]+)</a> <span[^>]*>([^<]+)</span>', page)
-        cause = headline("AGE_UNCERTAIN", "en")
-        assert set(about) == {(cause, campaign) for campaign in (MINE, SAME_COMPANY, OTHER)[:total]}
         assert ('id="lag"' in page) == (user == "viewer")
 
 
@@ -260,8 +209,8 @@ def test_the_manager_s_acts_then_those_of_their_company_alone(house: OfflineCons
         client = house.client(user)
         assert tried(client, "GET", "/manage") == (403 if user == "viewer" else 200)
         assert tried(client, "GET", "/manage/{kind}", query="?subject=C1", kind="suspend") == company
-        for kind, subject in (("suspend", "C2"), ("resume", "C2")):
-            assert tried(client, "GET", "/manage/{kind}", query=f"?subject={subject}", kind=kind) == rest
+        for kind in ("suspend", "resume"):
+            assert tried(client, "GET", "/manage/{kind}", query="?subject=C2", kind=kind) == rest
         for kind, subject in (("quarantine", "B-1"), ("erase", "P-1")):
             looked = tried(client, "GET", "/manage/{kind}", query=f"?subject={subject}", kind=kind)
             assert looked == (303 if user == "manager" else 403)
@@ -273,16 +222,13 @@ def test_the_manager_s_acts_then_those_of_their_company_alone(house: OfflineCons
 
 
 def test_the_report_then_it_needs_rights_without_limits(house: OfflineConsole) -> None:
-    for user, status in (("spring", 403), ("midori", 403), ("viewer", 403), ("manager", 200)):
+    for user, status in (("midori", 403), ("viewer", 403), ("manager", 200)):
         client = house.client(user)
         assert tried(client, "GET", "/report") == status
         assert ('href="/report"' in client.get("/").text) == (status == 200)
         days = "?from=2026-10-01&to=2026-10-02"
-        for ending in ("html", "json", "xlsx"):
-            allowed = tried(client, "GET", "/report.{ending}", query=days, ending=ending)
-            assert (allowed == 403) == (status == 403), ending
-        none = tried(client, "GET", "/report.{ending}", query=days, ending="pdf")
-        assert none == (404 if status == 200 else 403)
+        allowed = tried(client, "GET", "/report.{ending}", query=days, ending="json")
+        assert (allowed == 403) == (status == 403)
 
 
 def test_every_route_of_a_page_is_among_those_tried() -> None:
@@ -334,14 +280,6 @@ def test_two_grants_then_they_never_give_a_right_together() -> None:
     assert not access.covers("release")
     assert access.controllers("release") == {"C1"}
     assert access.controllers("see") is None
-
-
-def test_items_of_a_run_then_those_that_are_seen(house: OfflineConsole, ids: dict[str, str]) -> None:
-    with house.console.model.read() as db:
-        spring = Access((Grant(roles=("viewer",), **SPRING),))
-        assert items.seen(db, spring, [*ids.values(), "gone"]) == {ids[MINE]}
-        assert items.seen(db, everything("viewer"), ["gone"]) == {"gone"}
-        assert items.seen(db, Access(()), ids.values()) == set()
 
 
 def test_records_to_sign_then_a_manager_sees_those_of_the_controllers_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from time import time
@@ -11,9 +10,6 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
-from gatekeeper.policy.packs import load
-from gatekeeper.review.actions import ActRequest
-from gatekeeper.review.queue import Queue
 from tests.support import invented, staff
 from tests.support.desk import BROKER, DELIVERY, Desk
 from tests.support.offline_console import Browser, offline_console, referred, user_file
@@ -72,26 +68,3 @@ def test_an_answer_due_after_the_mail_date_then_item_and_preview_say_so_first(fo
     assert (LATE in soon, LATE in later) == (True, False)
     bulk = client.get("/bulk", params={"kind": "ask"}).text
     assert "1 of them are mailed before the last day to answer" in bulk
-
-
-def test_an_item_that_waits_along_then_it_needs_no_template() -> None:
-    desk, queue = asked(30), Queue()
-    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
-    (item,) = queue.items()
-    ask = ActRequest("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z", template=False)
-    assert ask.refusal(item) == "template_missing"
-    assert ask.refusal(replace(item, codes=("CONFIRMATION_PENDING",))) is None
-    assert replace(ask, template=True).refusal(item) is None
-
-
-@pytest.mark.parametrize(("after", "late"), [(0, False), (-1, True)])
-def test_the_last_day_to_answer_and_the_mail_date_then_the_same_day_is_in_time(after: int, late: bool) -> None:
-    desk, queue = asked(30), Queue()
-    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
-    (item,) = queue.items()
-    policy = load("jp-pmark").at(desk.at)
-    last = replace(item, mail_date="2000-01-01").answer_too_late(policy, desk.at)
-    assert last is not None
-    mailed = (last + timedelta(days=after)).isoformat()
-    assert (replace(item, mail_date=mailed).answer_too_late(policy, desk.at) == last) is late
-    assert replace(item, mail_date=None).answer_too_late(policy, desk.at) is None

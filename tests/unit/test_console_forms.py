@@ -119,34 +119,6 @@ def test_number_and_evidence_in_full_width_then_they_count(
     assert answer.status_code == 503, "the form is right, and there is no broker here"
 
 
-def test_a_recipient_in_full_width_letters_then_the_filter_finds_them(client: Browser) -> None:
-    page = client.get("/items", params={"recipient": "Ｐ－１", "lang": "en"})
-    assert (page.status_code, len(re.findall("data-open", page.text))) == (200, 2)
-    assert 'value="P-1"' in page.text
-
-
-def test_fields_of_an_item_then_each_says_whether_and_for_what_it_is_required(
-    house: OfflineConsole, client: Browser
-) -> None:
-    page = client.get(f"/items/{item(house)}", params={"lang": "ja"}).text
-    assert required(page) == {"reason": "必須：送らない、メモを残す、保留を解除", "evidence": "必須：保留を解除"}
-
-
-def test_fields_of_an_act_on_many_then_each_says_whether_it_is_required(
-    client: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
-    must, may = "required", "optional"
-    release = client.get("/bulk?kind=release&state=open&lang=en").text
-    assert required(release) == {"reason": must, "evidence": must, "typed": must}
-    assert required(client.get("/bulk?kind=uphold&state=open").text) == {
-        "reason": must,
-        "evidence": may,
-        "typed": must,
-    }
-    assert required(client.get("/bulk?kind=redecide&state=open").text)["reason"] == may
-
-
 @pytest.mark.parametrize(
     ("typed", "field"),
     [
@@ -167,77 +139,9 @@ def test_a_managers_wrong_act_then_the_page_leads_to_that_field_and_keeps_the_re
     assert f'id="until" name="until" value="{form["until"]}"' in answer.text
 
 
-@pytest.mark.parametrize("said", ["みどり小売株式会社", " C1", "Ｃ１"])
-def test_a_controller_by_name_or_code_then_the_act_is_about_it_and_either_confirms(client: Browser, said: str) -> None:
-    page = client.get("/manage/suspend", params={"subject": said, "lang": "ja"}).text
-    assert 'name="subject" value="C1"' in page
-    assert "確認のため「みどり小売株式会社」と入力してください" in page
-    assert 'みどり小売株式会社 <span class="small"><code>C1</code></span>' in page
-    form = {"run": uuid4().hex, "subject": "C1", "typed": said, **WORDS, "until": "２０９９－０１－０１"}
-    assert client.post("/manage/suspend", data=form).status_code == 303
-
-
-def test_a_list_by_its_name_then_its_preview_is_about_its_code(client: Browser) -> None:
-    answer = client.get("/manage/quarantine", params={"subject": "通販購入者名簿"})
-    assert (answer.status_code, "subject=B-1&" in answer.headers["location"]) == (303, True)
-    page = client.get("/manage").text
-    assert '<option value="通販購入者名簿" label="通販購入者名簿 B-1">' in page
-    assert '<option value="B-3" label="会員DM B-3">' in page, "its name alone would not tell which list is meant"
-
-
-@pytest.mark.parametrize(
-    ("kind", "said", "says"),
-    [
-        ("suspend", "青葉商事", "No Controller is registered as “青葉商事”."),
-        ("quarantine", "会員DM", "“会員DM” is the name of several (List). Enter the code of one: B-2, B-3"),
-        ("quarantine", "青葉名簿", "No List is registered as “青葉名簿”."),
-    ],
-)
-def test_a_subject_unregistered_or_not_the_only_one_then_nothing_can_be_confirmed(
-    client: Browser, kind: str, said: str, says: str
-) -> None:
-    answer = client.get(f"/manage/{kind}", params={"subject": said, "lang": "en"})
-    assert (answer.status_code, marked(answer.text)) == (422, [kind])
-    assert says in answer.text
-    assert 'method="post" action="/manage/' not in answer.text
-    assert f'id="{kind}" name="subject" value="{said}"' in answer.text
-
-
-def test_a_list_that_only_sources_may_name_then_the_preview_looks_for_it(client: Browser) -> None:
-    answer = client.get("/manage/quarantine", params={"subject": "B-9"})
-    assert (answer.status_code, "subject=B-9&" in answer.headers["location"]) == (303, True)
-
-
-def test_fields_of_a_managers_act_then_each_says_whether_it_is_required(client: Browser) -> None:
-    must, may = "required", "optional"
-    page = client.get("/manage/suspend?subject=C1&lang=en").text
-    assert required(page) == {"reason": must, "evidence": may, "since": may, "until": may, "typed": must}
-    page = client.get("/manage").text
-    assert {*required(page).items()} >= {("suspend", must), ("quarantine", must), ("erase", must), ("since", may)}
-
-
 @pytest.mark.parametrize(("field", "said"), [("code", "例 花子"), ("recipient", "hanako@mail.example")])
 def test_a_wrong_look_up_then_the_page_leads_to_its_field_and_does_not_repeat_it(
     client: Browser, field: str, said: str
 ) -> None:
     answer = client.post("/people", data={field: said})
     assert (answer.status_code, marked(answer.text), said in answer.text) == (422, [field], False)
-
-
-def test_a_recipient_in_full_width_letters_then_the_look_up_leads_to_their_page(client: Browser) -> None:
-    assert client.post("/people", data={"recipient": "Ｐ－１"}).headers["location"] == "/people/P-1"
-
-
-@pytest.mark.parametrize(
-    ("period", "field"),
-    [
-        ({"from": "12月", "to": "2026-01-31"}, ["from"]),
-        ({"from": "2026-01-01", "to": "soon"}, ["to"]),
-        ({"from": "2026-02-01", "to": "2026-01-01"}, []),
-    ],
-)
-def test_a_period_that_is_wrong_then_the_page_leads_to_its_field_alone(
-    client: Browser, period: Mapping[str, str], field: list[str]
-) -> None:
-    answer = client.get("/report", params=period)
-    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text

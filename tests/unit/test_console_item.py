@@ -14,7 +14,6 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
-from gatekeeper.ground.texts import text
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
@@ -57,13 +56,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(found, found.client("manager"), folder)
 
 
-def test_ids_of_records_then_they_stand_behind_a_fold(house: House) -> None:
-    page = house.page(f"/items/{house.items()[0]}")
-    folded = "".join(re.findall(r"<details.*?</details>", page, re.DOTALL))
-    assert "Data acquired: S-2<" in folded
-    assert "S-2" not in re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
-
-
 @pytest.fixture(autouse=True)
 def picture(house: House) -> Path:
     """The picture of the form where it belongs."""
@@ -99,45 +91,6 @@ def test_nobody_signed_in_then_no_picture(house: House) -> None:
     assert house.console.anonymous().get(f"/forms/{HASH}").status_code == 303
 
 
-def test_a_reason_where_a_line_begins_then_it_has_a_capital(house: House) -> None:
-    meant = text("meaning.AGE_UNCERTAIN", "en")
-    assert meant[0].islower(), "within a sentence it has none"
-    for path in ("/", "/items", f"/items/{house.items()[0]}", "/reasons", "/campaigns/K-0"):
-        found = house.page(path)
-        assert f">{meant[0].upper()}{meant[1:]}" in found, path
-        assert f">{meant}</a>" not in found, path
-
-
-def test_an_item_of_a_list_then_the_one_before_and_the_one_after_are_a_click_away(house: House) -> None:
-    first, middle, last = house.items()
-
-    def beside(id_: str) -> list[tuple[str, str]]:
-        found = re.findall(r'rel="(prev|next)" href="/items/(\w+)\?state=open"', house.page(f"/items/{id_}?state=open"))
-        return [(rel, id_) for rel, id_ in found]
-
-    assert beside(first) == [("next", middle)]
-    assert beside(middle) == [("prev", first), ("next", last)]
-    assert beside(last) == [("prev", middle)]
-    assert not re.search(r"rel=.(prev|next)", house.page(f"/items/{middle}")), "no list, no neighbours"
-
-
-def test_a_record_that_cannot_be_read_then_each_page_names_who_settles_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(passwords, "LOG_N", 10)
-    desk = Desk(invented.source(), invented.consent())
-    desk.at = round(time() * 1000)
-    desk.spoil("P-1", 7)
-    assert desk.send().codes == ("FACTS_UNAVAILABLE",)
-    console = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
-    client = console.client("manager")
-    (item,) = {*re.findall(r'data-open href="/items/([A-Z0-9]+)\?', client.get("/items").text)}
-    for path in ("/", f"/items/{item}", "/reasons"):
-        page = client.get(path).text
-        assert "Have the operator settle an unreadable one" in page, path
-        assert "deadletter resolve" not in page, path
-
-
 def offered(page: str) -> list[tuple[str, bool]]:
     """Returns the acts that an item's page offers, each with whether its button stands out."""
     buttons = re.findall(
@@ -158,23 +111,3 @@ def test_an_item_a_colleague_decides_then_one_button_stands_out_and_lets_nothing
     acts = offered(offline_console(tmp_path, users, desk).client(user).get(f"/items/{item}").text)
     assert [kind for kind, out in acts if out] == ([first] if first else [])
     assert not first or acts[0] == (first, True)
-
-
-def test_a_release_taken_back_then_item_and_queue_lead_to_another_decision(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(passwords, "LOG_N", 10)
-    desk = Desk(*YOUNG)
-    desk.at = round(time() * 1000)
-    mail_date = (date.today() + timedelta(days=20)).isoformat()
-    item = desk.send(mail_date=mail_date).did
-    released, undone = {"reason": "form seen", "evidence_ref": "form-9"}, {"reason": "wrong form"}
-    assert desk.act("release", **released)[0] == "cleared"
-    assert desk.act("undo", **undone)[0] in ("undone", "recalled")
-    client = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk).client("manager")
-    page = client.get(f"/items/{item}").text
-    assert ("redecide", True) in offered(page)
-    assert "Its release was taken back, and an item is released at most once." in page
-    assert re.search(r'href="/items\?state=undone">Release taken back <span>1<', client.get("/").text)
-    following = client.get(f"/items/{item}", params={"after": f"x.{item}"}).text
-    assert "open it, to decide again" in following

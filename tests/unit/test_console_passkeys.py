@@ -10,7 +10,6 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from gatekeeper.cli.staff import _passkey as read_line
@@ -18,7 +17,6 @@ from gatekeeper.console import passwords
 from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing, Signings
 from gatekeeper.console.users import Users
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.ground.words import headline
 from gatekeeper.staff.signed_acts import Signer, correctors, weigh
 from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
@@ -37,7 +35,6 @@ from tests.support.reference_log import ReferenceLog
 from tests.support.roles import act_of
 
 PEOPLE = {"kenji": "reviewer", "yuki": "approver", "hanako": "manager", "taro": "manager"}
-PASSKEY = Passkey("yuki")
 SITE = "https://gate.example"
 CONTROLLER = {"v": 1, "kind": "controller", "id": "C1", "name": "みどり"}
 
@@ -94,13 +91,9 @@ def test_a_release_that_takes_two_then_the_page_says_what_is_signed_before_it_is
 ) -> None:
     client = console.client("hanako")
     place = released(console, client)
-    assert re.fullmatch(r"/sign/[0-9a-f]{32}", place)
     page = client.get(place).text
-    meant = headline("SOURCE_CONFLICT", "en")
-    for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", f">{meant}</a>", item(console)[:8]):
+    for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", item(console)[:8]):
         assert words in page
-    assert item(console) not in re.sub('"[^"]*"', "", page), "the id is an address alone"
-    assert "<code>gatekeeper review release</code>" in page
     assert challenge_in(page) == challenge_in(client.get(place).text), "the same challenge each time"
 
 
@@ -150,31 +143,6 @@ def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refus
     assert other.post(first, data={"key": "p1", **Passkey("taro").touched(challenge)}).status_code == 410
 
 
-def test_somebody_without_a_passkey_then_the_page_and_its_command_say_how_to_get_one(
-    console: OfflineConsole,
-) -> None:
-    client = console.client("kenji")
-    page = client.get(released(console, client)).text
-    assert "data-challenge" not in page
-    assert 'id="no-passkey"' in page
-    assert 'href="/passkeys"' in page
-    assert "gatekeeper review release" in page
-
-
-def test_an_act_for_which_the_consoles_word_is_enough_then_nobody_is_asked(console: OfflineConsole) -> None:
-    form = {"kind": "uphold", "run": "u1", "reason": "申込書なし"}
-    assert console.client("kenji").post(f"/items/{item(console)}/acts", data=form).status_code == 503
-
-
-def test_a_bulk_release_of_such_items_then_one_page_asks_for_all(console: OfflineConsole) -> None:
-    client = console.client("hanako")
-    page = client.get("/bulk?kind=release").text
-    fields = {name: re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in ("run", "until", "count")}  # type: ignore[index]
-    form = {"kind": "release", "filter": "", "reason": "確認", "evidence": "form-1", **fields}
-    place = client.post("/bulk", data=form).headers["location"]
-    assert "Release: 1 items" in client.get(place).text
-
-
 # records of `reference`
 
 
@@ -191,40 +159,8 @@ def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(conso
     place = client.post("/records", data=form).headers["location"]
     page = client.get(place).text
     assert "You sign the record staff/kenji" in page
-    assert "reviewer" in page
-    assert "<strong>[\n &#34;manager&#34;\n]</strong>" in page
     touch = {"key": "p1", **Passkey("taro").touched(challenge_in(page))}
     assert client.post(place, data=touch).status_code == 503, "no broker to write to"
-
-
-def test_a_record_with_a_name_then_the_pages_call_it_so_and_its_id_is_small(console: OfflineConsole) -> None:
-    reference(console, staff.line(CONTROLLER))
-    client, (row,) = console.client("taro"), endorsable(console)
-    assert '<th scope="row">みどり <span class="small">controller/C1 ' in client.get("/records").text
-    place = client.post("/records", data={"name": row.name, "offset": str(row.offset)}).headers["location"]
-    page = client.get(place).text
-    assert "You sign the record みどり</strong>" in page
-    assert '<span class="small"><code>controller/C1</code></span>' in page
-
-
-def test_an_act_about_a_registered_company_then_the_list_of_acts_calls_it_by_name(console: OfflineConsole) -> None:
-    reference(console, *staff.signed(CONTROLLER, "hanako"))
-    act = {"v": 1, "kind": "suspend", "act_id": "a" * 32, "at": staff.now(), "by": "taro", "subject": "controller/C1"}
-    console.console.model.take([Record("acts", 7, 0, 0, None, orjson.dumps(act), ())])
-    for page in ("/manage", "/overview"):
-        assert ">みどり</td>" in console.client("taro").get(page).text
-
-
-def test_records_of_before_and_refused_signatures_then_they_are_listed(tmp_path: Path) -> None:
-    console = offline_console(tmp_path, on_record=None)
-    reference(console, staff.line(CONTROLLER), *staff.founding())
-    reference(console, *staff.signed({**CONTROLLER, "name": "あおい"}, "kenji"))
-    page = console.anonymous().get("/records").text
-    assert "<code>gatekeeper reference list</code>" in page
-    assert "`" not in page
-    assert "counts unsigned" in page
-    assert "not among the person" in page
-    assert console.anonymous().post("/records", data={"name": "controller/C9", "offset": "0"}).status_code == 409
 
 
 @pytest.mark.parametrize(("user", "status"), [("kenji", 403), ("yuki", 403), ("taro", 200)])
@@ -249,45 +185,23 @@ def test_a_new_passkey_then_a_line_for_a_manager_registers_it(console: OfflineCo
     assert "this console" in client.get("/passkeys").text
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"type": "webauthn.get"},
-        {"origin": "https://evil.example"},
-        {"party": "evil.example"},
-        {"flags": 0x41},
-        {"flags": 0x05},
-        {"client": {"type": "webauthn.get"}},
-        {"client": {"challenge": base64url(bytes(32))}},
-    ],
-)
-def test_a_passkey_of_another_page_or_without_its_user_then_no_line(
-    console: OfflineConsole, wrong: dict[str, Any]
-) -> None:
+def test_a_passkey_of_another_page_or_without_its_user_then_no_line(console: OfflineConsole) -> None:
     client = console.client("kenji")
     challenge = base64url(challenge_in(client.get("/passkeys").text))
-    if "type" in wrong:
-        wrong = {"client": {"type": wrong["type"]}}
-    assert client.post("/passkeys", data=Passkey("kenji").created(challenge, **wrong)).status_code == 400
+    wrong: dict[str, Any]
+    for wrong in ({"origin": "https://evil.example"}, {"party": "evil.example"}, {"flags": 0x41}, {"flags": 0x05},
+                  {"client": {"type": "webauthn.get"}}, {"client": {"challenge": base64url(bytes(32))}}):  # fmt: skip
+        assert client.post("/passkeys", data=Passkey("kenji").created(challenge, **wrong)).status_code == 400, wrong
     fields = Passkey("kenji").created(challenge)
     for name in fields:
-        for junk in ("", "!", "AAAA"):
+        for junk in ("", "AAAA"):
             assert client.post("/passkeys", data={**fields, name: junk}).status_code == 400, (name, junk)
 
 
 def test_a_console_whose_address_is_unknown_then_it_makes_no_passkey(tmp_path: Path) -> None:
     client = offline_console(tmp_path).anonymous()
-    page = client.get("/passkeys").text
-    assert "GATEKEEPER_CONSOLE_URL" in page
-    assert "data-challenge" not in page
+    assert "data-challenge" not in client.get("/passkeys").text
     assert client.post("/passkeys", data=Passkey("hanako").created("AAAA")).status_code == 409
-
-
-@pytest.mark.parametrize("line", ["", "!", "AAAA", "e30", base64url(b'{"public":"AAAA"}'), base64url(b"[]")])
-def test_a_line_that_no_console_made_then_the_option_is_named(line: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        read_line(line)
-    assert raised.value.values == {"option": "--passkey"}
 
 
 # the touches of an act
@@ -337,16 +251,8 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     log = ReferenceLog().write(staff.founding(at=now), at=at)
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
     act = act_of("readmit", "hanako", at=now)
-    stop = Suppression(
-        v=1,
-        kind="erasure",
-        suppression_id="erase-1",
-        received_at=now,
-        recipient_id="R1",
-        state="corrected",
-        by="hanako",
-        evidence_ref="form-91",
-    )
+    said = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": now, "recipient_id": "R1"}
+    stop = Suppression.model_validate({**said, "state": "corrected", "by": "hanako", "evidence_ref": "form-91"})
     records = [Outgoing("suppressions", b"R1", encode(stop)), outgoing(act)]
     touch = PasskeyPrompt(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     signatory = touch.signatory(Passkey("hanako").touched(touch.challenge))
@@ -357,15 +263,6 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
         assert stand.managers == ({"hanako"} if counts else set())
     with pytest.raises(UsageError):
         signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
-
-
-def test_a_touch_of_one_act_then_it_needs_no_table() -> None:
-    act = act_of("readmit", "hanako", at=staff.now())
-    touch = PasskeyPrompt([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
-    ((_, header),) = (
-        touch.signatory(Passkey("hanako").touched(touch.challenge)).sign([outgoing(act)]).records[0].headers
-    )
-    assert not {"tree", "table"} & orjson.loads(header).keys()
 
 
 # open signings

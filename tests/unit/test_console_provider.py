@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 
 from gatekeeper.console import provider_file as files
 from gatekeeper.console.identity_provider import Provider
-from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS
+from gatekeeper.console.session import COOKIE
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.index.access import Access, Grant
 from tests.support.offline_console import Browser, OfflineConsole, offline_console
@@ -66,9 +66,6 @@ def test_somebody_of_the_provider_then_a_session_with_the_roles_of_their_claims(
     client = house.anonymous()
     asked = client.get("/items?state=open")
     assert asked.headers["location"].startswith("/signin?next=")
-    page = client.get(asked.headers["location"]).text
-    assert 'href="/signin/provider?next=/items%3Fstate%3Dopen"' in page
-    assert 'type="password"' not in page
     answer = client.get(granted(sent(client, "/signin/provider?next=/items%3Fstate%3Dopen")))
     assert answer.status_code == 200
     assert '<meta http-equiv="refresh" content="0; url=/items?state=open">' in answer.text
@@ -81,26 +78,11 @@ def test_somebody_of_the_provider_then_a_session_with_the_roles_of_their_claims(
     assert any(line.startswith(COOKIE) and "HttpOnly" in line and "SameSite=strict" in line for line in cookies)
 
 
-def test_claims_then_the_grants_of_all_that_fit_and_a_path_into_an_object(
-    house: OfflineConsole, stub: StubProvider
-) -> None:
-    client = house.anonymous()
-    stub.person = {"sub": "taro", "groups": ["dm-viewers", "dm-reviewers"], "realm": {"roles": ["auditor", 7]}}
-    signed_in(client)
-    access = house.session(client).access
-    assert (access.covers("see"), access.covers("note"), access.covers("note", "C1"), access.covers("report")) == (
-        True, False, True, True,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("person", "said"),
     [
         ({"sub": "hanako"}, "no role"),
-        ({"sub": "hanako", "groups": []}, "no role"),
         ({"sub": "hanako", "groups": "dm-reviewersx"}, "no role"),
-        ({"sub": "hanako", "groups": {"dm-reviewers": True}}, "no role"),
-        ({"sub": "緑野花子", "groups": ["dm-reviewers"]}, "no staff id"),
         ({"sub": "hanako@midori.example", "groups": ["dm-reviewers"]}, "no staff id"),
         ({"sub": "", "groups": ["dm-reviewers"]}, "no staff id"),
     ],
@@ -128,14 +110,11 @@ def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
     return {
         "another issuer": lambda: stub.claims.update(iss="https://elsewhere.example"),
         "another audience": lambda: stub.claims.update(aud="another-client"),
-        "another audience, though we asked": lambda: stub.claims.update(aud="another-client", azp=CLIENT),
         "several audiences and no authorized party": lambda: stub.claims.update(aud=[CLIENT, "another"]),
         "another authorized party": lambda: stub.claims.update(azp="another"),
-        "no audience": lambda: stub.claims.update(aud=None),
         "another nonce": lambda: stub.claims.update(nonce="of another request"),
         "no nonce": lambda: stub.claims.update(nonce=None),
         "expired": lambda: stub.claims.update(exp=hours),
-        "no expiry": lambda: stub.claims.update(exp=None),
         "from the future": lambda: stub.claims.update(nbf=int(time.time()) + 7_200),
         "another key": lambda: setattr(stub, "published", RSAKey.generate_key(2048, {"kid": "k1"})),
         "an unknown key": lambda: setattr(stub, "published", provider_key("k2")),
@@ -170,18 +149,9 @@ def test_an_answer_to_another_browser_s_request_then_no_session(house: OfflineCo
     state = parse_qs(urlsplit(own).query)["state"][0]
     code = parse_qs(urlsplit(theirs).query)["code"][0]
     assert victim.get(f"/signin/back?code={code}&state={state}").status_code == 403, "PKCE: the verifier is another's"
-    for query in (
-        "",
-        f"?state={state}",
-        f"?state={state}&error=access_denied",
-        "?code=x",
-        f"{own}&iss=https://x.example",
-    ):
-        assert victim.get(f"/signin/back{query}" if query.startswith("?") or not query else query).status_code == 403
+    for query in ("/signin/back", f"/signin/back?state={state}&error=access_denied", f"{own}&iss=https://x.example"):
+        assert victim.get(query).status_code == 403
     assert COOKIE not in victim.cookies
-    for cookie in ("", "x"):
-        victim.cookies.set("gatekeeper-signin", cookie, path="/signin")
-        assert victim.get(own).status_code in (400, 403)
 
 
 def test_a_code_twice_then_once(house: OfflineConsole) -> None:
@@ -195,9 +165,7 @@ def test_a_code_twice_then_once(house: OfflineConsole) -> None:
     assert again.get(back).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "to", ["//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "javascript:x"]
-)
+@pytest.mark.parametrize("to", ["//elsewhere.example", "/\\elsewhere.example", "javascript:x"])
 def test_another_site_to_go_on_to_then_the_queue(house: OfflineConsole, to: str) -> None:
     client = house.anonymous()
     answer = client.get(granted(sent(client, f"/signin/provider?next={to}")))
@@ -215,13 +183,6 @@ def test_a_sign_out_then_it_is_one_at_the_provider_too(house: OfflineConsole, st
     (query,) = stub.left
     assert (query["client_id"], bool(query["id_token_hint"])) == (CLIENT, True)
     assert client.get("/reasons").status_code == 303
-    assert client.post("/signout").headers["location"] == "/signin"
-
-
-def test_a_provider_without_sign_out_then_the_console_s_own(house: OfflineConsole, stub: StubProvider) -> None:
-    stub.metadata = {"end_session_endpoint": None}
-    client = house.anonymous()
-    signed_in(client)
     assert client.post("/signout").headers["location"] == "/signin"
 
 
@@ -251,15 +212,6 @@ def replaced(file: Path, text: str) -> None:
     part.write_text(text)
     part.chmod(0o644)
     os.replace(part, file)
-
-
-def test_an_hour_then_the_provider_is_asked_again(house: OfflineConsole) -> None:
-    client = house.anonymous()
-    signed_in(client)
-    session = house.session(client)
-    assert session.until - session.seen == pytest.approx(PROVIDER_SECONDS, abs=5)
-    session.until = session.seen - 1
-    assert client.get("/reasons").status_code == 303
 
 
 def test_new_keys_of_the_provider_then_they_are_found_without_a_restart(
@@ -295,27 +247,13 @@ def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
     assert client.get(back).status_code == 503
 
 
-def test_a_password_then_none_is_heard(house: OfflineConsole) -> None:
-    answer = house.anonymous().post("/signin", data={"user": "hanako", "password": "x"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
-
-
-def test_a_house_without_a_provider_then_its_pages_do_not_exist(tmp_path: Path) -> None:
-    client = offline_console(tmp_path).anonymous()
-    assert client.get("/signin/provider").status_code == 404
-    assert client.get("/signin/back?code=x&state=x").status_code == 404
-
-
 @pytest.mark.parametrize(
     ("changed", "place"),
     [
-        (("issuer =", "issuer"), "line 2"),
         (("http://localhost:", "http://login.midori.example:"), "issuer"),
         (('address = "http://127.0.0.1"', 'address = "https://gate.midori.example/?x"'), "address"),
         (('"reviewer"', '"king"'), "grants.0.roles.0"),
-        (("claim =", "claims ="), "grants.0"),
         (("[[grants]]", "[[grant]]"), "grants"),
-        (("client_id =", "clientid ="), "client"),
     ],
 )
 def test_a_file_that_is_wrong_then_the_error_says_where(file: Path, changed: tuple[str, str], place: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import orjson
 import pytest
 from fastapi.routing import APIRoute
 
@@ -24,7 +23,6 @@ from gatekeeper.console.users import Users
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.words import with_code
 from gatekeeper.staff.act_kinds import ACT_KINDS
-from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
@@ -164,23 +162,6 @@ def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole,
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that take no time."""
     monkeypatch.setattr(passwords, "LOG_N", 10)
-
-
-def test_an_act_that_the_worker_refused_then_its_page_says_so_and_why(house: OfflineConsole) -> None:
-    act = {
-        "v": 1,
-        "kind": "suspend",
-        "act_id": "a" * 32,
-        "at": staff.now(),
-        "by": "manager",
-        "subject": "controller/C1",
-    }
-    told = {"act_id": "a" * 32, "kind": "suspend", "outcome": "refused", "code": "too_old"}
-    taken = [("acts", act), ("audit", {"did": "D", "act": told})]
-    house.console.model.take(Record(topic, 7, 0, 0, None, orjson.dumps(value), ()) for topic, value in taken)
-    page = house.client("manager").get(f"/manage/suspend/{'a' * 32}").text
-    assert text("act.refused_too_old", "en") in page
-    assert text("page.manage_written", "en") not in page
 
 
 def test_all_reports_that_may_run_are_running_then_a_managers_act_begins_at_once(house: OfflineConsole) -> None:

@@ -10,9 +10,8 @@ from gatekeeper.audit.explanation.wording import Wording
 from gatekeeper.console import passwords
 from gatekeeper.console.inquiries import act_line
 from gatekeeper.console.users import Users
-from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.index.act_log import Answered
-from gatekeeper.review.review_item import ActOnItem, ActProof, proof_of
+from gatekeeper.review.review_item import ActProof
 from schemas.events import PairedAct
 from tests.support.desk import YOUNG, Desk
 from tests.support.office import Office, acted_by
@@ -77,10 +76,3 @@ def test_an_act_about_a_person_then_their_page_tells_its_answer_and_who_signed(a
     )
     tell = Wording("en")
     assert tell.whole(act_line(act, answer, tell)).endswith(said)
-
-
-def test_acts_of_the_gate_or_without_an_answer_then_nobody_is_named_as_signer() -> None:
-    act = ActOnItem("a", "I", "redecide", (ITSELF,), "2026-11-24", outcome="cleared")
-    assert proof_of(act) == ""
-    assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24")) == ""
-    assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24", outcome="refused", code="unsigned")) == ""

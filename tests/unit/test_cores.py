@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from itertools import islice
 
 import psutil
 import pytest
 
 from gatekeeper.cli import cores
-from gatekeeper.cli.cores import AHEAD, TOGETHER, beside, mapped
+from gatekeeper.cli.cores import TOGETHER, beside, mapped
 from gatekeeper.ground import forks
 from gatekeeper.ground.errors import IncompleteError, UnavailableError
 
@@ -23,20 +22,6 @@ def test_many_items_then_the_results_are_those_of_map_and_other_processes_made_t
     done = list(mapped(lambda n: (n * 2, os.getpid(), secret is not None), range(MANY), processes=2))
     assert [one[0] for one in done] == [n * 2 for n in range(MANY)]
     assert os.getpid() not in {pid for _, pid, _ in done}
-
-
-def test_a_reader_that_stops_then_not_all_items_were_taken() -> None:
-    taken = []
-
-    def items():
-        for n in range(100 * TOGETHER):
-            taken.append(n)
-            yield n
-
-    coming = mapped(abs, items(), processes=2)
-    assert [*islice(coming, 3)] == [0, 1, 2]
-    coming.close()
-    assert len(taken) <= (AHEAD * 2 + 1) * TOGETHER
 
 
 def test_a_reader_that_stops_then_work_under_way_ends() -> None:

@@ -13,7 +13,7 @@ import pytest
 from gatekeeper.audit.checks.accounts import OUTPUTS
 from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Covered, Range, report
-from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
+from gatekeeper.audit.checks.pairing import Input, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
@@ -56,17 +56,6 @@ def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() ->
         ("unreadable_manifest", "manifests", offset) for offset in range(4)
     ] + [("moved_manifest", "manifests", 4)]
     assert all(one.detail.isprintable() for one in outcome.findings)
-
-
-def test_a_forged_act_then_the_finding_names_its_item_only_if_it_is_a_decision_id() -> None:
-    said = {"did": "B" * 26, "at": AT, "stage": "handoff", "verdict": None, "clearance": "C" * 26}
-    src = {"topic": "mail.review.v1", "partition": 0, "offset": 0}
-    value = orjson.dumps(
-        {**said, "src": src, "act": {"kind": "handoff", "outcome": "reemitted", "item": "Yamada Hanako, 1-2-3"}}
-    )
-    records, outputs = Records(0, [Placed(0, value)]), {"cleared": Outgoing(0, [])}
-    outcome = covered(0, [], keys=(), first=0, settled=9, records=records, inputs={}, outputs=outputs, head=None)
-    assert [one.detail for one in outcome.findings if one.fault == "missing_output"] == ["cleared"]
 
 
 def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() -> None:
@@ -118,7 +107,10 @@ def covering(trail: Trail) -> Covered:
     )
 
 
-@pytest.mark.parametrize("wrong", [{"by": "hanako"}, {"act_id": "other"}, {"sends": 7}])
-def test_given_offsets_skipped_and_no_act_that_says_so_then_it_is_found(wrong: dict[str, Any]) -> None:
-    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped={"sends": 40}, **wrong).write(2))
-    assert [one.fault for one in found.findings] == ["unsaid_skip"]
+@pytest.mark.parametrize("skipped", [{"sends": 40}, {"sends": 1, "acts": 1}])
+def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(skipped: dict[str, int]) -> None:
+    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
+    assert found.findings == []
+    told = [(one.topic, one.to - one.start, one.by, one.refused) for one in found.skipped]
+    assert told == [(name, count, "taro", "error.sends_expired") for name, count in skipped.items()]
+    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "taro"
