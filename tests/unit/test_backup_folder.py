@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.audit.checks import accounts
 from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UsageError
-from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from schemas.topics import TOPICS
 from streams.backup import cut, saving
 from streams.backup.folder import copied, demand_whole, growing
 from streams.backup.keys import missing, named
-from streams.backup.list import LIST, NOTE, Backup, StoredFile, StoredLog, opened, seal
+from streams.backup.list import LIST, NOTE, Backup, StoredFile, opened, seal
 
 AT = "2026-11-28T00:00:00.000Z"
 
@@ -104,17 +102,6 @@ def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_name
             missing(found, now)
         for file in now.folder.glob(f"{role}-*"):
             file.unlink()
-
-
-def test_a_backup_then_the_brokers_clocks_tell_since_when_stops_may_be_missing() -> None:
-    def log(topic: str, newest: int) -> StoredLog:
-        return StoredLog(topic=topic, partition=0, start=0, end=1, records=1, newest=newest, file=None)
-
-    begun = int(datetime.fromisoformat(AT).timestamp() * 1000)
-    said = [log("reference", 1), log("suppressions", -1), log("consents", begun - 5), log("consents", begun - 9_000)]
-    assert _backup().model_copy(update={"logs": tuple(said)}).since == instant(begun - 5)
-    late = [log("consents", begun + 5), log("suppressions", begun + 1)]
-    assert _backup().model_copy(update={"logs": tuple(late)}).since == AT, "this machine's clock is behind"
 
 
 def test_an_interrupted_backup_then_it_has_not_the_name_of_a_whole_one(tmp_path: Path, keys: Keys) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -46,37 +45,6 @@ def some(*names: str) -> frozenset[str]:
 )  # fmt: skip
 def test_given_manifests_and_the_head_then_those_beside_its_branch(links: Links, newest: str, found: Fork) -> None:
     assert fork(links, newest) == found
-
-
-FORKED: Links = {"a": None, "x": "a", "b": "a", "c": "b", "y": "x"}
-
-
-@pytest.mark.parametrize(
-    ("links", "newest", "more", "found"),
-    [
-        (FORKED, "c", {"sealed": "a"}, Fork(beside=some("x", "y"))),
-        (FORKED, "c", {"sealed": "x"}, Fork(beside=some("x", "y"), apart=True)),
-        ({"c": "b", "x": ""}, "c", {"sealed": "x"}, Fork(apart=True)),
-        (FORKED, "x", {"sealed": "c", "known": some("x")}, Fork(beside=some("b", "c"), ahead=some("y"), apart=True)),
-        ({"c": ""}, "x", {"sealed": "c", "known": some("x")}, Fork(apart=True)),
-        ({"c": ""}, "x", {"sealed": "c"}, NO_FORK),
-        (FORKED, "y", {"sealed": "a", "chosen": "b"}, Fork(beside=some("x", "y"), ahead=some("c"))),
-        (FORKED, "c", {"sealed": "a", "chosen": "b"}, Fork(beside=some("x", "y"))),
-        (FORKED, "y", {"sealed": "b", "chosen": "b"}, Fork(beside=some("b", "c"), apart=True)),
-        (FORKED, "y", {"sealed": "a", "chosen": "gone"}, Fork(beside=some("b", "c"))),
-        ({"z": "y", "c": "b", "b": ""}, "c", {"sealed": "b", "known": some("y")}, Fork(beside=some("y", "z"))),
-        ({"y": "x", "x": "a", "b": "a"}, "y", {"known": some("x")}, Fork(beside=some("b"))),
-    ],
-    ids=[
-        "on it", "apart", "apart before these", "a head beside", "a head beside before these", "a head before these",
-        "chosen, and the head is the thief's", "chosen, and the head is on it", "chosen and sealed", "chosen elsewhere",
-        "after one that was beside", "one that was beside, and is the head's",
-    ],
-)  # fmt: skip
-def test_given_what_is_sealed_chosen_or_was_beside_then_that_counts_too(
-    links: Links, newest: str, more: dict[str, Any], found: Fork
-) -> None:
-    assert fork(links, newest, **more) == found
 
 
 def test_given_a_fork_in_the_log_then_the_export_verifies_and_says_so(tmp_path: Path) -> None:

@@ -61,16 +61,6 @@ def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(
     assert told(desk, 1)["pieces"] == 2
 
 
-def test_sends_published_then_only_those_of_the_campaign_count() -> None:
-    found = Campaign("K-1")
-    for value in (invented.send(), invented.send(campaign_id="K-2", event_id="K-1"), {"campaign_id": "K-1"}):
-        found.send(orjson.dumps(value))
-    found.send(b"{")
-    found.send(None)
-    assert found.counts().told()["expected"] == 2, "an unreadable one whose value states the campaign is one of them"
-    assert found.counts().told()["done"] is False
-
-
 BROKEN = (
     {**invented.send(), "purpose": None},
     {**invented.send(), "controller_id": "nobody"},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -15,7 +13,6 @@ from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.certificate import certificate
-from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import say
@@ -26,15 +23,6 @@ from tests.support.trails import Trail
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 FORGED = "acme.gatekeeper \N{RIGHT-TO-LEFT OVERRIDE} INTACT witnessed by KPMG"
 LANGUAGES = ("ja", "en")
-
-
-@pytest.fixture
-def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as here:
-        here.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 def proven(folder: Path, *, witnessed: bool) -> Report:
@@ -63,19 +51,6 @@ def test_the_proof_of_a_decision_then_heading_first_word_and_table_speak_of_that
             assert say(code, lang) not in page.replace(say("certificate_of_proof", lang), "")
     assert report.lines("en")[0].startswith(word)
     assert str(report.root) not in page
-
-
-@pytest.mark.usefixtures("in_tokyo")
-def test_an_export_s_page_then_it_has_period_and_number_of_manifests_and_records(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=4).write(3)
-    report = verify(trail.export(tmp_path / "export", **{"from": "2026-11-01T00:00:00.000Z"}))
-    page = certificate(report, "export", AT)
-    for lang in LANGUAGES:
-        assert say("of_time_from", lang, first="2026-11-01 09:00:00 (UTC+0900)") in page
-        assert "2026-11-24 09:00:00 (UTC+0900)" in page
-        assert f"<dd>{report.manifests} / {report.records}</dd>" in page
-    assert "T00:00:00.000Z" not in page
-    assert "- は限りなし" not in page
 
 
 def test_a_forger_s_log_name_decision_and_file_name_then_the_page_shows_none_of_them() -> None:

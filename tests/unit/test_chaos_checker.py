@@ -178,11 +178,6 @@ def a_decision_doubled(gate: Gate) -> None:
     assert did
 
 
-def an_audit_record_doubled(gate: Gate) -> None:
-    gate.act("ann", gate.send("ann", "block"), "upheld")
-    gate.audits.append(gate.audits[-1] | {"src": {"topic": "t.acts.v1", "partition": 0, "offset": 99}})
-
-
 def an_output_doubled(gate: Gate) -> None:
     gate.put("cleared", gate.send("ann"), "ann")
 
@@ -256,13 +251,6 @@ def a_result_of_another_outcome(gate: Gate) -> None:
     gate.result(did, "cleared")
 
 
-def a_result_that_replaces_nothing(gate: Gate) -> None:
-    item = gate.send("ann", "block")
-    gate.recall(gate.act("ann", item, "cleared"), "ann")
-    did = json.loads(gate.results.pop().value or b"")["decision_id"]
-    gate.result(did, "recalled")
-
-
 def a_dead_letter_lost(gate: Gate) -> None:
     gate.poison("suppressions")
     gate.out.pop()
@@ -271,7 +259,6 @@ def a_dead_letter_lost(gate: Gate) -> None:
 BROKEN: dict[Callable[[Gate], None], set[str]] = {
     a_send_lost: {"I1"},
     a_decision_doubled: {"I1", "I2 results"},
-    an_audit_record_doubled: {"I1"},
     an_output_doubled: {"I2"},
     an_output_lost: {"I2"},
     a_withheld_send_put_out: {"I2"},
@@ -285,7 +272,6 @@ BROKEN: dict[Callable[[Gate], None], set[str]] = {
     nobody_called_back: {"I8 recall"},
     a_result_lost: {"I2 results"},
     a_result_of_another_outcome: {"I2 results"},
-    a_result_that_replaces_nothing: {"I2 results"},
     a_dead_letter_lost: {"I9"},
 }
 
@@ -310,7 +296,6 @@ def test_an_acknowledgement_without_an_offset_then_its_record_is_found_by_its_id
 
 CHAIN = {
     "a link of another chain": {"prev": "0" * 64},
-    "offsets left out": {"in": [{"topic": "t.sends.v1", "from": 9, "to": 10}]},
     "offsets taken twice": {"in": [{"topic": "t.sends.v1", "from": 0, "to": 10}]},
     "a record fewer": {"audit": {"n": 1}},
     "other records": {"root": "0" * 64},
@@ -327,18 +312,11 @@ def test_given_a_chain_of_manifests_broken_then_it_is_found(other):
 
 
 def test_given_a_manifest_changed_after_it_was_signed_or_lost_then_it_is_found():
-    for change in (
-        lambda all_: all_.pop(),
-        lambda all_: all_.pop(0),
-        lambda all_: all_.__setitem__(1, forged(all_[1])),
-    ):
+    for last in ([], [lambda one: replace(one, value=(one.value or b"") + b" ")]):
         history = Gate().story()
-        change(history._by_topic["manifests"])
+        gone = history._by_topic["manifests"].pop()
+        history._by_topic["manifests"] += [change(gone) for change in last]
         assert numbers(history) == {"I5"}
-
-
-def forged(one: Seen) -> Seen:
-    return replace(one, value=(one.value or b"") + b" ")
 
 
 def busy() -> Gate:

@@ -43,13 +43,6 @@ def test_a_batch_of_the_worker_then_both_clients_read_what_was_added(library: An
     assert [(one.key, one.value, list(one.headers)) for one in batch] == RECORDS
 
 
-@LIBRARIES
-def test_a_batch_in_gzip_then_a_client_without_our_reading_takes_it(library: Any) -> None:
-    batch = library(written("gzip")[1]).next_batch()
-    assert batch.validate_crc()
-    assert [one.value for one in batch] == [value for _, value, _ in RECORDS]
-
-
 @pytest.mark.parametrize("compression", CODECS)
 def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_more(
     compression: Compression,

@@ -184,11 +184,6 @@ def test_no_without_date_and_evidence_then_a_refusal_of_every_address() -> None:
     assert (found.state, found.contact_point_id, found.event_time) == ("Refused", None, None)
 
 
-def test_yes_after_the_last_day_then_a_consent_from_its_own_date() -> None:
-    found = answer(Questions([asked(answer_by="2026-11-15")], []), date="2026-11-25")
-    assert (found.state, found.event_time) == ("Given", "2026-11-25")
-
-
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

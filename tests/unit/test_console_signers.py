@@ -42,22 +42,9 @@ def signed() -> Desk:
     return desk
 
 
-def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tmp_path: Path, signed: Desk) -> None:
-    browser = console(tmp_path, signed).client("rin")
-    item = f"/items/{signed.records[0].did}"
-    english, japanese = (browser.get(f"{item}?lang={lang}").text for lang in ("en", "ja"))
-    assert "signed with kenji&#39;s own key k1" in english
-    assert "by the console&#39;s word for yuki, who signed in with a password" in english
-    assert "kenji さん本人の鍵 k1 で署名" in japanese
-    assert "yuki さん（パスワードでサインイン）に代わりコンソールが署名" in japanese
-    assert "typed" not in english
-    assert 'id="unsigned"' not in english
-
-
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answered(True), "rin: entering a withdrawal. Not answered yet."),
         (Answered(True, "refused", "unsigned"), "rin: entering a withdrawal. Refused."),
         (
             Answered(True, "recorded"),

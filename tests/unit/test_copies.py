@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
@@ -93,21 +92,3 @@ def test_a_header_that_is_no_earlier_instant_then_the_run_is_over_before_it(stat
     record = Record("consents", 0, 0, COPIED_AT, None, canonical(AHEAD), (("gate-arrived", stated),))
     assert copies.take(record) is None
     assert (copies.runs["consents", 0].count, copies.runs["consents", 0].open) == (0, False)
-
-
-def test_copied_reference_data_then_each_version_is_in_force_from_its_first_arrival() -> None:
-    notices = [invented.notice(complete=False)[1], invented.notice(complete=True)[1]]
-    copies = copied_records(*notices, days=(30, 20), topic="reference")
-    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *copy_word(copies)]
-
-    def complete(records: Sequence[Record], days: int) -> bool:
-        store = FactStore(staff.ORIGIN)
-        for record in records:
-            assert store.apply(record) is None
-        found = store.reference.notice(notices[0]["id"], (COPIED_AT - days * DAY_MS) * 1000)
-        assert found is not None
-        return found.complete
-
-    whole = [*copies, *reference_records(lines, first=2)]
-    assert [complete(whole, days) for days in (25, 10)] == [False, True]
-    assert not complete(whole[:-1], 10)

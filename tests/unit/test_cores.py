@@ -12,7 +12,7 @@ import pytest
 from gatekeeper.cli import cores
 from gatekeeper.cli.cores import TOGETHER, beside, mapped
 from gatekeeper.ground import forks
-from gatekeeper.ground.errors import IncompleteError, UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 
 MANY = 5 * TOGETHER + 3
 
@@ -39,15 +39,6 @@ def test_a_reader_that_stops_then_work_under_way_ends() -> None:
     os.close(coming)
 
 
-def test_an_error_of_the_gate_then_it_is_raised_here_as_it_was() -> None:
-    def failing(n: int) -> None:
-        raise IncompleteError("error.trail_expired", partition=n)
-
-    with pytest.raises(IncompleteError) as error:
-        list(mapped(failing, range(2), processes=2, together=1))
-    assert str(error.value) == str(IncompleteError("error.trail_expired", partition=0))
-
-
 def test_a_process_that_is_killed_then_the_command_ends_with_3() -> None:
     def killed(n: int) -> int:
         if n == TOGETHER + 1:
@@ -71,27 +62,6 @@ def test_a_task_beside_then_another_process_does_it_and_its_result_comes() -> No
     with beside(lambda: (os.getpid(), secret is not None)) as result:
         assert (found := result())[1]
     assert found[0] != os.getpid()
-
-
-@pytest.mark.usefixtures("two")
-def test_a_task_whose_process_is_killed_then_the_command_ends_with_3() -> None:
-    with beside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result, pytest.raises(UnavailableError) as error:
-        result()
-    assert error.value.key == "error.core_ended"
-
-
-@pytest.mark.usefixtures("two")
-def test_a_result_that_nobody_waits_for_then_the_process_ends() -> None:
-    coming, going = os.pipe()
-
-    def endless() -> None:
-        os.close(coming)
-        signal.pause()
-
-    with beside(endless):
-        os.close(going)
-    assert os.read(coming, 1) == b""  # no process holds the other end
-    os.close(coming)
 
 
 def test_another_thread_then_no_process_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:

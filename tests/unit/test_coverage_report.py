@@ -48,16 +48,6 @@ def test_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_them_a
     assert said["partitions"]["expired"]["cleared"] == [10**9] * 256
 
 
-def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() -> None:
-    other = manifest("k", taken=[Taken("\x1b[2J", 0, 1, 1)])
-    values = [b"\xff", b"{}", b"", other, manifest("k", partition=1)]
-    outcome = checked([(value, "") for value in values])
-    assert [(one.fault, one.topic, one.offset) for one in outcome.findings] == [
-        ("unreadable_manifest", "manifests", offset) for offset in range(4)
-    ] + [("moved_manifest", "manifests", 4)]
-    assert all(one.detail.isprintable() for one in outcome.findings)
-
-
 def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() -> None:
     ours = signing_key("mail.gatekeeper/worker")
     person = "narumi.kanaria@mail.example"
