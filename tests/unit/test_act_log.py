@@ -17,14 +17,8 @@ from gatekeeper.review.review_item import ActProof
 from schemas.record import Record
 from tests.support import invented
 
-ACT = {
-    "v": 1,
-    "kind": "suspend",
-    "act_id": "a1",
-    "at": "2026-11-24T01:00:00.000Z",
-    "by": "taro",
-    "reason": "incident 7",
-}
+AT = "2026-11-24T01:00:00.000Z"
+ACT = {"v": 1, "kind": "suspend", "act_id": "a1", "at": AT, "by": "taro", "reason": "incident 7"}
 SUSPENDED = {**ACT, "subject": "controller/midori"}
 
 

@@ -17,8 +17,6 @@ from tests.support import guesses, invented
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.guesses import Person
 
-"""Acts about an item that change nothing."""
-
 
 def no(**fields: Any) -> invented.Event:
     fields = {"purpose": "*", "channels": "*", "notice_id": None, "event_time": "2026-11-24T09:59:30+09:00", **fields}

@@ -102,15 +102,3 @@ def test_given_a_metric_then_a_panel_shows_it(metric: Metric) -> None:
     sample = metric.name + {"gauge": "", "counter": "_total", "histogram": "_bucket"}[metric.kind]
     asked = (target["expr"] for panel in PANELS.values() for target in panel["targets"])
     assert any(sample in names_of(expression.replace("$__rate_interval", "5m")).metrics for expression in asked)
-
-
-def test_given_the_dashboard_then_no_two_panels_lie_on_each_other() -> None:
-    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
-    taken = [
-        (x, y)
-        for place in (panel["gridPos"] for panel in BOARD["panels"])
-        for x in range(place["x"], place["x"] + place["w"])
-        for y in range(place["y"], place["y"] + place["h"])
-    ]
-    assert len(taken) == len(set(taken))
-    assert max(x for x, _ in taken) == 23

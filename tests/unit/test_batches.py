@@ -203,17 +203,6 @@ def fetched(data: bytes, *wanted: bytes, aborted: Sequence[Any] = ()) -> Fetched
     return FetchedRecords(search, 7, tp, batches, isolation_level=level, aborted_transactions=aborted)
 
 
-@pytest.mark.parametrize("codec", [None, *CODECS])
-def test_wanted_bytes_then_records_with_them_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
-    other = [record(0, b"K7", b"no"), record(1, b"K8", None, [(b"h", b"a code")]), record(2, None, b"a code too")]
-    data = batch(THREE, codec=codec) + batch(other, base=10, codec=codec) + batch(THREE, base=13, codec=codec)
-    for wanted, offsets in (([b"code"], [11, 12]), ([b"K7", b"K2"], [9, 10, 15]), ([b"nowhere"], [])):
-        found = fetched(data, *wanted)
-        assert [one.offset for one in found.take()] == offsets
-        assert found.next_fetch_offset == 16
-    assert [one.offset for one in fetched(data).take()] == list(range(7, 16))
-
-
 def test_an_aborted_transaction_then_none_of_its_records_is_handed_out() -> None:
     def begun(data: bytes, producer: int) -> bytes:
         head = bytearray(data)

@@ -24,14 +24,6 @@ def test_more_values_than_fit_then_all_are_right_and_those_kept_fit() -> None:
     assert len(made) > 100, "some were dropped and made again"
 
 
-def test_value_larger_than_half_the_size_then_it_is_not_kept_and_drops_nothing() -> None:
-    cache = counting(made := [])
-    cache(3)
-    assert (cache(501), cache(501)) == ("x" * 501,) * 2
-    cache(3)
-    assert made == [3, 501, 501]
-
-
 def test_threads_that_share_it_then_no_call_fails_and_the_size_holds() -> None:
     cache = Cache[int, str](1000, lambda key: "x" * (key % 40 + 1), lambda _, value: len(value))
 

@@ -69,13 +69,6 @@ def test_given_what_workers_write_then_all_is_sealed_also_where_nothing_was_take
     assert chain.next(0) == 5
 
 
-def test_given_a_state_taken_up_then_the_chain_goes_on(chain: Chain, keys: Keys, writer: Writer) -> None:
-    follow(chain, [writer.next() for _ in range(3)])
-    again = Chain(chain.state(), keys=lambda: keys.public("worker"))
-    assert again.next(0) == 3
-    assert follow(again, [writer.next()], start=3) == ([3], [])
-
-
 def test_the_sealed_leaves_then_the_chain_ends_there_and_with_any_others_it_does_not(
     chain: Chain, writer: Writer
 ) -> None:

@@ -309,19 +309,6 @@ def test_those_we_know_take_more_than_half_then_they_lose_one_and_a_stranger_sta
     assert asyncio.run(opened()) == ["a1", "x1", "x2"]
 
 
-def test_a_client_that_never_ends_its_tls_then_it_is_closed(tmp_path: Path) -> None:
-    tls, trusting = tls_of(tmp_path)
-    connections = Connections(most=MOST, seconds=SECONDS)
-    with (
-        console(connections, tls) as place,
-        socket.create_connection(place) as plain,
-        trusting.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as deaf,
-    ):
-        deaf.sendall(HEAD + b"connection: close\r\n\r\n")
-        assert deaf.recv(100).startswith(b"HTTP/1.1 200")
-        until(lambda: connections.open == 0, "the end of the connection")
-
-
 class Full(socket.socket):
     """A listening socket of a process that has no file left: `refused` says how often it was asked then."""
 

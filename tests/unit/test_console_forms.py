@@ -13,7 +13,6 @@ import pytest
 from gatekeeper.console import passwords
 from gatekeeper.console.pages import bulk
 from gatekeeper.console.users import Users
-from streams.client import broker_access
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
@@ -58,12 +57,6 @@ def marked(page: str) -> list[str]:
     return wrong
 
 
-def required(page: str) -> dict[str, str]:
-    """Returns the mark of each field that a person fills in, by the field's id."""
-    marks = re.findall(r'<label for="([\w-]+)">[^<]*<span class="(?:must|may)">([^<]+)</span>', page)
-    return dict(marks)
-
-
 @pytest.mark.parametrize(
     ("kind", "typed", "field"),
     [
@@ -84,16 +77,6 @@ def test_an_act_on_many_that_is_wrong_then_the_page_leads_to_that_field_alone(
     form = {"kind": kind, "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
     answer = client.post("/bulk", data={**form, "typed": "2", **WORDS, **typed})
     assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
-
-
-def test_number_and_evidence_in_full_width_then_they_count(
-    house: OfflineConsole, client: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
-    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
-    form = {"kind": "uphold", "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
-    answer = client.post("/bulk", data={**form, "reason": "form seen", "evidence": "ｆｏｒｍ－９", "typed": "　２ "})
-    assert answer.status_code == 503, "the form is right, and there is no broker here"
 
 
 @pytest.mark.parametrize(

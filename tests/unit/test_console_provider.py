@@ -214,16 +214,6 @@ def replaced(file: Path, text: str) -> None:
     os.replace(part, file)
 
 
-def test_new_keys_of_the_provider_then_they_are_found_without_a_restart(
-    house: OfflineConsole, stub: StubProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = house.anonymous()
-    signed_in(client)
-    monkeypatch.setattr("gatekeeper.console.identity_provider.NEW_KEYS_SECONDS", 0.0)
-    stub.key = provider_key("k2")
-    assert signed_in(client).status_code == 200
-
-
 def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
     house: OfflineConsole, stub: StubProvider
 ) -> None:

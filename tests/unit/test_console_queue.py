@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from time import time
@@ -35,20 +34,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "LOG_N", 10)
         yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
-
-
-def test_an_item_that_may_be_released_then_its_button_is_neither_first_nor_marked(house: OfflineConsole) -> None:
-    client = house.client("manager")
-    address = re.search(r'data-open href="(/items/[A-Z0-9]+)\?', client.get("/items").text)
-    assert address
-    page = client.get(address[1]).text
-    offers = re.findall(r'<button([^>]*)name="kind" value="(\w+)"', page.partition('id="offers"')[2])
-    kinds = [kind for _, kind in offers]
-    assert "release" in kinds[1:]
-    assert not any("main" in before for before, kind in offers if kind == "release")
-    enter = re.search(r'<form method="post" action="/items/[^>]*id="act".*?<button ([^>]*)>', page, re.S)
-    assert enter
-    assert 'value="note"' in enter[1], "without a script, Enter means the first button"
 
 
 def test_a_user_of_another_controller_then_no_number_name_or_act_of_this_one_is_told(house: OfflineConsole) -> None:

@@ -95,15 +95,6 @@ def test_a_changed_entry_then_its_sessions_end_and_no_others(house: OfflineConso
     assert client.get("/reasons").status_code == 303
 
 
-@pytest.mark.long("hashes that cost less")
-def test_a_new_hash_then_scrypt_with_2_to_the_17_as_the_standard_has_it() -> None:
-    kept = passwords.hashed(PASSWORD)
-    assert kept.startswith("scrypt$17$8$1$")
-    assert not passwords.outdated(kept)
-    assert passwords.right(kept, PASSWORD)
-    assert not passwords.right(kept, PASSWORD + "x")
-
-
 def test_a_user_removed_while_the_hash_is_renewed_then_they_stay_removed(cheap: None, tmp_path: Path) -> None:
     file = user_file(tmp_path, PEOPLE)
     users = Users(file)

@@ -41,9 +41,9 @@ def test_files_then_they_are_what_the_models_say() -> None:
     assert stale() == [], HOW
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_a_file_then_it_is_json_schema_2020_12(name: str) -> None:
-    Draft202012Validator.check_schema(document(name))
+def test_files_then_each_is_json_schema_2020_12() -> None:
+    for name in SCHEMAS:
+        Draft202012Validator.check_schema(document(name))
 
 
 def test_asyncapi_then_it_has_every_topic_but_those_of_the_worker_alone() -> None:

@@ -41,16 +41,7 @@ def test_signed_by_a_manager_then_the_first_arrival_is_believed_in_any_order() -
 
 
 @pytest.mark.parametrize(
-    "more",
-    [
-        {"by": ()},
-        {"by": ("kenji",)},
-        {"count": 3},
-        {"sha256": "0" * 64},
-        {"topic": "sources"},
-        {"partition": 1},
-    ],
-    ids=["unsigned", "by a reviewer", "of more records", "of others", "of another topic", "of another partition"],
+    "more", [{"by": ()}, {"by": ("kenji",)}, {"count": 3}, {"sha256": "0" * 64}, {"topic": "sources"}, {"partition": 1}]
 )
 def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: dict[str, Any]) -> None:
     facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
@@ -58,12 +49,10 @@ def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: di
     assert 0 in arrivals(*facts, *founded(facts, **more))
 
 
-@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
-def test_copied_facts_and_notices_then_a_replay_derives_what_the_worker_saw(signed: bool) -> None:
+def test_copied_facts_and_notices_then_a_replay_derives_what_the_worker_saw() -> None:
     facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
     notices = copied_records(invented.notice(complete=False)[1], invented.notice()[1], days=(30, 20), topic="reference")
-    words = [*copy_word(facts), *copy_word(notices, id="y")] if signed else []
-    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *words]
+    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *copy_word(facts), *copy_word(notices, id="y")]
     records = [*facts, *notices, *reference_records(lines, first=len(notices))]
     store, archive = FactStore(staff.ORIGIN), Archive(staff.ORIGIN)
     for record in records:
@@ -86,7 +75,7 @@ def test_a_record_behind_the_copies_then_its_header_is_not_believed() -> None:
     assert sorted(arrivals(*facts, behind, *founded(facts)), key=str) == [0, 9]
 
 
-@pytest.mark.parametrize("stated", [b"soon", b"", b"-1", b"%d" % (COPIED_AT + 1)])
+@pytest.mark.parametrize("stated", [b"soon", b"%d" % (COPIED_AT + 1)])
 def test_a_header_that_is_no_earlier_instant_then_the_run_is_over_before_it(stated: bytes) -> None:
     copies = Copies()
     record = Record("consents", 0, 0, COPIED_AT, None, canonical(AHEAD), (("gate-arrived", stated),))
