@@ -156,15 +156,6 @@ def test_a_batch_that_inflates_beyond_the_bound_then_only_the_next_is_read(libra
 
 
 @CLIENTS
-@pytest.mark.parametrize("codec", CODECS)
-def test_a_payload_that_is_no_codecs_then_every_offset_is_refused(library: Any, codec: str) -> None:
-    good = batch(THREE, codec=codec)
-    covered = good[21:61] + b"\xff\x00garbage" * 4
-    bad = good[:8] + struct.pack(">iibI", len(covered) + 9, 0, 2, checksum(covered)) + covered
-    assert told(read(library, bad)) == [(offset, None, None, "batch_unreadable") for offset in (7, 8, 9)]
-
-
-@CLIENTS
 @pytest.mark.parametrize("place", [16, 22, 25, 60, 300])
 @pytest.mark.parametrize("bit", [0x02, 0x40])
 def test_a_bit_that_flipped_then_nothing_of_the_batch_is_believed(library: Any, place: int, bit: int) -> None:

@@ -8,22 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from gatekeeper.ground.cache import Cache
 
 
-def counting(made: list[int]) -> Cache[int, str]:
-    def value(key: int) -> str:
-        made.append(key)
-        return "x" * key
-
-    return Cache(1000, value, lambda _, value: len(value))
-
-
-def test_more_values_than_fit_then_all_are_right_and_those_kept_fit() -> None:
-    cache = counting(made := [])
-    for key in [*range(100), *range(100)]:
-        assert cache(key) == "x" * key
-        assert sum(map(len, cache._values.values())) == 1000 - cache._room <= 1000
-    assert len(made) > 100, "some were dropped and made again"
-
-
 def test_threads_that_share_it_then_no_call_fails_and_the_size_holds() -> None:
     cache = Cache[int, str](1000, lambda key: "x" * (key % 40 + 1), lambda _, value: len(value))
 

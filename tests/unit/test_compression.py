@@ -10,11 +10,10 @@ import aiokafka.record.memory_records as asynchronous
 import kafka.record.memory_records as synchronous
 import pytest
 
-from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, TOPICS, Compression
+from schemas.topics import MAX_MESSAGE_BYTES, Compression
 from streams.client.batches import Batches
 from streams.client.producer import BATCH_BYTES, ProducerBatch
 
-OTHERS = {"mailer", "platform", "crm"}
 """Parts that run programs of other companies."""
 LIBRARIES = pytest.mark.parametrize("library", [asynchronous.MemoryRecords, synchronous.MemoryRecords])
 CODECS: list[Compression] = ["uncompressed", "gzip", "zstd"]
@@ -56,15 +55,3 @@ def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_
         assert len(data) <= MAX_MESSAGE_BYTES
         (found,) = read(asynchronous.MemoryRecords, data)
         assert [one.value for one in found] == [value] * batch.records
-
-
-def test_topics_then_others_need_no_library_and_the_broker_keeps_what_was_written() -> None:
-    for topic in TOPICS.values():
-        setting = topic.settings(audit_days=1095, replicas=1)["compression.type"]
-        assert setting == ("uncompressed" if topic.name in INPUTS else "producer")
-        if topic.name in INPUTS:
-            assert topic.compression == "uncompressed"
-        elif OTHERS & {*topic.readers}:
-            assert topic.compression == "gzip"
-        elif topic.name != "deadletter":  # foreign bytes, in the sizes of foreigners
-            assert topic.compression == "zstd"
