@@ -34,12 +34,7 @@ BEFORE, AFTER = 20, 22
 MAILED, HOUR_MS = "2026-12-20", 3_600_000
 BESIDE = page({PARTITION_OWNED: {("0",): 1.0}})
 """The page of a worker that has all partitions."""
-HOOKS = (
-    Endpoint(
-        id="print-house", url="https://hooks.example/", events=WEBHOOK_TYPES, campaigns=(), secrets=("x",),
-        allow_private=False,
-    ),
-)  # fmt: skip
+HOOK = Endpoint("print-house", "https://hooks.example/", WEBHOOK_TYPES, (), ("x",), allow_private=False)
 
 
 def raised(process: str, shown: Callable[[], bytes | None], cause: Callable[[], object], firing: Sequence[str]) -> str:
@@ -75,26 +70,21 @@ class Held:
             self.console.feed.current_at = self.now
         return self.metrics.page()
 
-    def is_at(self, left_ms: int) -> None:
-        """Goes to so many milliseconds before the end of the mail date."""
-        self.now = self.end - left_ms
-
 
 @pytest.fixture
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Held:
     return Held(tmp_path, monkeypatch)
 
 
-CONSOLE_OLD = ['ConsoleOld{job="gatekeeper-console",instance="console"}']
-
-
 def test_a_console_whose_feed_stands_still_then_its_pages_are_old(held: Held) -> None:
-    said = raised("console", held.page, lambda: setattr(held, "follows", False), CONSOLE_OLD)
+    firing = ['ConsoleOld{job="gatekeeper-console",instance="console"}']
+    said = raised("console", held.page, lambda: setattr(held, "follows", False), firing)
     assert not said, said
 
 
 def test_an_item_that_nobody_decides_then_its_deadline_is_near(held: Held) -> None:
-    said = raised("console", held.page, lambda: held.is_at(23 * HOUR_MS), ['ReviewDeadlineNear{due="1d"}'])
+    near = held.end - 23 * HOUR_MS
+    said = raised("console", held.page, lambda: setattr(held, "now", near), ['ReviewDeadlineNear{due="1d"}'])
     assert not said, said
 
 
@@ -107,9 +97,9 @@ class Queue:
         self.now = 1_795_000_000_000
         patch.setattr(runner, "TOLD_SECONDS", 0.0)
         patch.setattr(runner, "now_ms", lambda: self.now)
-        backlogs = Backlogs(folder, HOOKS)
+        backlogs = Backlogs(folder, (HOOK,))
         self.metrics = Metrics()
-        self.metrics.find(lambda: queues(HOOKS, backlogs))
+        self.metrics.find(lambda: queues((HOOK,), backlogs))
         self.metrics.find(lambda: ready(True, backlogs))
 
     def put(self) -> None:
@@ -118,7 +108,7 @@ class Queue:
         data = RefusedPartition(partition=0, reason="error.torn", since=at, resumable=True)
         with self.outbox.change():
             event = PartitionRefusedWebhook(type="partition.refused", timestamp=at, data=data)
-            self.outbox.put(event, "evt_1", HOOKS, now=self.now)
+            self.outbox.put(event, "evt_1", (HOOK,), now=self.now)
 
 
 @pytest.fixture
@@ -126,14 +116,11 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
     return Queue(tmp_path / "outbox", monkeypatch)
 
 
-UNDELIVERED = ['WebhooksUndelivered{endpoint="print-house"}']
-
-
 def test_an_event_that_waits_for_more_than_an_hour_then_it_is_undelivered(queue: Queue) -> None:
     queue.put()
-    said = raised(
-        "webhooks", queue.metrics.page, lambda: setattr(queue, "now", queue.now + HOUR_MS + 1_000), UNDELIVERED
-    )
+    late = queue.now + HOUR_MS + 1_000
+    firing = ['WebhooksUndelivered{endpoint="print-house"}']
+    said = raised("webhooks", queue.metrics.page, lambda: setattr(queue, "now", late), firing)
     assert not said, said
 
 

@@ -94,14 +94,10 @@ def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_name
     for name in ("token-1.key", "worker-1.key", "worker-1.pub"):
         shutil.copy2(then.folder / name, now.folder / name)
     assert missing(found, now) == ["master-1", "token-7"]
-    for role in ("token", "master", "worker"):
-        for file in now.folder.glob(f"{role}-*"):
-            file.unlink()
-        now.make(role, f"mail.gk/{role}")
-        with pytest.raises(UsageError, match=f"{role}-1"):
-            missing(found, now)
-        for file in now.folder.glob(f"{role}-*"):
-            file.unlink()
+    (now.folder / "token-1.key").unlink()
+    now.make("token", "mail.gk/token")
+    with pytest.raises(UsageError, match="token-1"):
+        missing(found, now)
 
 
 def test_an_interrupted_backup_then_it_has_not_the_name_of_a_whole_one(tmp_path: Path, keys: Keys) -> None:

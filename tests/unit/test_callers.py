@@ -26,13 +26,7 @@ from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.http import http_server
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import (
-    BURST_SECONDS,
-    MAX_UNDER_WAY,
-    Caller,
-    CallerEntry,
-    Callers,
-)
+from gatekeeper.service.callers import BURST_SECONDS, MAX_UNDER_WAY, Caller, CallerEntry, Callers
 from gatekeeper.service.openapi import paths
 from gatekeeper.service.request_lines import MAX_BYTES, Bodies
 from tests.support.certificates import certify
@@ -175,29 +169,20 @@ def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvid
     assert asked(app, "/facts", **bearer(token(stub, aud=["other.example", AUDIENCE]))) == (200, "crm")
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"aud": "other.example"},
-        {"aud": None},
-        {"iss": "https://other.example"},
-        {"exp": 1},
-        {"exp": None},
-        {"nbf": 4_000_000_000},
-        {"client_id": "another-program"},
-        {"client_id": None},
-        {"sub": "hanako"},
-        {"typ": "id+jwt"},
-        {"key": RSAKey.generate_key(2048, {"kid": "k1"})},
-        {"key": OctKey.generate_key(256), "alg": "HS256"},
-    ],
-)
-def test_token_that_does_not_count_then_401(tmp_path: Path, stub: StubProvider, claims: dict[str, Any]) -> None:
+def wrong_claims() -> Iterator[dict[str, Any]]:
+    yield from ({"aud": "other.example"}, {"aud": None}, {"iss": "https://other.example"})
+    yield from ({"exp": 1}, {"exp": None}, {"nbf": 4_000_000_000}, {"typ": "id+jwt"})
+    yield from ({"client_id": "another-program"}, {"client_id": None}, {"sub": "hanako"})
+    yield from ({"key": RSAKey.generate_key(2048, {"kid": "k1"})}, {"key": OctKey.generate_key(256), "alg": "HS256"})
+
+
+def test_token_that_does_not_count_then_401(tmp_path: Path, stub: StubProvider) -> None:
     app = app_of(with_provider(tmp_path, stub))
-    assert asked(app, "/facts", **bearer(token(stub, **claims))) == (401, "caller_unknown")
+    for claims in wrong_claims():
+        assert asked(app, "/facts", **bearer(token(stub, **claims))) == (401, "caller_unknown"), claims
 
 
-def test_too_many_under_way_then_429_and_the_next_one_after_an_answer(tmp_path: Path) -> None:
+def test_too_many_under_way_then_429_and_the_next_one_after_an_answer() -> None:
     caller = Caller(CallerEntry(id="crm", scopes=("facts",)))
     with ExitStack() as open_:
         for _ in range(MAX_UNDER_WAY):

@@ -1,19 +1,20 @@
-"""The queue and its lists without Kafka: what they count, offer and name, and for whom."""
+"""The queue, its lists and forms without Kafka: what they name and for whom, and what they refuse."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from time import time
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
+from uuid import uuid4
 
 import pytest
 
 from gatekeeper.console import passwords
+from gatekeeper.console.pages import bulk
 from gatekeeper.console.users import Users
 from gatekeeper.review.filter import KEYS
-from tests.support import staff
+from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
 
@@ -21,19 +22,20 @@ PEOPLE = {
     "manager": {"roles": ("manager",)},
     "elsewhere": {"roles": ("viewer", "manager"), "controllers": ("C9",)},
 }
-ZONE = ZoneInfo("Asia/Tokyo")
-MAIL_DATE = (datetime.now(ZONE) + timedelta(days=30)).date()
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
     desk = Desk(*YOUNG)
     desk.at = round(time() * 1000)
-    desk.send(event_id="E-1", mail_date=MAIL_DATE.isoformat())
+    desk.send(event_id="E-1", mail_date=(date.today() + timedelta(days=30)).isoformat())
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "LOG_N", 10)
-        yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        company = staff.signed(invented.controller(name="みどり小売株式会社")[1], "hanako", "taro")
+        found.console.model.take(referred(company, first=1000))
+        yield found
 
 
 def test_a_user_of_another_controller_then_no_number_name_or_act_of_this_one_is_told(house: OfflineConsole) -> None:
@@ -72,3 +74,22 @@ def test_a_text_that_is_sql_then_it_finds_nothing_and_everything_is_still_there(
     for path in NAMED:
         assert client.get(path.format(quote(text))).status_code in (400, 404, 410, 422), path
     assert client.get("/items.jsonl").text == before
+
+
+@pytest.mark.parametrize("wrong", [{"evidence": "申込書"}, {"typed": "3"}, {"count": "2"}, {"reason": ""}])
+def test_a_bulk_act_whose_form_is_wrong_then_422(
+    house: OfflineConsole, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
+    monkeypatch.setattr(bulk, "TYPED_ABOVE", 0)
+    form = {"kind": "uphold", "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "1"}
+    form |= {"typed": "1", "reason": "form seen", "evidence": "form-9", **wrong}
+    assert house.client("manager").post("/bulk", data=form).status_code == 422
+
+
+@pytest.mark.parametrize("wrong", [{"typed": "C2"}, {"reason": "x" * 201}, {"until": "2026-13-01"}])
+def test_a_managers_act_whose_form_is_wrong_then_422_and_the_rest_is_kept(
+    house: OfflineConsole, wrong: dict[str, str]
+) -> None:
+    form = {"run": uuid4().hex, "subject": "C1", "typed": "C1", "until": "2099-01-01", "reason": "seen", **wrong}
+    answer = house.client("manager").post("/manage/suspend", data=form)
+    assert (answer.status_code, f'id="until" name="until" value="{form["until"]}"' in answer.text) == (422, True)
