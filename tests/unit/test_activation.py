@@ -74,12 +74,6 @@ def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away()
         assert [ignored.case for ignored in packs(known).ignored] == ["one_manager"]
 
 
-def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -> None:
-    first, second = policy_record(text(8)), policy_record(text(7))
-    assert names(store(first, second), 0) == ["jp-pmark@7"]
-    assert names(store(second, first), 0) == ["jp-pmark@8"]
-
-
 BAD = {
     "unknown rule": policy_record(text(7, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
     "hash of another": policy_record(text(7), sha256="0" * 64),

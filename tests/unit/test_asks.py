@@ -77,17 +77,6 @@ def test_cancelled_then_a_yes_clears_of_the_campaign_only_what_is_sent_later(des
     desk.check_ledger()
 
 
-def test_a_piece_sent_twice_then_a_yes_clears_it_once_even_if_it_is_called_back(desk: Desk) -> None:
-    asked(desk)
-    desk.send(delivery=DELIVERY)
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear", "withheld"]
-    desk.campaign("cancel")
-    assert desk.reconsider() == [None]
-    assert [topic for topic, _ in desk.out].count("cleared") == 1
-
-
 def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
@@ -104,16 +93,6 @@ def test_no_template_that_may_ask_then_asking_is_refused_until_one_is_registered
     assert desk.asks() == []
     desk.learn(invented.template(notice_id="OK"))
     assert desk.act("ask", act_id="ask-2") == ("asked", None)
-
-
-def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
-    asked(desk)
-    desk.at = invented.T + 31 * DAY
-    assert desk.reconsider() == ["withheld"]
-    _, consent = answered(desk)
-    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
-    desk.at = invented.T + 34 * DAY
-    assert desk.reconsider() == ["clear"]
 
 
 def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:

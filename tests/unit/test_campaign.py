@@ -79,24 +79,3 @@ def test_records_refused_then_they_count_by_fault_and_the_campaign_is_not_done()
     assert sum(found["faults"].values()) == 3  # type: ignore[attr-defined]
     assert found["done"] is False
     assert (told(desk, 4)["done"], told(desk, 1)["done"]) == (False, True), "a plan tells when all is decided"
-
-
-@pytest.mark.parametrize(
-    ("value", "counts"),
-    [
-        ({"campaign_id": "K-1"}, (1, 0)),
-        ({"campaign_id": "例 花子"}, (0, 1)),
-        ({"campaign_id": "hanako@mail.example"}, (0, 1)),
-        ({"campaign_id": "K-2"}, (0, 0)),
-        ({}, (0, 1)),
-    ],
-)
-def test_a_dead_letter_then_it_counts_for_the_campaign_of_its_value_or_for_none(
-    value: dict[str, object], counts: tuple[int, int]
-) -> None:
-    desk = Desk()
-    desk.send({"v": 1, "recipient_id": "P-9", **value})
-    found = told(desk)
-    assert (found["refused"], found["refused_of_no_campaign"]) == counts
-    (result,) = desk.outputs["results"]
-    assert [one for one in ("例", "090", "hanako", "P-9") if one in (result.value or b"").decode()] == []

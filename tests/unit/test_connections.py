@@ -24,7 +24,7 @@ from starlette.routing import Route
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http import acceptor, http_server
 from gatekeeper.http.acceptor import GREETINGS, Acceptor
-from gatekeeper.http.connections import Connection, Connections
+from gatekeeper.http.connections import Connections
 from gatekeeper.http.http_server import Server, recognised
 from streams.worker.health import serve_health
 from tests.support.certificates import certify
@@ -275,25 +275,6 @@ def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answe
         with attacked(place, 800, sources=strangers, tls=trusting) as attack:
             until(lambda: attack.opened > 1_000, "more connections than there is room for")
             assert [ask() for _ in range(10)] == [200] * 10
-
-
-def test_those_we_know_take_more_than_half_then_they_lose_one_and_a_stranger_stays() -> None:
-    async def opened() -> list[str]:
-        ended, connections = list[str](), Connections(most=4, seconds=60.0)
-
-        def come(name: str, *, known: bool = False) -> None:
-            one = Connection(name[0], lambda: ended.append(name))
-            connections.opened(one)
-            if known:
-                connections.recognised(one)
-
-        for name in ("a1", "a2", "b1"):
-            come(name, known=True)
-        for name in ("x1", "x2", "x3", "y1"):
-            come(name)
-        return ended
-
-    assert asyncio.run(opened()) == ["a1", "x1", "x2"]
 
 
 class Full(socket.socket):
