@@ -108,10 +108,7 @@ def test_any_codec_then_every_record_is_read(library: Any, codec: str | None) ->
 @CLIENTS
 @pytest.mark.parametrize(
     ("headers", "fault"),
-    [
-        ([(b"\xff\xfe", b"x")], "header_not_text"),
-        ([(b"n", None)] * (MAX_HEADERS + 1), "headers_too_many"),
-    ],
+    [([(b"\xff\xfe", b"x")], "header_not_text"), ([(b"n", None)] * (MAX_HEADERS + 1), "headers_too_many")],
     ids=["not text", "one too many"],
 )
 def test_hostile_headers_then_they_are_gone_and_the_record_is_there(
@@ -127,12 +124,7 @@ def test_hostile_headers_then_they_are_gone_and_the_record_is_there(
 
 @CLIENTS
 @pytest.mark.parametrize(
-    ("inside", "key"),
-    [
-        (_sized(b"K1") + varint(900), b"K1"),
-        (b"\xff" * 12, None),
-    ],
-    ids=["value", "number"],
+    ("inside", "key"), [(_sized(b"K1") + varint(900), b"K1"), (b"\xff" * 12, None)], ids=["value", "number"]
 )
 def test_a_record_broken_inside_then_its_neighbours_are_read(library: Any, inside: bytes, key: bytes | None) -> None:
     broken = b"\x00" + varint(0) + varint(1) + inside

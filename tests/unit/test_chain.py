@@ -101,8 +101,7 @@ def test_given_a_state_that_was_changed_then_the_chain_does_not_end_at_the_leave
 
 
 @pytest.mark.parametrize(
-    "slip",
-    ["unreadable_manifest", "too long", "moved_manifest", "unsigned_manifest", "unknown_key", "forged_manifest"],
+    "slip", ["unreadable_manifest", "too long", "moved_manifest", "unsigned_manifest", "unknown_key", "forged_manifest"]
 )
 def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
     chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, slip: str

@@ -43,9 +43,7 @@ def test_a_batch_of_the_worker_then_both_clients_read_what_was_added(library: An
 
 
 @pytest.mark.parametrize("compression", CODECS)
-def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_more(
-    compression: Compression,
-) -> None:
+def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_more(compression: Compression) -> None:
     for value in (Random(1).randbytes(70_000), bytes(70_000)):
         batch = ProducerBatch("t", 0, compression)
         while batch.append(b"K", value):

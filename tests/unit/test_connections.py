@@ -205,10 +205,7 @@ def tls_of(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 @pytest.mark.parametrize(
     ("encrypted", "sources"),
-    [
-        pytest.param(True, 400, id="TLS-many addresses", marks=LONG),
-        pytest.param(False, 1, id="plain-one address"),
-    ],
+    [pytest.param(True, 400, id="TLS-many addresses", marks=LONG), pytest.param(False, 1, id="plain-one address")],
 )
 def test_a_flood_of_silent_and_dripping_connections_then_a_caller_is_answered(
     tmp_path: Path, encrypted: bool, sources: int

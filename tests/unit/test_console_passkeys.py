@@ -86,9 +86,7 @@ def told(answer: Any) -> tuple[int, bool]:
     return answer.status_code, "could not be verified" in answer.text
 
 
-def test_a_release_that_takes_two_then_the_page_says_what_is_signed_before_it_is(
-    console: OfflineConsole,
-) -> None:
+def test_a_release_that_takes_two_then_the_page_says_what_is_signed_before_it_is(console: OfflineConsole) -> None:
     client = console.client("hanako")
     place = released(console, client)
     page = client.get(place).text

@@ -18,10 +18,7 @@ from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
 
-PEOPLE = {
-    "manager": {"roles": ("manager",)},
-    "elsewhere": {"roles": ("viewer", "manager"), "controllers": ("C9",)},
-}
+PEOPLE = {"manager": {"roles": ("manager",)}, "elsewhere": {"roles": ("viewer", "manager"), "controllers": ("C9",)}}
 
 
 @pytest.fixture(scope="module")

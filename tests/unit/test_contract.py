@@ -107,12 +107,7 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
     ("a resolution of no form", "reference", {**examples()["Resolution"], "of": "notice/N-1"}, False),
     *(
         (f"audience {word!r}", "sends", {**examples()["Send"], "audience": [word]}, taken)
-        for word, taken in (
-            ("常連ーA", True),
-            ("々", True),
-            ("ー", False),
-            ("한", False),
-        )
+        for word, taken in (("常連ーA", True), ("々", True), ("ー", False), ("한", False))
     ),
     *(
         (f"mail date {text!r}", "sends", {**examples()["Send"], "mail_date": text}, taken)

@@ -57,8 +57,7 @@ def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() 
 
 
 @pytest.mark.parametrize(
-    "taken",
-    [Taken(SENDS, 0, 2**53 - 1, 2**53 - 1), Taken(SENDS, 0, 2**53 - 1, 1, [(0, 2**52), (0, 2**52)])],
+    "taken", [Taken(SENDS, 0, 2**53 - 1, 2**53 - 1), Taken(SENDS, 0, 2**53 - 1, 1, [(0, 2**52), (0, 2**52)])]
 )
 def test_a_manifest_that_claims_too_much_then_memory_is_for_the_others(taken: Taken) -> None:
     tracemalloc.start()
