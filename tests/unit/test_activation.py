@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.management.policy_change import check
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.policy.policy import read
-from schemas.audit import AuditRecord
 from schemas.events import Send
-from schemas.record import Record
 from tests.support import invented, kept_rules, last_release
 from tests.support.facts import fact
 from tests.support.invented import decide
@@ -173,23 +169,6 @@ def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged(
     assert reason.says == {"case": "looser", "policy": "strictest", "what": "minor_age"}
     known = store(stricter, policy_record(text(7, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
     assert names(known, 0, country=None) == ["strictest@7"]
-
-
-def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
-    judge, content = Judge(BASE, 8, tokens=invented.TOKENS), text(7)
-    known = invented.store(invented.source(), invented.consent())
-    send = Record("mail.sends.v1", 3, 7, invented.T, None, orjson.dumps(invented.send()))
-
-    def decides() -> AuditRecord:
-        return AuditRecord.model_validate_json(judge.judge(send, known, invented.T).audit)
-
-    assert decides().policy.model_dump() == BASE.home[0].ref
-    assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(content)))) is None
-    after = decides()
-    assert after.verdict == "clear"
-    assert after.policy.model_dump() == {"id": "jp-pmark", "version": 7, "sha256": sha256(content.encode()).hexdigest()}
-    assert known.apply(fact("reference", 0, 101, b"policy/jp-pmark", b"{")) is not None
-    assert decides().verdict == "block"
 
 
 def earlier_texts() -> Iterator[Any]:

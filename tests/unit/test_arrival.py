@@ -61,26 +61,18 @@ def test_an_old_stop_without_recording_then_it_was_recorded_when_it_arrived(arri
     assert found.codes == codes
 
 
-@pytest.mark.parametrize("order", list(permutations((0, 1, 2))))
 @pytest.mark.parametrize("value", [{"token": "cp-1"}, {}], ids=["of a token", "of a person"])
-def test_copies_of_an_event_then_the_earliest_arrival_holds_in_any_order(
-    order: tuple[int, ...], value: dict[str, Any]
-) -> None:
+def test_copies_of_an_event_then_the_earliest_arrival_holds_in_any_order(value: dict[str, Any]) -> None:
     ahead = invented.consent(event_time="2026-12-24", recorded_at="2026-12-24")
     no = invented.suppression(scope={"controller": "C1"}, **value)
     copies = [(event, invented.T + days * DAY) for event in (ahead, no) for days in (90, 1, 60)]
-    assert arrivals(*(copies[base + n] for base in (0, 3) for n in order)) == [invented.T + DAY] * 2
+    for order in permutations((0, 1, 2)):
+        assert arrivals(*(copies[base + n] for base in (0, 3) for n in order)) == [invented.T + DAY] * 2
 
 
 @pytest.mark.parametrize(
     ("value", "arrived"),
-    [
-        (b'{"recorded_at":"2026-11-24T09:00:00+09:00"}', invented.T - 3_600_000),
-        (b'{"recorded_at":"2026-11-23"}', invented.T - 10 * 3_600_000 - 1),
-        (b'{"recorded_at":"soon"}', invented.T),
-        (b"[", invented.T),
-        (None, invented.T),
-    ],
+    [(b'{"recorded_at":"2026-11-23"}', invented.T - 10 * 3_600_000 - 1), (b"[", invented.T), (None, invented.T)],
 )
 def test_a_record_from_a_file_then_it_arrived_when_it_was_recorded(value: bytes | None, arrived: int) -> None:
     assert filed(("consents", 0, 1), None, value, at=invented.T, zone="Asia/Tokyo").timestamp == arrived

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.confirmation import code as codes
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
@@ -24,19 +23,6 @@ def asked(desk: Desk, **fields: Any) -> None:
     """Sends one piece and asks about it."""
     desk.send(delivery=DELIVERY, **fields)
     assert desk.act("ask") == ("asked", None)
-
-
-def test_ask_then_one_request_with_the_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:
-    asked(desk)
-    (ask,) = desk.asks()
-    assert ask.request_id == desk.records[-1].did
-    assert (ask.recipient_id, ask.purpose, ask.notice_id, ask.answer_by) == ("P-1", "mkt.dm.own", "OK", "2026-12-24")
-    assert ask.delivery
-    assert ask.delivery.name == DELIVERY["name"]
-    assert codes.read(ask.answer_code or "") == ask.answer_code
-    assert ask.text
-    assert codes.shown(ask.answer_code or "") in ask.text
-    assert "さくら名簿センター株式会社から購入した名簿「通販購入者名簿」" in ask.text
 
 
 def test_ask_then_no_name_address_or_letter_is_on_ledger_or_audit_nor_code_on_audit(desk: Desk) -> None:
