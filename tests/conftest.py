@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -31,6 +33,21 @@ node.PORTS = node.PORTS[_NUMBER * 1_200 :][:1_200]
 
 # What a shell runs in the background ignores Ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+FAST = {"golden", "property", "exports", "unit"}
+"""Folders of tests that start no broker and no browser."""
+MEMORY, LEAST = Path("/dev/shm"), 4 << 30
+"""A folder in which a file costs no wait, and how much must be free in it to be used."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets the fast tests write their many small files to memory, which is free again once they have ended."""
+    fast = all(FAST & {*Path(one.partition("::")[0]).parts} for one in config.args)
+    beside = "PYTEST_XDIST_WORKER" in os.environ
+    if fast and not beside and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > LEAST:
+        tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-", dir=MEMORY)
+        config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
 
 
 def pytest_collection_finish() -> None:

@@ -111,9 +111,7 @@ def test_an_end_that_is_not_sealed_then_it_is_left_out_unless_asked_for(tmp_path
     assert verify(tmp_path / "c").exit_code == 5
 
 
-def test_a_log_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(
-    tmp_path: Path,
-) -> None:
+def test_a_log_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(tmp_path: Path) -> None:
     trail = Trail(seed=3).write(270, 1)
     cosigned = trail.export(tmp_path / "then", sealed=258)
     now = trail.export(tmp_path / "now", witnessed=False)

@@ -167,11 +167,7 @@ def test_another_version_of_the_record_then_it_cannot_be_told() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"verdict": "block"},
-        {"reasons": [{"code": "OTHER_RULE", "facts": [], "says": {}}]},
-        {"basis": None},
-    ],
+    [{"verdict": "block"}, {"reasons": [{"code": "OTHER_RULE", "facts": [], "says": {}}]}, {"basis": None}],
     ids=lambda changed: next(iter(changed)),
 )
 def test_another_decision_by_rules_of_another_release_then_it_is_unverified(changed: dict[str, Any]) -> None:

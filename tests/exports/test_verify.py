@@ -294,9 +294,7 @@ def most_memory(trail: Trail, folder: Path, **more: Any) -> tuple[Report, int]:
     return report, most
 
 
-def test_a_manifest_that_claims_too_many_records_then_memory_is_for_those_there(
-    tmp_path: Path,
-) -> None:
+def test_a_manifest_that_claims_too_many_records_then_memory_is_for_those_there(tmp_path: Path) -> None:
     trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), MAX_RECORDS
     said = step_value(trail.steps[-1])
     (taken,) = said["in"]
@@ -440,11 +438,7 @@ def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"by": "hanako"},
-        {"act_id": "other"},
-        {"kind": "suspend", "subject": "controller/C1"},
-    ],
+    [{"by": "hanako"}, {"act_id": "other"}, {"kind": "suspend", "subject": "controller/C1"}],
 )
 def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wrong: dict[str, Any]) -> None:
     trail = Trail(seed=3).write(6).resume(1, skipped={"sends": 40}, **wrong).write(1)
@@ -471,9 +465,7 @@ def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(
         assert report.exit_code == (5 if found else 0)
 
 
-def test_records_doubled_behind_gaps_that_go_back_then_found_though_all_is_sealed(
-    tmp_path: Path,
-) -> None:
+def test_records_doubled_behind_gaps_that_go_back_then_found_though_all_is_sealed(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(4)
     folder = trail.export(tmp_path / "export")
     number = some(trail, Random(1), records=4)
@@ -716,9 +708,7 @@ def test_a_forged_manifest_that_holds_no_id_then_the_finding_does_not_quote_it(
     assert "\x1b" not in told
 
 
-def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tells(
-    tmp_path: Path,
-) -> None:
+def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tells(tmp_path: Path) -> None:
     trail, other = Trail(seed=4).write(12), Trail(seed=5).write(12)
     folder = other.export(tmp_path / "export")
     for min_size in (None, 5):
@@ -754,9 +744,7 @@ def test_a_report_of_coverage_with_findings_then_it_is_told_whatever_the_last_fo
     assert dict(report.says).get("uncovered") == told
 
 
-def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(
-    tmp_path: Path,
-) -> None:
+def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=5).write(10)
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / "log")

@@ -41,7 +41,9 @@ def test_signed_by_a_manager_then_the_first_arrival_is_believed_in_any_order() -
 
 
 @pytest.mark.parametrize(
-    "more", [{"by": ()}, {"by": ("kenji",)}, {"count": 3}, {"sha256": "0" * 64}, {"topic": "sources"}, {"partition": 1}]
+    "more",
+    [{"by": ()}, {"by": ("kenji",)}, {"count": 3}, {"sha256": "0" * 64}, {"topic": "sources"}, {"partition": 1}],
+    ids=["unsigned", "by a reviewer", "of more records", "of others", "of another topic", "of another partition"],
 )
 def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: dict[str, Any]) -> None:
     facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))

@@ -79,9 +79,7 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
 
 
 @pytest.mark.parametrize("key", [None, b"\xff", b"090-0000-0000"])
-def test_unreadable_fact_that_names_nobody_then_all_are_withheld_but_for_reference(
-    key: bytes | None,
-) -> None:
+def test_unreadable_fact_that_names_nobody_then_all_are_withheld_but_for_reference(key: bytes | None) -> None:
     store = clear_store()
     store.apply(fact("reference", 0, 51, key, b'{"kind":"notice"}'))
     assert decided(store).verdict == "clear"

@@ -32,7 +32,7 @@ def viewed(store: FactStore) -> Any:
     return invented.view(store, Send.model_validate_json(orjson.dumps(invented.send())))
 
 
-@pytest.mark.parametrize("order", [*permutations((FEED, OLD, TODAY))][1:])
+@pytest.mark.parametrize("order", [*permutations((FEED, OLD, TODAY))][1::2])
 def test_records_in_any_order_then_the_same_state_and_a_replay_reads_it(order: tuple[invented.Event, ...]) -> None:
     facts = viewed(invented.store(*order))
     assert facts.snapshot == viewed(invented.store(FEED, OLD, TODAY)).snapshot

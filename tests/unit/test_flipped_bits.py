@@ -13,10 +13,7 @@ from tests.support.flips import STORES, Store
 @pytest.mark.long("tests/unit/test_disk_tables.py")
 @pytest.mark.parametrize(
     ("store", "words"),
-    [
-        *((store, ("--places", "10")) for store in STORES),
-        ("facts", ("--places", "6", "--near", "consents/0")),
-    ],
+    [*((store, ("--places", "10")) for store in STORES), ("facts", ("--places", "6", "--near", "consents/0"))],
     ids=["facts", "ledger", "a position"],
 )
 def test_given_a_flipped_bit_then_nobody_is_cleared_by_it_and_a_start_succeeds(

@@ -63,9 +63,7 @@ def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reas
     assert {record.act.item for record in fallen if record.act}.isdisjoint(dids(desk))
 
 
-def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled(
-    desk: Desk,
-) -> None:
+def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled(desk: Desk) -> None:
     assert desk.store.apply(fact("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7)))
     assert desk.weigh() == []
     assert desk.campaign("handoff", act_id="early") == [("done", "")]

@@ -32,10 +32,7 @@ def test_code_then_it_is_read_back_to_the_beginning_of_the_id(did: str) -> None:
     assert inquiry.read(inquiry.make(did)) == did[: inquiry.LENGTH]
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [" MZXW6 YTBOI 3\n", "ｍｚｘｗ６ーｙｔｂｏｉー３", "MZXW6−YTB0I−3", "mzxw6_yt8o1_3"],
-)
+@pytest.mark.parametrize("typed", [" MZXW6 YTBOI 3\n", "ｍｚｘｗ６ーｙｔｂｏｉー３", "MZXW6−YTB0I−3", "mzxw6_yt8o1_3"])
 def test_code_as_people_type_it_then_it_is_read(typed: str) -> None:
     assert inquiry.read(typed) == DID[:10]
 

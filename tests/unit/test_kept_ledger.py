@@ -122,9 +122,7 @@ def test_an_end_during_a_write_then_the_copy_goes_up_to_the_last_transaction(tmp
         assert sorted(LedgerState(copy.tables).names()) == ["P-1", "P-2"]
 
 
-def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_in_their_order(
-    tmp_path: Path,
-) -> None:
+def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_in_their_order(tmp_path: Path) -> None:
     right = LedgerState()
     for entry in EVERY_KIND:
         right.put(entry)

@@ -100,9 +100,7 @@ def a_file(folder: Path, *lines: dict[str, Any]) -> Path:
     return folder / "asks.jsonl"
 
 
-def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_and_a_qr_code(
-    tmp_path: Path,
-) -> None:
+def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_and_a_qr_code(tmp_path: Path) -> None:
     other = {**ASK, "answer_code": new(b"1234567"), "text": "A question from Midori\n\nMay we write?"}
     done = run("--ask", a_file(tmp_path, ASK, other), "--out", tmp_path / "out.html", "--json")
     assert (done.exit_code, orjson.loads(done.stdout)) == (

@@ -12,15 +12,7 @@ import pytest
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Tokens
-from gatekeeper.lists import (
-    Event,
-    Outcome,
-    Rejected,
-    SkippedRow,
-    dates,
-    events,
-    read_map,
-)
+from gatekeeper.lists import Event, Outcome, Rejected, SkippedRow, dates, events, read_map
 from gatekeeper.lists.rows import LINE_BYTES, rows
 from schemas.codec import canonical
 from schemas.events import Delivery

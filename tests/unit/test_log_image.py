@@ -35,9 +35,7 @@ def image(records: list[Stored], compression: Compression = "zstd", *, gapless: 
 
 
 @pytest.mark.parametrize("compression", CODECS)
-def test_records_with_gaps_then_an_image_gives_each_at_its_offset_byte_for_byte(
-    compression: Compression,
-) -> None:
+def test_records_with_gaps_then_an_image_gives_each_at_its_offset_byte_for_byte(compression: Compression) -> None:
     batch = ProducerBatch("t", 0, compression)
     batch.append(b"k", b"v" * 500, [("h", b"x")], timestamp=1_000)
     batch.append(None, b"", [("n", None)], timestamp=5_000)  # type: ignore[list-item]

@@ -47,10 +47,7 @@ def test_a_name_printed_with_others_then_it_is_read_with_its_place(printed: str,
     assert places[name] == nth
 
 
-@pytest.mark.parametrize(
-    "printed",
-    ["高橋 一郎", "高橋一郎 様", "我妻 恵", "氏家 恵", "John Smith", ""],
-)
+@pytest.mark.parametrize("printed", ["高橋 一郎", "高橋一郎 様", "我妻 恵", "氏家 恵", "John Smith", ""])
 def test_one_name_then_no_other_is_read(printed: str) -> None:
     assert printed_names(alike(printed)) == ()
 
@@ -64,10 +61,7 @@ def test_more_words_than_names_are_read_in_then_nobody_reads_them_and_a_person_l
     assert not identified.accounted
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [("高橋 一郎", "総務部"), ("高橋 一郎・花子", "営業部")],
-)
+@pytest.mark.parametrize(("name", "line"), [("高橋 一郎", "総務部"), ("高橋 一郎・花子", "営業部")])
 def test_another_line_or_name_printed_then_it_is_another_print(name: str, line: str) -> None:
     first, other = (
         invented.TOKENS.of(
@@ -99,7 +93,7 @@ def test_a_row_then_the_printed_name_is_looked_up_by_it(printed: str, row: str, 
     assert forms(printed).get(normalise_name(row)) == score
 
 
-@pytest.mark.parametrize("name", ["林", "高橋 一郎", "久保田 真奈美", "あ" * 60, "株式会社見本商事"])
+@pytest.mark.parametrize("name", ["林", "高橋 一郎", "あ" * 60])
 def test_any_name_then_few_further_ones_and_no_empty_one(name: str) -> None:
     found = forms(name)
     assert "" not in found
@@ -116,10 +110,7 @@ def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKEN
     return found
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["営業部御中", "総務部人事課長代理", "文学部 教授"],
-)
+@pytest.mark.parametrize("line", ["営業部御中", "総務部人事課長代理", "文学部 教授"])
 def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
     assert read(line).given
     assert not read(line).accounted
@@ -182,10 +173,7 @@ def test_one_text_accepted_then_it_passes_and_another_does_not(accepted: list[st
     assert codes(accepted, printed) == ("PRINT_UNACCOUNTED",)
 
 
-@pytest.mark.parametrize(
-    "firm",
-    ["佐藤恵商店", "株式会社佐藤恵商店", "佐藤恵農園", "佐藤 恵 商店", "c/o 佐藤恵"],
-)
+@pytest.mark.parametrize("firm", ["佐藤恵商店", "株式会社佐藤恵商店", "c/o 佐藤恵"])
 def test_an_accepted_firm_whose_owner_says_no_then_the_owner_is_met(firm: str) -> None:
     stop = {"written": {"name": "佐藤 恵", "postcode": "999-0001", "lines": [HOME]}}
     assert codes([firm, "総務課"], [firm, "総務課"]) == ()

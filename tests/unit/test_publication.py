@@ -45,12 +45,7 @@ def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) 
 @pytest.mark.parametrize(
     ("fields", "fault", "field", "hint"),
     [
-        (
-            {"purpose": "mkt.dm.onw"},
-            "purpose_unknown",
-            "purpose",
-            "allowed: mkt.dm.own, service.orders",
-        ),
+        ({"purpose": "mkt.dm.onw"}, "purpose_unknown", "purpose", "allowed: mkt.dm.own, service.orders"),
         ({"controller_id": "C9"}, "controller_unknown", "controller_id", "it says C9, allowed: C1"),
         ({"mail_date": "2026-11-26"}, "mail_date_past", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
         ({"mail_date": "2027-01-26"}, "mail_date_too_far", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),

@@ -102,10 +102,7 @@ def test_sends_of_two_controllers_then_each_is_counted_for_whom_it_may_be_told()
     assert other.counts("K-2", undecided=0).told()["done"] is False
 
 
-@pytest.mark.parametrize(
-    "results",
-    [(HANDED,), ({}, HANDED, HANDED), ({"controller_id": "C2"}, {}, HANDED, HANDED)],
-)
+@pytest.mark.parametrize("results", [(HANDED,), ({}, HANDED, HANDED), ({"controller_id": "C2"}, {}, HANDED, HANDED)])
 def test_the_result_of_a_send_is_no_longer_kept_then_its_campaign_is_incomplete(results: Any) -> None:
     assert told(taken(*results))["incomplete"] is True
 
