@@ -64,9 +64,8 @@ def test_reason_in_words_then_no_guess_can_be_tried_and_the_signed_hash_proves_i
     desk.sign = signed
     desk.act("note", act_id="n-1", reason="花子 said so")
     known = [Person(("花子", "花子 said so"))]
-    assert (
-        guesses.guessed({"audit": [desk.records[-1].model_dump_json().encode()]}, known, known=("n-1", "hanako")) == []
-    )
+    told = {"audit": [desk.records[-1].model_dump_json().encode()]}
+    assert guesses.guessed(told, known, known=("n-1", "hanako")) == []
     assert desk.records[-1].act
     (proof,) = desk.records[-1].act.signed or ()
     blind = bytes.fromhex(orjson.loads(header[-1])["blind"])

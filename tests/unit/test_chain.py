@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import orjson
 import pytest
@@ -18,7 +17,7 @@ from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.keys import Keys
 from schemas.codec import canonical
 from tests.support.manifests import SENDS, Writer, manifest, manifest_signature
-from tests.support.trails import Trail
+from tests.support.trails import Trail, signing_key
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +31,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 @pytest.fixture
 def writer(keys: Keys) -> Writer:
     return Writer(keys.signer("worker"))
-
-
-@pytest.fixture
-def stranger(tmp_path: Path) -> SigningKey:
-    """A key that the sealer does not have."""
-    found = Keys(tmp_path / "stranger")
-    found.make("worker", "mail.gatekeeper/worker")
-    return found.signer("worker")
 
 
 @pytest.fixture
@@ -88,25 +79,19 @@ def test_given_a_state_that_was_changed_then_the_chain_does_not_end_at_the_leave
     follow(chain, leaves)
     right = chain.state()[0]
     blank = SealPosition(next=0, head=None, taken={})
-    changed = [
-        {},
-        {0: blank},
-        {0: right.model_copy(update={"next": 2})},
-        {0: right.model_copy(update={"head": "0" * 64})},
-        {0: right.model_copy(update={"taken": {SENDS: 7}})},
-        {0: right, 1: right},
-    ]
-    for state, ends in [({0: right}, True), *((one, False) for one in changed)]:
-        assert Chain(state, keys=list).ends(value for value, _ in leaves) is ends, state
+    wrong = [right.model_copy(update=one) for one in ({"next": 2}, {"head": "0" * 64}, {"taken": {SENDS: 7}})]
+    for state in ({0: right}, {}, {0: blank}, *({0: one} for one in wrong), {0: right, 1: right}):
+        ends = Chain(state, keys=list).ends(value for value, _ in leaves)
+        assert ends is (state == {0: right}), state
 
 
 @pytest.mark.parametrize(
     "slip", ["unreadable_manifest", "too long", "moved_manifest", "unsigned_manifest", "unknown_key", "forged_manifest"]
 )
 def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
-    chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, slip: str
+    chain: Chain, keys: Keys, writer: Writer, slip: str
 ) -> None:
-    mine = writer.signer
+    mine, stranger = writer.signer, signing_key("mail.gatekeeper/worker")  # a key that the sealer does not have
 
     def signed_by(signer: SigningKey, value: bytes) -> tuple[bytes, str]:
         return value, manifest_signature(signer, value)

@@ -170,7 +170,7 @@ def test_a_setting_that_names_nothing_then_its_check_is_wrong_and_others_are_mad
 def test_a_system_that_refuses_then_that_check_cannot_tell_and_the_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 30)  # none is there
     settings = Settings(keys=str(tmp_path / "keys"), data="", log=str(tmp_path), broker="127.0.0.1:1")
 
     def refuse(*_: Any) -> Finding:

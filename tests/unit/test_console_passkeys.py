@@ -59,7 +59,7 @@ def endorsable(console: OfflineConsole) -> list[Endorsable]:
 def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfflineConsole:
     """A console with a key, on which everybody is registered; and an item that takes two."""
     monkeypatch.setattr(passwords, "LOG_N", 10)
-    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 30)  # none is there
     desk = Desk(*TWO)
     desk.send()
     users = Users(user_file(tmp_path, {name: {"roles": (role,)} for name, role in PEOPLE.items()}))
@@ -103,24 +103,15 @@ def test_a_touch_then_it_is_taken_and_only_kafka_is_missing(console: OfflineCons
     assert client.post(place, data=touch).status_code == 410, "a touch is used once"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"type": "webauthn.create"},
-        {"origin": "https://evil.example"},
-        {"party": "evil.example"},
-        {"flags": 1},
-        {"client": {"crossOrigin": True}},
-        {"client": {"challenge": base64url(bytes(32))}},
-    ],
-)
-def test_a_touch_of_another_page_or_without_its_user_then_it_is_refused(
-    console: OfflineConsole, wrong: dict[str, Any]
-) -> None:
+def test_a_touch_of_another_page_or_without_its_user_then_it_is_refused(console: OfflineConsole) -> None:
     client = console.client("hanako")
     place = released(console, client)
-    touch = {"key": "p1", **Passkey("hanako").touched(challenge_in(client.get(place).text), **wrong)}
-    assert told(client.post(place, data=touch)) == (422, True)
+    wrong: dict[str, Any]
+    for wrong in ({"type": "webauthn.create"}, {"origin": "https://evil.example"}, {"party": "evil.example"},
+                  {"flags": 1}, {"client": {"crossOrigin": True}},
+                  {"client": {"challenge": base64url(bytes(32))}}):  # fmt: skip
+        touch = {"key": "p1", **Passkey("hanako").touched(challenge_in(client.get(place).text), **wrong)}
+        assert told(client.post(place, data=touch)) == (422, True), wrong
 
 
 def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refused(console: OfflineConsole) -> None:
@@ -141,9 +132,6 @@ def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refus
     assert other.post(first, data={"key": "p1", **Passkey("taro").touched(challenge)}).status_code == 410
 
 
-# records of `reference`
-
-
 def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(console: OfflineConsole) -> None:
     reference(console, *staff.signed(CONTROLLER, "hanako"))
     reference(console, *staff.signed(staff.person("kenji", ["manager"]), "hanako"))
@@ -158,9 +146,6 @@ def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(conso
     assert "You sign the record staff/kenji" in page
     touch = {"key": "p1", **Passkey("taro").touched(challenge_in(page))}
     assert client.post(place, data=touch).status_code == 503, "no broker to write to"
-
-
-# a new passkey
 
 
 def test_a_new_passkey_then_a_line_for_a_manager_registers_it(console: OfflineConsole) -> None:
@@ -184,11 +169,7 @@ def test_a_passkey_of_another_page_or_without_its_user_then_no_line(console: Off
         assert client.post("/passkeys", data=Passkey("kenji").created(challenge, **wrong)).status_code == 400, wrong
     fields = Passkey("kenji").created(challenge)
     for name in fields:
-        for junk in ("", "AAAA"):
-            assert client.post("/passkeys", data={**fields, name: junk}).status_code == 400, (name, junk)
-
-
-# the touches of an act
+        assert client.post("/passkeys", data={**fields, name: "AAAA"}).status_code == 400, name
 
 
 def outgoing(act: Any) -> Outgoing:
@@ -247,9 +228,6 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
         assert stand.managers == ({"hanako"} if counts else set())
     with pytest.raises(UsageError):
         signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
-
-
-# open signings
 
 
 def test_signings_then_they_end_by_time_by_use_and_by_number() -> None:

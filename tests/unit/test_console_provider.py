@@ -117,14 +117,10 @@ def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("what", forged(StubProvider()))
-def test_a_token_that_is_not_for_us_or_not_by_the_provider_then_no_session(
-    house: OfflineConsole, stub: StubProvider, what: str
-) -> None:
+def test_a_token_not_for_us_or_not_by_the_provider_then_no_session(house: Any, stub: StubProvider, what: str) -> None:
     forged(stub)[what]()
     client = house.anonymous()
-    answer = signed_in(client)
-    assert (answer.status_code, "You are not signed in" in answer.text) == (403, True)
-    assert COOKIE not in client.cookies
+    assert (signed_in(client).status_code, COOKIE in client.cookies) == (403, False)
 
 
 def test_an_answer_to_another_browser_s_request_then_no_session(house: OfflineConsole) -> None:
@@ -226,24 +222,13 @@ def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
     assert client.get(back).status_code == 503
 
 
-@pytest.mark.parametrize(
-    ("changed", "place"),
-    [
-        (("http://localhost:", "http://login.midori.example:"), "issuer"),
-        (('address = "http://127.0.0.1"', 'address = "https://gate.midori.example/?x"'), "address"),
-        (('"reviewer"', '"king"'), "grants.0.roles.0"),
-        (("[[grants]]", "[[grant]]"), "grants"),
-    ],
-)
-def test_a_file_that_is_wrong_then_the_error_says_where(file: Path, changed: tuple[str, str], place: str) -> None:
-    file.write_text(file.read_text().replace(*changed))
-    with pytest.raises(UsageError) as caught:
-        files.read(file)
-    assert str(file) in str(caught.value)
-    assert place in str(caught.value)
-
-
-def test_a_file_that_others_may_write_or_that_is_absent_then_it_is_refused(file: Path) -> None:
+def test_a_file_that_is_wrong_absent_or_that_others_may_write_then_it_is_refused(file: Path) -> None:
+    whole = file.read_text()
+    for old, new, place in (("http://localhost:", "http://login.midori.example:", "issuer"),
+                            ('"reviewer"', '"king"', "grants.0.roles.0"), ('0.0.1"', '0.0.1/?x"', "address")):  # fmt: skip
+        file.write_text(whole.replace(old, new))
+        with pytest.raises(UsageError, match=place):
+            files.read(file)
     file.chmod(0o664)
     with pytest.raises(UsageError, match="664"):
         Provider(file)
