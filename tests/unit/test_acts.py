@@ -13,7 +13,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
 from schemas.events import Send
 from schemas.record import Record
-from tests.support import guesses, invented
+from tests.support import guesses, invented, policies
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.guesses import Person
 
@@ -160,6 +160,15 @@ def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_records_say_
     assert desk.records[-1].facts is not None
     (release,) = desk.records[-1].facts.releases
     assert (release["bulk"], release["by"]) == (101, ["hanako", "taro"])
+
+
+def test_threshold_lowered_after_one_persons_release_then_its_word_is_not_enough(desk: Desk) -> None:
+    assert desk.act("release", bulk=80) == ("cleared", None)
+    desk.learn(("reference", policies.policy_record(policies.text(7, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
+    desk.at += 1
+    assert [code for _, code in desk.campaign("handoff")] != []
+    assert desk.out[-1][0] == "recalls"
+    assert [reason.code for reason in desk.records[-2].reasons] == ["AGE_UNCERTAIN"]
 
 
 def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_again(desk: Desk) -> None:

@@ -224,8 +224,8 @@ def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
 
 def test_a_file_that_is_wrong_absent_or_that_others_may_write_then_it_is_refused(file: Path) -> None:
     whole = file.read_text()
-    for old, new, place in (("http://localhost:", "http://login.midori.example:", "issuer"),
-                            ('"reviewer"', '"king"', "grants.0.roles.0"), ('0.0.1"', '0.0.1/?x"', "address")):  # fmt: skip
+    wrong = (("//localhost:", "//login.midori.example:", "issuer"), ('"reviewer"', '"king"', "grants.0.roles.0"))
+    for old, new, place in (*wrong, ('0.0.1"', '0.0.1/?x"', "address")):
         file.write_text(whole.replace(old, new))
         with pytest.raises(UsageError, match=place):
             files.read(file)
