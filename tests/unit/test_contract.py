@@ -40,6 +40,7 @@ def test_files_then_they_are_what_the_models_say() -> None:
     assert stale() == [], HOW
 
 
+@pytest.mark.long("examples, by each file")
 def test_files_then_each_is_json_schema_2020_12() -> None:
     for name in SCHEMAS:
         Draft202012Validator.check_schema(document(name))
