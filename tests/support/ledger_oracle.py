@@ -134,8 +134,9 @@ class Implied:
         unseen = ("salt/", "erased/", "seen/")
         held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith(unseen)}
         for key, value in left.items():
-            if value.get("act_id") == "" and key in held and 0 <= value["offset"] - held[key]["offset"] <= REACH:
-                held[key]["offset"] = value["offset"]  # it is looked for from there on
+            offsets = value.get("offset"), held.get(key, {}).get("offset")
+            if value.get("act_id") == "" and None not in offsets and 0 <= offsets[0] - offsets[1] <= REACH:
+                held[key]["offset"] = offsets[0]  # it is looked for from there on
         assert held == left
         seen = {key: value["until"] for key, value in ledger.items() if key.startswith("seen/")}
         assert seen.items() <= self._seen.items(), "an act is held for seen that nobody signed"
