@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -35,29 +33,14 @@ node.PORTS = node.PORTS[_NUMBER * 1_200 :][:1_200]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-FAST = {"golden", "property", "exports", "unit"}
-"""Folders of tests that start no broker and no browser."""
-MEMORY, LEAST = Path("/dev/shm"), 4 << 30
-"""A folder in which a file costs no wait, and how much must be free in it to be used."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Lets the fast tests write their many small files to memory, which is free again once they have ended."""
-    fast = all(FAST & {*Path(one.partition("::")[0]).parts} for one in config.args)
-    beside = "PYTEST_XDIST_WORKER" in os.environ
-    if fast and not beside and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > LEAST:
-        tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-", dir=MEMORY)
-        config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
-
-
 def pytest_collection_finish() -> None:
     """Lets the collector of garbage look at what tests make, and not at all modules, each time anew."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
-def pytest_runtest_setup() -> None:
-    """Lets a test fork beside the runner's own threads and those that earlier tests left; one of its own is refused."""
+def pytest_runtest_call() -> None:
+    """Lets a test fork beside the threads of the runner, of fixtures and of earlier tests. One of its own is refused."""
     forks.THREADS = len(os.listdir("/proc/self/task"))
 
 

@@ -37,6 +37,15 @@ class Manager(KafkaConnectionManager):
         self._known: dict[Any, Any] = {}
         super().__init__(net, **configs)
 
+    def bootstrap(self, *args: Any, **how: Any) -> Any:
+        """Asks for the brokers. If none ever answered, its thread ends, as whoever makes the client never gets it."""
+        try:
+            return super().bootstrap(*args, **how)
+        except BaseException:
+            if not self.cluster.brokers():
+                self._net.stop(ANSWER_SECONDS * 1000)
+            raise
+
     def get_connection(self, node_id: Any, **how: Any) -> Any:
         """The connection to a broker, which is counted when it is begun."""
         connection = super().get_connection(node_id, **how)
