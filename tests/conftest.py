@@ -40,7 +40,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_call() -> None:
-    """Lets a test fork beside the threads of the runner, of fixtures and of earlier tests. One of its own is refused."""
+    """Lets a test fork beside the threads of the runner, of fixtures and earlier tests. One of its own is refused."""
     forks.THREADS = len(os.listdir("/proc/self/task"))
 
 
