@@ -46,6 +46,7 @@ def ends(settings: Settings) -> dict[str, int]:
     return {name: sum(world.ends(name)) for name in ("acts", "consents", "reference", "sends", "audit")}
 
 
+@pytest.mark.main
 def test_a_system_that_is_well_then_nothing_is_wrong_and_each_real_cause_is_found(
     run: Run, people: System, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

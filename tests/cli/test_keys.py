@@ -10,6 +10,7 @@ import pytest
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
+from gatekeeper.service.caller_keys import digest
 from streams.worker.app import create_app
 from tests.cli.conftest import Run
 
@@ -97,6 +98,15 @@ def test_keys_that_a_worker_cannot_trust_or_lacks_then_it_does_not_begin(run: Ru
         with pytest.raises(UsageError) as told:
             asyncio.run(begun())
         assert told.value.key == key
+
+
+def test_a_caller_then_its_key_is_shown_once_and_its_entry_has_the_digest_alone(run: Run) -> None:
+    made = run("keys", "caller", "crm", "--scope", "facts", "--json").json
+    assert made["entry"] == {"id": "crm", "scopes": ["facts"], "key_sha256": [digest(made["key"])]}
+    printed = run("keys", "caller", "crm", "--scope", "facts").out
+    assert printed.count("key: ") == 1
+    assert made["key"] not in printed, "each key is new"
+    assert "ID" in run("keys", "caller", "c r m", "--scope", "facts").says(2)
 
 
 @pytest.mark.parametrize(

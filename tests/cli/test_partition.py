@@ -85,6 +85,7 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_it_says_what_can(run
     assert system.records("acts") == []
 
 
+@pytest.mark.main
 def test_a_record_that_is_a_defect_then_two_managers_pass_it_and_no_other_record(run, system, refused) -> None:
     refused("error.partition_defect", offset=4)
     told = run("partition", "show", "1")
@@ -124,6 +125,7 @@ def test_one_manager_is_registered_then_no_record_is_passed_and_nothing_is_writt
     assert len(system.records("acts")) == 1
 
 
+@pytest.mark.main
 @pytest.mark.parametrize("world", [4], indirect=True)
 def test_three_of_four_partitions_refused_then_one_is_decided_and_each_is_resumed(
     run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -196,6 +198,7 @@ def stop_of(name: str) -> tuple[str, dict[str, Any]]:
     return name, {**stop, "recipient_id": name}
 
 
+@pytest.mark.main
 @pytest.mark.parametrize("world", [1], indirect=True)
 @pytest.mark.parametrize("how", ["deleted", "made_again"])
 def test_stops_gone_from_their_topic_then_decisions_wait_for_two_people(

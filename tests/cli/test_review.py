@@ -13,7 +13,7 @@ from gatekeeper.ground.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
-from tests.support.world import Supervised, World, day, home_of, send_to, until
+from tests.support.world import Supervised, World, day, home_of, send_to, source_of, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -134,6 +134,7 @@ def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: Worl
     assert cleared(world, campaign) == [f"{campaign}-0"]
 
 
+@pytest.mark.main
 def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_once(
     run: Run, world: World, campaign: str
 ) -> None:
@@ -163,6 +164,16 @@ def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_on
 def acts(world: World, run: str) -> list[Any]:
     """Returns what the audit says of a run's acts."""
     return [a.act for a in world.acted().values() if a.act and (a.act.act_id or "").startswith(f"{run}.")]
+
+
+@pytest.mark.main
+def test_an_ask_then_the_person_is_asked_once(run: Run, world: World, campaign: str) -> None:
+    world.put("sources", [(campaign, source_of(campaign))])
+    (id_,) = publish(world, [campaign], campaign)
+    assert one(run("review", "ask", id_))["outcome"] == "asked"
+    assert one(run("review", "show", id_))["state"] == "asked"
+    again = run("review", "ask", id_)
+    assert (again.code, one(again)["code"]) == (1, "closed")
 
 
 def test_no_worker_then_exit_5_says_how_to_go_on_and_going_on_does_nothing_twice(
@@ -211,6 +222,7 @@ def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: 
     assert shown.err == ""
 
 
+@pytest.mark.main
 def test_a_department_accepted_with_evidence_then_the_piece_is_cleared(run: Run, world: World, campaign: str) -> None:
     world.people([campaign])
     home = home_of(campaign)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -308,6 +309,17 @@ def _allowed(answers: dict[str, KafkaError | None]) -> set[str]:
     refused = {topic: error.code() for topic, error in answers.items() if error}
     assert set(refused.values()) <= {KafkaError.TOPIC_AUTHORIZATION_FAILED}, refused
     return answers.keys() - refused.keys()
+
+
+@pytest.mark.main
+def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world: World) -> None:
+    calls = [shlex.split(line) for line in as_("office", "topics", "rights", "auditor").out.splitlines()]
+    assert all(call[0] == "kafka-acls.sh" for call in calls)
+    operations = {call[place + 1] for call in calls for place, word in enumerate(call) if word == "--operation"}
+    assert operations == {"Read", "DescribeConfigs", "Describe"}
+    named = [json.loads(line) for line in as_("office", "topics", "rights", "worker", "--json").out.splitlines()]
+    written = next(one["names"] for one in named if (one["resource"], one["operations"]) == ("topic", ["Write"]))
+    assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
 
 
 def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(

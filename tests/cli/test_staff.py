@@ -27,6 +27,7 @@ def lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.main
 def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
     environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

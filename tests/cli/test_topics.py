@@ -32,6 +32,7 @@ def make(settings: Settings, topic: str, partitions: int) -> None:
         assert time.monotonic() < deadline
 
 
+@pytest.mark.main
 def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environment: Settings) -> None:
     created = run("topics", "create", "--json")
     assert created.code == 0
@@ -52,6 +53,7 @@ def test_other_partitions_then_create_says_what_to_do_and_makes_nothing(run, env
     assert len(run("topics", "verify", "--json").json["differences"]) >= len(TOPICS)
 
 
+@pytest.mark.main
 def test_a_drifted_topic_then_create_tells_and_repair_puts_it_right(run, environment: Settings) -> None:
     make(environment, "consents", 4)
     told = run("topics", "create")
@@ -62,6 +64,7 @@ def test_a_drifted_topic_then_create_tells_and_repair_puts_it_right(run, environ
     assert run("topics", "verify").code == 0
 
 
+@pytest.mark.main
 def test_facts_copied_to_another_prefix_then_arrivals_hold_once_a_manager_signs(
     run, environment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +113,7 @@ def test_facts_copied_to_another_prefix_then_arrivals_hold_once_a_manager_signs(
     assert copied_stop.headers[1:] == made_by, "whose key made its tokens is still told"
 
 
+@pytest.mark.main
 def test_a_partition_added_to_a_topic_of_fixed_number_then_the_former_ones_go_on(
     run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

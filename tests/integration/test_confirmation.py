@@ -71,6 +71,7 @@ def outcomes(world: World) -> list[str]:
     return sorted(record.act.outcome for record in world.acted().values())
 
 
+@pytest.mark.main
 def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good(world):
     bought(world, "yes", "no")
     world.put("sends", [(name, send_to(name, name)) for name in ("yes", "no")])
@@ -102,6 +103,7 @@ def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good
     world.check(4)
 
 
+@pytest.mark.main
 @pytest.mark.parametrize("running", [True, False], ids=["at once", "after a restart"])
 def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, running):
     others = [f"o{number}" for number in range(300)]

@@ -72,8 +72,8 @@ def test_a_campaign_from_publication_to_the_seal_then_it_verifies_offline(
         world.put("consents", [("r0", consent_of("r0", "Withdrawn"))])  # acknowledged before the hand-off
         gatekeeper("handoff", "spring", "--out", tmp_path / "out.csv")
         with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
-            handed = [row["recipient_id"] for row in csv.DictReader(handle)]
-        assert sorted(handed) == sorted([*AGREED[1:], "young"])
+            rows = {row["recipient_id"]: row for row in csv.DictReader(handle)}
+        assert sorted(rows) == sorted([*AGREED[1:], "young"])
         again = send_to("r0", "r0-again")
         world.put("sends", [("r0", again), ("r1", {**of_campaign("r1")[0], "event_id": "e-r1-again"})])
         until(lambda: {"e-r0-again", "e-r1-again"} <= world.verdicts().keys(), "the last decisions")
@@ -81,6 +81,14 @@ def test_a_campaign_from_publication_to_the_seal_then_it_verifies_offline(
         assert world.verdicts()["e-r1-again"] == ("block", "DUPLICATE_SEND")
         (recall,) = world.read("recalls")
         assert recall.key() == b"r0"
+
+        code = rows["r1"]["inquiry_code"]
+        page = gatekeeper("audit", "explain", code)
+        assert page == gatekeeper("audit", "explain", rows["r1"]["decision_id"])
+        told = ("Cleared: no reason to withhold it", "hand-off to the print house", "not yet sealed")
+        assert [one for one in told if one not in page] == []
+        gatekeeper("letter", code, "--out", tmp_path / "answer.html")
+        assert code in (tmp_path / "answer.html").read_text("utf-8")
 
     world.check(len(people) + 2)
     sent = {message.value() for message in world.read("sends")}

@@ -117,6 +117,7 @@ def events(server: Receiver, name: str) -> list[str]:
 # -- as a process --------------------------------------------------------------------------------------
 
 
+@pytest.mark.main
 def test_a_recall_then_both_endpoints_get_it_signed_though_one_hangs(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_recall_then_both_endpoints_get_it_signed_though_one_hangs(
     assert sample["data"]["campaign_id"] == "K-hang-7"
 
 
+@pytest.mark.main
 def test_killed_between_a_delivery_and_its_position_then_delivered_again_with_one_id(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
@@ -331,6 +333,7 @@ def _refuse(world: World, *, since: int) -> None:
         admin.alter_group_offsets(world.settings.group, {sends: OffsetAndMetadata(0, note.encode(), -1)})
 
 
+@pytest.mark.main
 def test_an_endpoint_that_fails_for_a_day_then_a_dead_letter_that_a_person_replays(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
@@ -356,6 +359,7 @@ def test_an_endpoint_that_fails_for_a_day_then_a_dead_letter_that_a_person_repla
     assert "did you mean shop?" in run("webhooks", "replay", "shoppe", env=env).stderr
 
 
+@pytest.mark.main
 def test_a_trial_then_its_answer_and_a_private_address_is_refused_unless_allowed(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
