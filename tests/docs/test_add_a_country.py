@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.changed_copy import ChangedCopy
 
-pytestmark = pytest.mark.long("tests/docs/test_names.py")
+pytestmark = [pytest.mark.long("tests/docs/test_names.py"), pytest.mark.timeout(300)]
 PAGE = "docs/how-to/add-a-country.md"
 STEP = re.compile(r"(In|New file) (`[^\n]*?)(, replace|, at the end|, after `([^`]*)`)?:\n\n```\w+\n(.*?)```", re.S)
 TWICE = ("gatekeeper/policy/strictest.toml", "gatekeeper/policy/strictest-2.toml")

@@ -27,7 +27,7 @@ def plain(cell: str) -> str:
 FILE = Path(__file__).parents[1] / "support" / "followed_rows.toml"
 FOLLOWED: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8").replace("@NEXT@", str(RULES + 1)))
 TOUCHED = {plain(row[0]): row[2] for row in rows(PAGES["CONTRIBUTING.md"], "to add")}
-pytestmark = pytest.mark.long("tests/docs/test_contributing.py")
+pytestmark = [pytest.mark.long("tests/docs/test_contributing.py"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
