@@ -119,8 +119,8 @@ def controller_record(**more: Any) -> tuple[str, dict[str, Any]]:
 NOTICE = "notice/N1", invented.notice(id="N1")[1]
 TEMPLATE = "template/T1", invented.template(id="T1", display_ok={"marketing": ["postal"]})[1]
 PURPOSES = tuple(
-    (f"purpose/{id_}", invented.purpose(id=id_, marketing=id_.startswith("mkt"))[1])
-    for id_ in ("mkt.dm.own", "service.orders")
+    (f"purpose/{id_}", invented.purpose(id=id_, name_ja=ja, name_en=en, marketing=id_.startswith("mkt"))[1])
+    for id_, ja, en in (("mkt.dm.own", "ご案内", "News"), ("service.orders", "ご注文のお知らせ", "Orders"))
 )
 
 
