@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -26,12 +25,21 @@ ROOM = 64 * 2**20
 """Free bytes that a start requires: Kafka maps its indexes into memory, and crashes if the disk is full."""
 KILLED_SECONDS = 20.0
 """Seconds that a killed node may take: it ends once its disk has answered."""
-DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG of Linux's prctl."""
 PROPERTIES = "server.properties"
 CLUSTER = "Z2F0ZWtlZXBlci1sb2NhbA"
 """Kafka's spelling of the sixteen bytes `gatekeeper-local`."""
-_LIBC = ctypes.CDLL(None)
+_WITH_PARENT = """
+import ctypes, os, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sys.argv[2]))
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the parent has ended")
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the node, once Linux is asked to end it in order if we are killed by force.
+
+A process of its own asks, as nothing may run between fork and exec in a process with threads.
+"""
 
 
 class Broker:
@@ -203,6 +211,9 @@ class Broker:
     def _launch(self, command: list[str]) -> None:
         # a session of its own: Ctrl-C in the terminal reaches only us, and we end the node in order
         assert self._hold is not None
+        if _can_end_with_parent():
+            ours, ending = str(os.getpid()), str(int(signal.SIGTERM))
+            command = [sys.executable, "-ISc", _WITH_PARENT, ours, ending, *command]
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
@@ -213,7 +224,6 @@ class Broker:
                 cwd=self.folder,
                 pass_fds=(self._hold,),  # if we are killed, the folder stays taken until the node has ended
                 start_new_session=True,
-                preexec_fn=_end_with_parent if _can_end_with_parent() else None,
             )
 
     def _await_start(self, deadline: float) -> None:
@@ -244,8 +254,3 @@ class Broker:
 def _can_end_with_parent() -> bool:
     # Linux sends the signal when the *thread* that forked ends, so only the main thread may ask for it.
     return sys.platform == "linux" and threading.current_thread() is threading.main_thread()
-
-
-def _end_with_parent() -> None:
-    """Asks Linux, in the child, to stop the node in order even if we are killed by force."""
-    _LIBC.prctl(DEATH_SIGNAL, signal.SIGTERM)
