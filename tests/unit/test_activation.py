@@ -17,7 +17,7 @@ from gatekeeper.management.policy_change import check
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.policy.policy import read
 from schemas.events import Send
-from tests.support import invented, kept_rules, last_release
+from tests.support import invented, kept_rules
 from tests.support.facts import fact
 from tests.support.invented import decide
 from tests.support.policies import policy_record, shipped, text
@@ -172,12 +172,9 @@ def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged(
 
 
 def earlier_texts() -> Iterator[Any]:
-    """Yields the texts of jp-pmark of each version of the rules, and those of the last release."""
+    """Yields the texts of jp-pmark of each version of the rules."""
     for rules in kept_rules.versions():
         yield pytest.param((kept_rules.folder(rules) / "jp-pmark-1.toml").read_text("utf-8"), id=f"rules-{rules}")
-    if found := last_release.commit():
-        for name in ("jp-pmark", "jp-pmark-2"):
-            yield pytest.param(last_release.file(found, f"gatekeeper/policy/{name}.toml").decode(), id=name)
 
 
 @pytest.mark.parametrize("content", [*earlier_texts()])
