@@ -59,18 +59,6 @@ def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answer
     assert (places, "incident 7" in dump) == ({"a1": (0, 0)}, False)
 
 
-def test_an_act_refused_on_one_partition_then_it_is_shown_as_refused_with_the_reason(model: Model) -> None:
-    act = {**ACT, "kind": "erase", "recipient_id": "R-1"}
-    refused = answer(act, "refused")
-    refused["act"]["code"] = "role"
-    model.take([record("acts", act), record("audit", answer(act)), record("audit", refused, 1)])
-    model.take([record("audit", answer(act), 2)])
-    with model.read() as db:
-        assert act_log.answered(db, "a1") == Answered(written=True, outcome="refused", code="role")
-        (told,) = act_log.recent(db, most=5)
-    assert (told.outcome, told.code) == ("refused", "role")
-
-
 def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model) -> None:
     act = {**ACT, "kind": "erase", "recipient_id": "R-secret"}
     model.take([record("acts", act), record("audit", answer(act)), record("audit", answer(act), 1)])

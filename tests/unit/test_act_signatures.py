@@ -85,24 +85,6 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_table() -> N
     assert [one.code for one in report(moved, known=lines).findings] == ["act_signature"]
 
 
-@pytest.mark.parametrize(("rules", "codes"), [(6, []), (7, ["act_signature"])])
-def test_acts_of_one_touch_up_to_0_3_0_then_their_records_verify_and_no_later_ones(
-    rules: int, codes: list[str]
-) -> None:
-    passkey = Passkey("kenji", "k1")
-    desk = Office(*YOUNG)
-    acts = notes(desk)
-    desk.judged(acts[0].model_dump(mode="json"))
-    said = orjson.loads(desk.all[-1].audit)
-    (_, header), *_ = staff.touched(passkey, acts, at=SIGNED_AT, old=True)
-    kept = {name: value for name, value in orjson.loads(header).items() if name not in ("v", "id", "blind", "origin")}
-    subject = said["act"]["signed"][0]["subject"]
-    said["act"]["signed"] = [{**kept, "subject": subject}]
-    said["engine"]["rules"] = rules
-    lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=SIGNED_AT))
-    assert [one.code for one in report(canonical(said), known=lines).findings] == codes
-
-
 def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:
     said = orjson.loads(records[0])
     del said["act"]["signed"]

@@ -138,11 +138,6 @@ def test_two_packs_for_one_country_then_neither_decides() -> None:
     assert names(store(policy_record(one), policy_record(other)), 0, country="GB") == [None]
 
 
-def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
-    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(7), effective_from="soon"))):
-        assert names(store(value, faults=1), 0) == [None]
-
-
 def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
     place = {"topic": "reference", "partition": 0, "offset": 100}
     said = {"by": "pm-7", "reason": "a typing error", "at": "2026-11-24T10:00:00+09:00"}
@@ -189,8 +184,3 @@ def test_text_of_an_earlier_release_in_force_then_it_decides_and_reasons_cite_la
     assert found.policy.cites("EXTERNAL_PREFERENCE_LISTED", "postal") == clause
     others = packs(known).of_other_rules(invented.T)
     assert [one.name for one in others] == (["jp-pmark@9"] if "[clauses]" in content else [])
-
-
-def test_rule_that_we_do_not_have_switched_on_then_nothing_is_cleared_past_it() -> None:
-    known = store(policy_record(text(7, ("[rules]", '[rules]\nRULE_TO_COME = "on"'))), faults=1)
-    assert decided(known).codes == ("POLICY_UNKNOWN",)

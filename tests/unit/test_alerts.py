@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from gatekeeper.ground.metrics import METRICS, Metric
 from tests.support.promql import TARGET, names_of, unknown
 from tests.support.scrapes import PROMETHEUS, demand_promtool
 from tests.support.scrapes import RULES as ALERTS
@@ -24,19 +23,6 @@ PANELS = {panel["title"]: panel for panel in BOARD["panels"] if panel["type"] !=
 TESTS: list[Any] = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text("utf-8"))["tests"]
 PAGE = (HOUSE / "docs/reference/alerts.md").read_text("utf-8")
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-
-
-@pytest.mark.parametrize(
-    ("expression", "wrong"),
-    [
-        ('rate(gatekeeper_sends_decided_total{verdict!="clear"}[5m]) unless on() up == 0', []),
-        ("gatekeeper_barrier_seconds", ["gatekeeper_barrier_seconds"]),
-        ('gatekeeper_ready{partition="max by (x)"}', ["gatekeeper_ready: partition"]),
-        ("sum by (campaign) (gatekeeper_ready)", ["campaign"]),
-    ],
-)
-def test_given_an_expression_then_its_unknown_names_are_found(expression: str, wrong: list[str]) -> None:
-    assert unknown(expression) == wrong
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -95,10 +81,3 @@ def test_a_panel_then_it_asks_for_what_is_there_at_the_source_that_was_chosen(ti
         assert told <= names_of(expression).grouped | TARGET
     assert panel["description"]
     assert JAPANESE.search(title)
-
-
-@pytest.mark.parametrize("metric", METRICS, ids=lambda one: one.name)
-def test_given_a_metric_then_a_panel_shows_it(metric: Metric) -> None:
-    sample = metric.name + {"gauge": "", "counter": "_total", "histogram": "_bucket"}[metric.kind]
-    asked = (target["expr"] for panel in PANELS.values() for target in panel["targets"])
-    assert any(sample in names_of(expression.replace("$__rate_interval", "5m")).metrics for expression in asked)

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.export.bundle import PARTS, ROOMS, bundle
-
-TREES = {name: ast.parse((ROOMS / name).read_text("utf-8")) for name in PARTS}
-
-
-def imports(tree: ast.Module) -> list[tuple[str, str, str | None]]:
-    """Returns module, name ('' for the module itself) and alias of each import, wherever in the module it stands."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, "", alias.asname) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [("." * node.level + str(node.module), alias.name, alias.asname) for alias in node.names]
-    return found
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_then_it_imports_standard_library_cryptography_and_parts_before_it(part: str) -> None:
-    before = {f"gatekeeper.{one.removesuffix('.py').replace('/', '.')}" for one in PARTS[: PARTS.index(part)]}
-    for where, name, alias in imports(TREES[part]):
-        top = where.partition(".")[0]
-        assert top in sys.stdlib_module_names or top == "cryptography" or (where in before and name), (where, name)
-        assert alias is None, f"{where}: the one file has one name for a thing"
-
-
-def test_the_one_file_then_it_is_the_code_of_its_parts() -> None:
-    def code(tree: ast.Module) -> list[str]:
-        return [ast.dump(node) for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)]
-
-    assert code(ast.parse(bundle())) == [node for tree in TREES.values() for node in code(tree)]
+from gatekeeper.audit.export.bundle import bundle
 
 
 def test_the_one_file_then_no_name_is_missing_and_no_import_is_unused() -> None:
