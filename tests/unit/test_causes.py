@@ -20,11 +20,3 @@ def test_a_flipped_bit_beside_a_second_attack_then_both_are_causes(code: str) ->
     report.add("torn_transaction", (0, 5), count=3)
     report.add(code, (0, 5), kid="k", leaf=4, topic="mail.sends.v1", input=7)
     assert told(report) == [("torn_transaction", 0, 5, 1), (code, 0, 5, 1)]
-
-
-def test_a_manifest_removed_then_the_records_and_the_chain_it_leaves_are_no_causes() -> None:
-    report = Report()
-    report.add("broken_chain", (0, 5), before=None)
-    report.add("missing_manifest", (0, 5), leaf=1)
-    report.add("stray_record", (0, 5), count=7)
-    assert told(report) == [("missing_manifest", 0, 5, 3)]

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 import aiokafka.record.memory_records as asynchronous
-import kafka.record.memory_records as synchronous
 import pytest
 
 from schemas.topics import MAX_MESSAGE_BYTES, Compression
@@ -15,7 +14,6 @@ from streams.client.batches import Batches
 from streams.client.producer import BATCH_BYTES, ProducerBatch
 
 """Parts that run programs of other companies."""
-LIBRARIES = pytest.mark.parametrize("library", [asynchronous.MemoryRecords, synchronous.MemoryRecords])
 CODECS: list[Compression] = ["uncompressed", "gzip", "zstd"]
 RECORDS = [(b"P-%d" % number, b'{"v":1,"name":"%d"}' % number * 20, [("gate", b"x" * 40)]) for number in range(50)]
 
@@ -31,15 +29,6 @@ def read(library: Any, data: bytes) -> Iterator[Any]:
     batches = Batches(library, data)
     while batch := batches.next_batch():
         yield batch
-
-
-@pytest.mark.parametrize("compression", CODECS)
-@LIBRARIES
-def test_a_batch_of_the_worker_then_both_clients_read_what_was_added(library: Any, compression: Compression) -> None:
-    (batch,) = read(library, written(compression)[1])
-    assert batch.validate_crc()
-    assert (batch.base_offset, batch.next_offset, batch.producer_id) == (0, len(RECORDS), 77)
-    assert [(one.key, one.value, list(one.headers)) for one in batch] == RECORDS
 
 
 @pytest.mark.parametrize("compression", CODECS)

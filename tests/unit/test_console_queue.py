@@ -35,14 +35,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
         yield found
 
 
-def test_a_user_of_another_controller_then_no_number_name_or_act_of_this_one_is_told(house: OfflineConsole) -> None:
-    client = house.client("elsewhere")
-    queue, listed = client.get("/").text, client.get("/items?origin=notice/N1").text
-    assert "<h1>0 sends to look at" in queue
-    assert "form “" not in listed
-    assert "kind=" not in listed
-
-
 def test_a_user_of_another_company_then_no_registered_name_of_this_one_is_told(house: OfflineConsole) -> None:
     secret = {"v": 1, "kind": "campaign", "id": "K-1", "name": "極秘の合併案内"}
     house.console.model.take(referred(staff.signed(secret, "hanako"), first=2000))

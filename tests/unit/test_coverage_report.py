@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import tracemalloc
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +12,12 @@ import pytest
 from gatekeeper.audit.checks.accounts import OUTPUTS
 from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Covered, Range, report
-from gatekeeper.audit.checks.pairing import Input, Placed, Records, Signed
+from gatekeeper.audit.checks.pairing import Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
-from schemas.topics import logical_name
 from tests.support.manifests import SENDS, Writer, manifest
-from tests.support.trails import Trail, signing_key
+from tests.support.trails import signing_key
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -70,36 +68,3 @@ def test_a_manifest_that_claims_too_much_then_memory_is_for_the_others(taken: Ta
         ("unreadable_manifest", 0, "field_invalid at n")
     ]
     assert (found.manifests, most < 1 << 20) == (1, True)
-
-
-def covering(trail: Trail) -> Covered:
-    """Returns what coverage finds of a partition whose inputs hold what its manifests say, and what was skipped."""
-    offsets: dict[str, set[int]] = {"sends": set(), "acts": set()}
-    for step in trail.steps:
-        said = orjson.loads(step.value)
-        for one in said["in"]:
-            empty = {gap["first"] + n for gap in one["gaps"] for n in range(gap["n"])}
-            offsets[logical_name(one["topic"])] |= {*range(one["from"], one["to"])} - empty
-        for one in said.get("skipped", ()):
-            offsets[logical_name(one["topic"])] |= {*range(one["from"], one["to"])}
-    placed = enumerate(value for step in trail.steps for value in step.records)
-    return covered(
-        0,
-        [Signed(step.offset, step.value, base64.b64encode(step.sig).decode()) for step in trail.steps],
-        keys=[parse_vkey(trail.worker.verifier)],
-        first=0,
-        settled=10**6,
-        records=Records(0, (Placed(*one) for one in placed)),
-        inputs={name: Input(0, sorted(found)) for name, found in offsets.items()},
-        outputs={},
-        head=None,
-    )
-
-
-@pytest.mark.parametrize("skipped", [{"sends": 40}, {"sends": 1, "acts": 1}])
-def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(skipped: dict[str, int]) -> None:
-    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
-    assert found.findings == []
-    told = [(one.topic, one.to - one.start, one.by, one.refused) for one in found.skipped]
-    assert told == [(name, count, "taro", "error.sends_expired") for name, count in skipped.items()]
-    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "taro"

@@ -6,11 +6,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
-import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ground.settings import Settings
-from streams.serving import decision_feed
 from streams.serving.decision_feed import DecisionFeed
 from streams.worker.clients import Clients
 
@@ -56,17 +54,5 @@ def test_records_of_other_stages_and_strange_ones_then_nobody_is_answered_by_the
             feed._apply(AUDIT, record(1, b"{"))
             feed._apply(AUDIT, record(1, b'{"did":1}'))
             assert await feed.decisions([(0, 1)], seconds=0) == {}
-
-    tried(test)
-
-
-def test_many_decisions_that_nobody_waits_for_then_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decision_feed, "MAX_RECENT", 3)
-
-    async def test(feed: DecisionFeed) -> None:
-        with feed.kept():
-            for offset in range(10):
-                feed._apply(AUDIT, record(offset))
-            assert feed._recent.keys() == {(0, 7), (0, 8), (0, 9)}
 
     tried(test)

@@ -19,7 +19,6 @@ from gatekeeper.ground.errors import RestartError, UnavailableError, UsageError
 from gatekeeper.store.disk_table import MAC_BYTES, SpoiltError
 from gatekeeper.store.disk_tables import DiskTables
 from gatekeeper.store.file_system import demand_local
-from gatekeeper.store.guard import Guard
 
 KEY = bytes(range(32))
 BAD = b"!"
@@ -146,22 +145,6 @@ def test_a_flipped_bit_in_the_name_of_a_stop_then_the_look_up_says_spoilt(tmp_pa
     assert lost > 30, "most of these bits hide the row"
 
 
-def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -> None:
-    draw, guard, right = Random(3), Guard(), dict[bytes, bytes]()
-    for number in range(3_000):
-        name, mac = b"P-%d" % draw.randrange(800), number.to_bytes(8, "little")
-        if draw.random() < 0.2:
-            guard.drop(name)
-            right.pop(name, None)
-        else:
-            guard.put(name, mac)
-            right[name] = mac
-        assert not guard.misses(name, right.get(name))
-    assert all(guard.misses(name, None) and not guard.misses(name, mac) for name, mac in right.items())
-    assert not any(guard.misses(b"Q-%d" % number, None) for number in range(800))
-    assert len(guard) <= 800
-
-
 def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
     with opened(tmp_path) as tables:
         tables.demand_there()
@@ -244,8 +227,6 @@ def test_killed_in_the_middle_of_commits_then_values_and_position_are_of_one_com
             assert not tables.spoilt
 
 
-UNREADABLE = Path("/proc/self/mem")
-"""A file whose first page gives EIO, as a bad sector does."""
 PAGE = 4096
 NAMES = [f"P-{number:03}" for number in range(300)]
 
@@ -261,38 +242,6 @@ def rounds_of(home: Path, *rounds: bytes) -> list[bytes]:
             tables.commit(tables.cut())
             found.append((home / "0" / "data.mdb").read_bytes())
     return found
-
-
-def test_a_bad_sector_at_the_start_then_the_file_is_made_anew(tmp_path: Path) -> None:
-    rounds_of(tmp_path, b"one")
-    file = tmp_path / "0" / "data.mdb"
-    file.unlink()
-    file.symlink_to(UNREADABLE)
-    with opened(tmp_path) as tables:
-        assert len(tables.table("people")) == 0
-        tables.table("people")["P"] = b"two"
-        tables.commit(tables.cut())
-        assert tables.readable
-        file.unlink()
-        file.symlink_to(UNREADABLE)
-        assert not tables.readable
-
-
-def test_a_damaged_page_met_by_a_commit_then_the_next_start_makes_the_file_anew(tmp_path: Path) -> None:
-    *_, content = rounds_of(tmp_path, b"one" * 50)
-    file = tmp_path / "0" / "data.mdb"
-    with opened(tmp_path) as tables:
-        people = tables.table("people")
-        with file.open("r+b") as raw:
-            for place in range(2 * PAGE, len(content), PAGE):
-                raw.seek(place + 10)  # the flags of each page, which say what it is
-                raw.write(b"\0\0")
-        for name in NAMES:
-            people[name] = b"two"
-        with pytest.raises(RestartError, match=str(tmp_path)):
-            tables.commit(tables.cut())
-    with opened(tmp_path) as tables:
-        assert len(tables.table("people")) == 0
 
 
 def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:

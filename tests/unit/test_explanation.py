@@ -6,18 +6,15 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import orjson
-import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.explanation.explanation import Explanation
-from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, PlacedRecord, of
+from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, PlacedRecord
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.audit.verify.findings import Finding
-from gatekeeper.ground.errors import IncompleteError, IntegrityError
 from gatekeeper.ground.texts import Language, text
-from schemas.codec import canonical
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 
@@ -122,18 +119,3 @@ def test_reason_that_this_release_does_not_know_then_nothing_of_it_is_quoted() -
         assert "case late, date ?, name ?" in found
         assert text("explanation.reason_unknown", lang, rules=RULES + 1) in found, "of NEWER_RULE nothing can be quoted"
         assert [one for one in ("山田", "渋谷", "\x1b", "CLEARED") if one in found] == []
-
-
-@pytest.mark.parametrize(("rules", "error"), [(RULES, IntegrityError), (RULES + 1, IncompleteError)])
-def test_record_that_cannot_be_read_then_of_later_rules_it_is_not_called_wrong(
-    rules: int, error: type[Exception]
-) -> None:
-    said = orjson.loads(Shelf(released()).values[0])
-    said["engine"]["rules"] = rules
-    for changed in ({"stage": "afterwards"}, {"at": "noon"}):
-        link = Link(0, 100, b"{}", b"", (canonical({**said, **changed}),))
-        with pytest.raises(error):
-            list(of(link, lambda value: True))
-    told = PlacedRecord({**said, "reasons": None}, 0)
-    with pytest.raises(error):
-        page([told], "en")

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.ground.times import instant
 from gatekeeper.knowledge import feeds
@@ -104,9 +103,6 @@ def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_o
 TWO: dict[str, Any] = {"by": ["hanako", "taro"], "evidence_ref": "minutes-1"}
 AT, HALF_DAY = invented.T, DAY_MS // 2
 SHOP = feeds.Sender("shop")
-HOME = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
-AT_HOME = [{"id": "cp-1", "written": HOME}]
-SECOND_ID = invented.source(recipient_id="P-9", source_id="S-9", batch_id="B-1", contact_points=AT_HOME)
 
 
 def feed(**fields: Any) -> Feed:
@@ -149,32 +145,6 @@ CHANGES: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("steps", CHANGES.values(), ids=CHANGES)
 def test_any_change_of_a_silent_feed_then_what_is_due_waits(steps: tuple[Any, ...]) -> None:
     assert known_from(*steps).covering(("C1",), {"B-1"})[0].due < 6 * DAY_MS
-
-
-def test_a_person_of_the_list_under_another_id_then_both_ids_wait() -> None:
-    person = invented.source(contact_points=AT_HOME), invented.consent()
-    assert Desk(*person, invented.feed(lists=["B-1"])).send(delivery=HOME).verdict == "clear"
-    assert Desk(*person, SECOND_ID, invented.feed(lists=["B-1"])).send(delivery=HOME).codes == ("FACTS_STALE",)
-
-
-@pytest.mark.parametrize("caller", [None, "crm"])
-def test_a_delivery_then_a_replay_from_the_topics_finds_what_the_worker_saw(caller: str | None) -> None:
-    store, archive = FactStore(), Archive()
-    headers = (("gate-caller", caller.encode()),) if caller else ()
-    events = [*invented.REFERENCE, invented.feed(caller=caller), invented.source(), invented.consent()]
-    records = [fact(topic, 0, n, None, orjson.dumps(value)) for n, (topic, value) in enumerate(events)]
-    records += [replace(fact("consents", 0, 99, None, orjson.dumps(TODAY[1])), headers=headers)]
-    for record in records:
-        assert store.apply(record) is None
-        archive.apply(record)
-    send = Send.model_validate_json(orjson.dumps(invented.send()))
-    where: dict[str, Any] = {"zone": "Asia/Tokyo", "asks": b"", "releases": b""}
-    seen = store.view(send, None, at=AT, **where)
-    assert seen.feeds[0].closed is not None
-    for known in (100, 99):
-        at = {topic: [known] for topic in ("consents", "reference", "sources", "suppressions")}
-        again = archive.view(send, None, at, instant=AT, **where)
-        assert (again.snapshot == seen.snapshot) is (known == 100), "before it, the worker knew nothing of it"
 
 
 def test_a_copied_delivery_then_it_tells_up_to_its_first_arrival_once_it_is_believed() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import Refused
 from gatekeeper.management.fleet import PATIENCE_MS, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 
 NOW, SESSION = 1_000_000, 10_000
@@ -25,13 +22,6 @@ def seen(
     *places: InputPartition, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: SealStatus | None = None
 ) -> Fleet:
     return fleet(ConsumerGroup(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
-
-
-def test_a_partition_that_is_refused_then_that_is_the_trouble_and_not_its_silence() -> None:
-    note = Refused("error.sends_expired", {}, NOW - 60_000)
-    found = seen(replace(waits(NOW - BOUND - 1), refused=note), InputPartition(0, 0))
-    assert found.troubles == ("refused",)
-    assert [each.number for each in found.refused] == [0]
 
 
 @pytest.mark.parametrize(

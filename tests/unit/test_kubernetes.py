@@ -92,29 +92,6 @@ def test_given_a_part_that_may_run_once_then_no_second_one_starts_beside_it(name
     assert whole["kind"] == "StatefulSet" or whole["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_the_policies_then_only_what_is_named_passes_and_each_names_what_is_there() -> None:
-    policies = [one["spec"] for one in OBJECTS.values() if one["kind"] == "NetworkPolicy"]
-    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
-    parts = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in TEMPLATES.values()}
-    reached = set[tuple[str, str]]()
-    for policy in policies:
-        chosen = policy["podSelector"]
-        named = [
-            *chosen.get("matchLabels", {}).values(),
-            *(chosen.get("matchExpressions") or [{}])[0].get("values", []),
-        ]
-        assert {*named} <= parts | {"yes"}
-        for rule in policy.get("ingress", []):
-            assert rule["from"]
-            reached |= {(part, port["port"]) for part in named for port in rule["ports"]}
-    assert reached == {
-        *(("serve", "http"), ("console", "http"), ("worker", "health")),
-        *((part, "metrics") for part in ("serve", "console", "sealer", "webhooks", "witness")),
-    }
-    for part, port in reached:
-        assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
-
-
 def test_a_secret_s_files_as_kubernetes_lays_them_then_a_pod_makes_files_we_take(tmp_path: Path) -> None:
     """Kubernetes lays links to files that the pod's group may read, and such keys we refuse."""
     laid, held = tmp_path / "given/..2026", tmp_path / "held"

@@ -37,18 +37,6 @@ def held(*written: Entry) -> LedgerState:
     return found
 
 
-def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_does() -> None:
-    found = held(cleared(), cleared(campaign_id="K-2", did="D2"), cleared(recipient_id="P-2", did="D3"))
-    assert found.about(send(), AT).clearance is not None
-    assert found.about(send(), AT + DAY_MS - 1).clearance is not None
-    assert found.about(send(), AT + DAY_MS).clearance is None
-    assert found.about(send(channel="email"), AT).clearance is None
-    other = found.about(send(recipient_id="P-2"), AT).clearance
-    assert other is not None
-    assert (other.did, other.basis) == ("D3", "S-1")
-    assert other.send == send(recipient_id="P-2").model_copy(update={"delivery": None})
-
-
 def test_clearance_of_a_send_with_a_delivery_then_none_is_kept() -> None:
     sent = parse("sends", None, orjson.dumps(invented.send(delivery={"name": "見本 花子"})))
     found = entries.clearance(sent, did="D", at=AT, until=AT + 1, basis="S-1", released=False, src=SRC).value
@@ -116,11 +104,3 @@ def test_a_head_that_names_its_topics_then_it_tells_which_were_made_again(
     head = Head.decode(Head(sends=3).with_topics(IDS).encode())
     assert head.made_again(ids) == gone
     assert Head.decode(Head(sends=3).encode()).made_again(ids) == [], "an earlier release named none"
-
-
-def test_a_person_who_answers_for_some_topics_then_the_others_count_as_made_again() -> None:
-    head = Head(sends=3).with_topics(IDS)
-    now = IDS | {"sends": OTHER, "cleared": OTHER}
-    assert head.with_topics(now).made_again(now) == ["sends", "cleared"]
-    assert head.with_topics(now, ["sends", "acts"]).made_again(now) == ["cleared"]
-    assert head.with_topics(IDS | {"ledger": OTHER}).made_again(IDS | {"ledger": OTHER}) == []

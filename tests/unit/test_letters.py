@@ -65,13 +65,6 @@ def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(l
         assert [one for one in hidden if one in html] == []
 
 
-def test_a_piece_that_needed_no_consent_then_the_letter_claims_none() -> None:
-    record = record_of(invented.source(), invented.consent())
-    assert "ご同意に基づいて" in letter(record).paragraph
-    record["facts"]["consents"] = []
-    assert "同意" not in letter(record).paragraph
-
-
 def test_a_piece_to_an_erased_person_then_its_records_tell_so() -> None:
     desk = Recorded(invented.source(), invented.consent())
     desk.send()

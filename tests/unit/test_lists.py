@@ -53,10 +53,7 @@ def rejected(outcomes: list[Outcome]) -> list[tuple[int, str, str]]:
     ("written", "meant"),
     [
         *(("2019/5/1", "2019-05-01"), ("２０１９年５月１日（水）", "2019-05-01")),
-        *(("20190501", "2019-05-01"), ("令和元年5月1日", "2019-05-01")),
         *(("令和 元年 5月 1日 9時5分", "2019-05-01T09:05:00"), ("R01/05/01 24:00", "2019-05-02T00:00:00")),
-        *(("平成31年5月1日", "2019-05-01"), ("昭和64年1月7日", "1989-01-07")),
-        *(("令和2年2月29日", "2020-02-29"), ("2019/12/31 24:00", "2020-01-01T00:00:00")),
         ("2026-03-31T15:00Z", "2026-03-31T15:00:00+00:00"),
         ("2026-04-01 00:00:00.5+0900", "2026-04-01T00:00:00.500000+09:00"),
     ],
@@ -68,7 +65,6 @@ def test_day_or_time_as_people_write_it_then_it_is_iso(written: str, meant: str)
 @pytest.mark.parametrize(
     "written",
     [
-        *("", "5/1/2019", "19/5/1", "43586", "2019", "2019-05", "2019-02-29", "平成元年1月7日", "令和元年4月30日"),
         *("令和0年5月1日", "R元.13.1", "2019-05-01 24:01", "2019-05-01 25:00", "2019-05-01 10:5", "2019/5/1 2"),
         *("2019-05-01T", "2019.5-1", "明日", "9999-12-31 24:00", "2019-05-01 10:00+99:99"),
     ],
@@ -76,13 +72,6 @@ def test_day_or_time_as_people_write_it_then_it_is_iso(written: str, meant: str)
 def test_day_that_is_none_or_may_be_two_then_it_is_refused(written: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (what it says is never shown)
         dates.time(written)
-
-
-def test_flag_alone_then_it_is_an_undated_import_without_evidence() -> None:
-    (consent,) = values(read("番号,DM可否\nR1, １ \n", CONSENT + FLAG, "consents"))
-    assert (consent["state"], consent["method"], consent["expressed_by"]) == ("Given", "import", "import")
-    assert "event_time" not in consent
-    assert "evidence_ref" not in consent
 
 
 def test_flag_that_says_nothing_or_is_unknown_then_silence_or_a_rejection() -> None:
@@ -158,7 +147,9 @@ def test_a_list_of_whole_addresses_then_tokens_of_addresses_without_a_name() -> 
     columns = 'kind = "objection"\nwhole_address = true\n[suppression_id]\ncolumn = "番号"\n'
     columns += '[token]\nchannel = "postal"\npostcode = "〒"\nlines = ["住所", "建物"]\n'
     (found,) = read("番号,〒,住所,建物\nX1,,渋谷区神宮前1-2-3,みどりハイツ101\n", columns, topic="suppressions")
+    assert isinstance(found, Event)
     value = orjson.loads(found.value)
+    assert found.key.decode() == value["token"]
     printed = TOKENS.of("postal", Delivery(name="林 誠", lines=("東京都渋谷区神宮前1-2-3-101",)))
     assert printed is not None
     assert (value["token"], 1000) in printed.places
@@ -191,21 +182,6 @@ def test_contact_points_that_are_empty_or_unreadable_then_left_out_or_rejected()
         (6, "住所", "row.contact_unreadable"),
         (7, "住所", "row.contact_unreadable"),
     ]
-
-
-def test_stop_of_an_address_then_it_is_filed_under_its_token_and_dated() -> None:
-    columns = f'kind = "objection"\nreceived_at = {{ column = "日" }}\ntoken = {{ {ADDRESS} }}\n'
-    found = read("氏名,〒,住所,建物,日\n林 誠,,渋谷区神宮前1-2-3,,\n林 誠,,,,R8.4.1\n", columns, "suppressions")
-    assert isinstance(found[0], Event)
-    stop = orjson.loads(found[0].value)
-    assert (found[0].key.decode(), stop["received_at"]) == (stop["token"], "2026-11-01")
-    assert rejected(found) == [(3, "住所", "row.contact_missing")]
-
-
-def test_telephone_number_for_a_member_number_then_it_is_rejected_and_not_repeated() -> None:
-    found = read("番号\n090-1234-5678\n", SOURCE)
-    assert rejected(found) == [(2, "番号", "fault.field_invalid")]
-    assert "1234" not in repr(found)
 
 
 def test_rows_that_are_no_csv_then_each_costs_itself_alone() -> None:
