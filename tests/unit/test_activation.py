@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -58,16 +57,6 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
     held = packs(known)
     assert held.deciding("JP", invented.T + DAY - 1) is BASE.home[0]
     assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 7, "sha256": value["sha256"]}
-
-
-def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away() -> None:
-    for since, day in ((0, -20), (30 * DAY, 40)):
-        known = FactStore()
-        value = policy_record(text(7), invented.T + since, by="hanako")
-        record = replace(fact("reference", 0, 100, None, orjson.dumps(value)), timestamp=invented.T + 26 * DAY)
-        assert known.apply(record) is None
-        assert names(known, 30, 40) == ["jp-pmark@3", "jp-pmark@3"], day
-        assert [ignored.case for ignored in packs(known).ignored] == ["one_manager"]
 
 
 BAD = {

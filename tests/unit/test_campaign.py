@@ -40,15 +40,3 @@ def test_pieces_in_every_state_then_each_is_counted_once() -> None:
     desk.campaign("cancel")
     assert told(desk)["recalled_after_hand_off"] == 2
     assert told(desk, 5)["done"] is False
-
-
-def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided() -> None:
-    desk = Desk(*consenting("P-1"))
-    for number in range(3):
-        desk.send(event_id=f"E-{number}")
-    desk.campaign("handoff")
-    found = told(desk, 3)
-    assert (found["decided"], found["pieces"], found["done"]) == (3, 1, False)
-    assert (told(desk, 1)["done"], told(desk)["done"]) == (True, True)
-    desk.send(channel="email")
-    assert told(desk, 1)["pieces"] == 2

@@ -138,22 +138,6 @@ def test_given_a_fork_then_only_its_first_branch_is_sealed(chain: Chain, writer:
     assert kinds(found) == [("repeated_offset", 2), ("repeated_offset", 4)]
 
 
-def test_given_the_same_once_more_then_it_is_not_sealed_twice(chain: Chain, writer: Writer) -> None:
-    empty, some = writer.next(0), writer.next()
-    sealed, found = follow(chain, [empty, empty, some, some, writer.next()])
-    assert sealed == [0, 2, 4]
-    assert kinds(found) == [("repeated_manifest", 1), ("repeated_manifest", 3)]
-
-
-def test_given_a_log_that_begins_when_manifests_are_gone_then_it_says_so_and_goes_on(
-    chain: Chain, writer: Writer
-) -> None:
-    writer.next()
-    sealed, found = follow(chain, [writer.next(), writer.next()], start=1)
-    assert sealed == [1, 2]
-    assert kinds(found) == [("begins_late", 1)]
-
-
 def test_given_trouble_in_one_partition_then_the_others_are_sealed(chain: Chain, writer: Writer) -> None:
     other = Writer(writer.signer, partition=1)
     writer.next()

@@ -35,7 +35,6 @@ SECONDS = 0.2
 LONG = pytest.mark.long("the same without TLS")
 HEAD = b"GET / HTTP/1.1\r\nhost: gate.example\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n\r\n"
-HELD = SLOW.replace(b"/slow", b"/held")
 FORM = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 100\r\n\r\nuser="
 
 
@@ -164,23 +163,6 @@ def test_an_answer_that_takes_longer_then_it_comes_despite_idle_connections() ->
             stack.enter_context(socket.create_connection(place, source_address=("127.0.0.2", 0)))
         slow.settimeout(10)
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
-
-
-def test_all_at_work_then_a_new_one_is_refused_and_room_is_made_when_one_ends() -> None:
-    connections, go = Connections(most=2, seconds=60.0), threading.Event()
-    with console(connections, go=go) as place:
-        with socket.create_connection(place) as one, socket.create_connection(place) as other:
-            for held in (one, other):
-                held.sendall(HELD)
-            until(lambda: len(connections._working) == 2, "both requests to be read")
-            with pytest.raises(httpx.TransportError):
-                asked(place, "/")
-            go.set()
-            for held in (one, other):
-                held.settimeout(10)
-                assert held.recv(100).startswith(b"HTTP/1.1 200")
-        until(lambda: connections.open == 0, "the end of both")
-        assert asked(place, "/") == 200
 
 
 ASKED = b"GET / HTTP/1.1\r\nhost: gate.example\r\nauthorization: me\r\n\r\n"

@@ -99,13 +99,6 @@ def test_a_list_or_an_export_then_only_what_is_theirs(
         assert {campaign for campaign, id_ in ids.items() if id_ in page} == seen, user
 
 
-def test_the_queue_then_it_counts_only_what_is_theirs(house: OfflineConsole) -> None:
-    mine, all_ = (asked(house.client(user), "GET", "/").text for user in ("spring", "viewer"))
-    for campaign in (OTHER, SAME_COMPANY):
-        assert (campaign in mine, campaign in all_) == (False, True)
-    assert MINE in mine
-
-
 def test_an_item_then_another_company_s_does_not_exist_for_them(house: OfflineConsole, ids: dict[str, str]) -> None:
     client, none = house.client("spring"), "/items/{id_}"
     form = {"kind": "uphold", "run": "r1"}

@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from structlog.testing import capture_logs
 
 from gatekeeper.ground.errors import RestartError, UnavailableError, UsageError
 from gatekeeper.store.disk_table import MAC_BYTES, SpoiltError
@@ -40,25 +39,6 @@ def written(home: Path, **values: bytes) -> Path:
             tables.table("people")[name] = value
         tables.commit(tables.cut())
     return home / "0" / "data.mdb"
-
-
-def test_values_committed_then_a_restart_has_them_and_none_that_waited(tmp_path: Path) -> None:
-    with opened(tmp_path) as tables:
-        people = tables.table("people")
-        people["P-1"], people["P-2"] = b"one", b"two"
-        cut = tables.cut()
-        people["P-2"], people["P-3"] = b"newer", b"three"
-        assert people.pop("P-1", None) == b"one"
-        tables.commit(cut)
-        assert (people.get("P-1"), people.get("P-2"), people.get("P-3"), len(people)) == (None, b"newer", b"three", 2)
-        assert dict(people.items()) == {"P-2": b"newer", "P-3": b"three"}
-    with opened(tmp_path) as tables:
-        people = tables.table("people")
-        assert dict(people.items()) == {"P-1": b"one", "P-2": b"two"}
-        assert (people.get("P-2"), people.get("P-3"), len(people)) == (b"two", None, 2)
-        people.pop("P-2", None)
-        tables.commit(tables.cut())
-        assert dict(people.items()) == {"P-1": b"one"}
 
 
 def test_a_flipped_byte_of_a_value_then_it_is_spoilt_and_the_next_start_is_anew(tmp_path: Path) -> None:
@@ -262,42 +242,3 @@ def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commi
                 else:
                     found += 1
     assert found > 0, "pages that are in use had older content"
-
-
-WORKER = """
-import os, signal, sys
-from pathlib import Path
-from gatekeeper.store.disk_tables import DiskTables
-from gatekeeper.store.faults import Faults
-faults, opened = Faults(), []
-for home in sys.argv[2:]:
-    opened.append(DiskTables(Path(home), identity=b"one", key=bytes(range(32)), spoilt=b"!", faults=faults))
-if sys.argv[1] == "cut":  # what is mapped beyond the end of a file is no memory, as what is on a bad sector
-    os.truncate(opened[1].folder / "data.mdb", 8192)
-    print(dict(opened[1].table("people").items()))
-elif sys.argv[1] == "kill":
-    os.kill(os.getpid(), signal.SIGKILL)
-for one in opened:
-    one.close()
-"""
-
-
-@pytest.mark.parametrize(
-    ("how", "ends", "kept"),
-    [("cut", -signal.SIGBUS, False), ("kill", -signal.SIGKILL, True)],
-    ids=lambda one: one if isinstance(one, str) else "",
-)
-def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_not_if_killed(
-    tmp_path: Path, how: str, ends: int, kept: bool
-) -> None:
-    homes = [tmp_path / name for name in ("facts", "ledger", "other")]
-    for home in homes:
-        rounds_of(home, b"one" * 50)
-    ended = subprocess.run([sys.executable, "-c", WORKER, how, *homes[:2]], capture_output=True, check=False)
-    assert ended.returncode == ends, ended.stderr
-    for home in homes:
-        with capture_logs() as logged, opened(home) as tables:
-            as_before = kept or home == homes[2]
-            assert (len(tables.table("people")) > 0) == as_before
-            assert any("Fatal Python error" in line for one in logged for line in one["frames"]) != as_before
-        assert sorted(os.listdir(tables.folder)) == ["data.mdb", "lock.mdb"]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
 
 from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.knowledge.unreadable import NAMES
-from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from schemas.codec import encode
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import erasures
 from tests.support import invented, staff
-from tests.support.desk import DELIVERY, YOUNG, Desk
+from tests.support.desk import DELIVERY, Desk
 from tests.support.one_send import CLEAR
 
 
@@ -56,23 +53,6 @@ def reader(*events: invented.Event, keyed: bool = True) -> Reader:
     return cast("Reader", Topics(*events, keyed=keyed))
 
 
-def test_erased_then_the_salt_and_all_memory_is_gone_and_the_act_names_the_pseudonym() -> None:
-    desk = Desk(*YOUNG)
-    desk.send()
-    desk.act("uphold")
-    subj = desk.records[0].subj
-    assert sorted(key.split(b"/")[0] for key, value in desk.ledger.items() if value) == [b"act", b"salt", b"seen"]
-    done = paired(desk, "erase")
-    assert (done.subj, done.act and done.act.kind) == (subj, "erase")
-    left = kept(desk)
-    assert list(left) == [b"erased/P-1/"]
-    assert orjson.loads(left[b"erased/P-1/"]) == {"v": 1, "until": None, "at": desk.at}
-    again = LedgerState()
-    for key, value in left.items():
-        again.take(key, value)
-    assert again.salts.erased_at("P-1") == desk.at
-
-
 def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
     desk = Desk(*CLEAR)
     paired(desk, "erase")
@@ -91,22 +71,6 @@ def test_cleared_before_then_called_back() -> None:
     assert [output.topic for output in recalled.outputs] == ["recalls"]
     assert desk.records[-1].subj is None
     assert list(kept(desk)) == [b"erased/P-1/"]
-
-
-def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
-    desk = Desk(*CLEAR)
-    desk.send(campaign_id="K-9")
-    before = desk.records[-1].subj
-    desk.learn(stop())
-    paired(desk, "erase")
-    desk.weigh()
-    desk.at += 1000
-    desk.learn(stop(state="corrected", received_at=instant(desk.at), **invented.OF_MANAGERS))
-    assert desk.send().codes == ("SUBJECT_ERASED",), "the mark stands until the act"
-    paired(desk, "readmit")
-    paired(desk, "readmit", by="taro")
-    assert desk.send().verdict == "clear"
-    assert desk.records[-1].subj not in (None, before)
 
 
 def test_readmitted_by_one_manager_then_no_later_yes_lifts_the_erasure() -> None:
@@ -135,16 +99,6 @@ def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -
     for one in erasures.stops("P-1", known, act_id="1", at=instant(invented.T)):
         desk.learn(("suppressions", orjson.loads(encode(one))))
     assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
-
-
-OWN = {"recipient_id": "P-1"}
-
-
-def test_an_unreadable_source_without_key_that_names_somebody_then_the_erasure_warns() -> None:
-    value = orjson.dumps([{"recipient_id": f"Q-{n}"} for n in range(NAMES)] + [OWN])
-    records = [Record("sources", 0, 0, invented.T, None, value, ())]
-    found = erasures.addresses(cast("Reader", SimpleNamespace(read=lambda topic: records)), "P-1")
-    assert found == ([], 1, 1)
 
 
 def test_the_desks_stops_with_ids_like_ours_then_readmission_takes_back_no_others() -> None:

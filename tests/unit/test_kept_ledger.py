@@ -175,19 +175,6 @@ def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
         asyncio.run(copy.demand_whole())
 
 
-def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_anew(tmp_path: Path) -> None:
-    written(tmp_path, cleared())
-    with opened(tmp_path) as copy:
-        copy.heed_broker(AT + 60 * 24 * HOUR_MS)  # nothing rests on its age
-        copy.demand_young(AT, AT + HOUR_MS)
-        copy.heed_broker(AT + 11 * HOUR_MS)
-        copy.demand_young(AT, AT + HOUR_MS)  # by a clock that stood two months back, and was set right meanwhile
-        with pytest.raises(RestartError):
-            copy.heed_broker(AT + 60 * 24 * HOUR_MS)
-    with opened(tmp_path) as copy:
-        assert LedgerState(copy.tables).people == 0
-
-
 def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     (tmp_path / "3").rename(tmp_path / "4")

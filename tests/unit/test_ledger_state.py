@@ -37,14 +37,6 @@ def held(*written: Entry) -> LedgerState:
     return found
 
 
-def test_clearance_of_a_send_with_a_delivery_then_none_is_kept() -> None:
-    sent = parse("sends", None, orjson.dumps(invented.send(delivery={"name": "見本 花子"})))
-    found = entries.clearance(sent, did="D", at=AT, until=AT + 1, basis="S-1", released=False, src=SRC).value
-    assert found is not None
-    assert b"delivery" not in found
-    assert "見本".encode() not in found
-
-
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
     less, other = ((invented.token("less"), 900),), ((invented.token("other"), 1000),)
     at_point = Identified(invented.token("cp-1"), less, other, accounted=False)
