@@ -79,7 +79,6 @@ TOKEN = examples()["Source"]["contact_points"][0]["token"]
 RP = {"id": "a.example", "origins": ["https://a.example"]}
 PASSKEY = {"id": "k2", "method": "passkey", "public": "AAAA", "rp": RP}
 CASES: list[tuple[str, str, dict[str, Any], bool]] = [
-    ("a yes without channels", "consents", {**GIVEN, "channels": []}, False),
     ("a yes to every channel", "consents", {**GIVEN, "channels": "*"}, False),
     ("a yes to every purpose", "consents", {**GIVEN, "purpose": "*"}, False),
     ("a yes to everybody", "consents", {**GIVEN, "controller_id": "*"}, False),
@@ -87,59 +86,31 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
     ("a no to an unknown channel", "consents", {**GIVEN, "state": "Refused", "channels": ["pigeon"]}, True),
     ("an event without its source", "consents", {**EVENT, "source_id": None}, False),
     ("a stop of nobody", "suppressions", {**STOP, "recipient_id": None}, False),
-    ("a stop of a person and a token", "suppressions", {**STOP, "token": TOKEN}, False),
     ("a stop of a token", "suppressions", {**STOP, "recipient_id": None, "token": TOKEN}, True),
-    ("readings of a person", "suppressions", {**STOP, "readings": [{"token": TOKEN, "score": 900}]}, False),
     ("a stop of everybody where a person is", "suppressions", {**STOP, "whole_address": True}, False),
     ("a death with an end", "suppressions", {**STOP, "kind": "deceased", "effective_until": "2098-12-31"}, False),
-    ("an act about nobody", "acts", {**ACT, "recipient_id": None}, False),
     ("an act about a list", "acts", {**ACT, "kind": "quarantine", "recipient_id": None, "subject": "batch/B-1"}, True),
     ("an erasure of a list", "acts", {**ACT, "kind": "erase", "recipient_id": None, "subject": "batch/B-1"}, False),
-    ("a console with another role", "reference", {**STAFF, "roles": ["console", "viewer"], "keys": []}, False),
     ("a console with a person's key", "reference", {**STAFF, "roles": ["console"]}, False),
     ("a passkey", "reference", {**STAFF, "keys": [PASSKEY]}, True),
     ("a passkey of no pages", "reference", {**STAFF, "keys": [{**PASSKEY, "rp": None}]}, False),
-    ("a word of a console without its name", "reference", {**SIGNED, "method": "vouched", "signin": "oidc"}, False),
-    ("a passkey without its data", "reference", {**SIGNED, "method": "passkey"}, False),
     ("a passkey for a table", "reference", {**TOUCHED, "table": TABLE}, True),
     ("a passkey for a row that is not there", "reference", {**TOUCHED, "table": {**TABLE, "row": 64}}, False),
-    ("a key for a table", "reference", {**SIGNED, "table": TABLE}, False),
     ("three managers", "reference", {**examples()["VersionResolution"], "by": ["hanako", "taro", "yuki"]}, False),
-    ("a resolution of no form", "reference", {**examples()["Resolution"], "of": "notice/N-1"}, False),
     *(
-        (f"audience {word!r}", "sends", {**examples()["Send"], "audience": [word]}, taken)
-        for word, taken in (("常連ーA", True), ("々", True), ("ー", False), ("한", False))
-    ),
-    *(
-        (f"mail date {text!r}", "sends", {**examples()["Send"], "mail_date": text}, taken)
-        for text, taken in (
-            ("2026-12-07", True),
-            ("2026-12-07T10:00:00.5Z", True),
-            ("2026-12-07T10:00", False),
-            ("2026-12-07T24:00+09:00", False),
-            ("1899-12-31", False),
-            ("2026-12-07\n", False),
-        )
-    ),
-    *(
-        (f"name {text!r}", "sends", {**examples()["Send"], "delivery": {"name": text}}, taken)
-        for text, taken in (
-            ("a-b", True),
-            ("\u3000=1", False),
-            ("+81", False),
-            ("a\n", False),
-            ("\u202e", False),
-            ("x" * 201, False),
-        )
-    ),
-    *(
-        (f"recipient {text!r}", "sends", {**examples()["Send"], "recipient_id": text}, taken)
-        for text, taken in (
-            ("0312345678", False),
-            ("0.9.0-1234-5678-", False),
-            ("819012345678", False),
-            ("031234567", True),
-            ("R1\n", False),
+        (f"{field} {value!r}", "sends", {**examples()["Send"], field: value}, taken)
+        for field, value, taken in (
+            ("audience", ["常連ーA"], True),
+            ("audience", ["ー"], False),
+            ("mail_date", "2026-12-07T10:00:00.5Z", True),
+            ("mail_date", "2026-12-07T24:00+09:00", False),
+            ("mail_date", "2026-12-07\n", False),
+            ("delivery", {"name": "a-b"}, True),
+            ("delivery", {"name": "\u3000=1"}, False),
+            ("delivery", {"name": "\u202e"}, False),
+            ("recipient_id", "0.9.0-1234-5678-", False),
+            ("recipient_id", "031234567", True),
+            ("recipient_id", "R1\n", False),
         )
     ),
 ]

@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ground.settings import Settings
-from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
+from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, CREDIT_BYTES, CREDIT_RECORDS, Chunk, Credit, runs
 from streams.worker.clients import Clients
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake
@@ -52,6 +52,25 @@ def test_given_many_small_records_then_a_batch_takes_all_that_wait_up_to_its_bou
     check(found, 0, 2_499)
     assert [len(batch.records) for batch in found] == [1_000, 1_000, 500]
     assert credit.has(0)
+
+
+def test_given_large_records_or_a_gap_then_runs_are_bounded_in_bytes_and_end_before_it():
+    found = runs(record(i, CHUNK_BYTES // 3 + 1) for i in (0, 1, 2, 3, 7))
+    assert [[one.offset for one in run] for run in found] == [[0, 1], [2, 3], [7]]
+
+
+def test_given_credit_spent_in_records_or_bytes_then_none_until_it_is_given_back():
+    async def spend(chunk: Chunk) -> None:
+        credit = Credit()
+        credit.take(chunk)
+        assert (credit.has(0), credit.has(1)) == (False, True)
+        credit.regained.clear()
+        credit.give(0, len(chunk.records), chunk.size)
+        assert credit.has(0)
+        assert credit.regained.is_set()
+
+    asyncio.run(spend(Chunk("t", 0, tuple(record(i, 1) for i in range(CREDIT_RECORDS)), 1)))
+    asyncio.run(spend(Chunk("t", 0, (record(0, CREDIT_BYTES),), 1)))
 
 
 def test_given_records_taken_before_then_they_are_dropped():
