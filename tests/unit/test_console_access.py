@@ -265,16 +265,6 @@ def test_any_grants_then_the_condition_on_rows_finds_what_they_cover(
         assert access.may(right)
 
 
-def test_two_grants_then_they_never_give_a_right_together() -> None:
-    access = Access((Grant(roles=("reviewer",), controllers=("C1",)), Grant(roles=("viewer",))))
-    assert access.covers("see", "C2", "K")
-    assert access.covers("release", "C1", "K")
-    assert not access.covers("release", "C2", "K")
-    assert not access.covers("release")
-    assert access.controllers("release") == {"C1"}
-    assert access.controllers("see") is None
-
-
 def test_records_to_sign_then_a_manager_sees_those_of_the_controllers_alone(tmp_path: Path) -> None:
     house = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)))
     lines = [staff.line({"v": 1, "kind": "controller", "id": id_}) for id_ in ("C1", "C2")]
