@@ -62,8 +62,6 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
 BAD = {
     "unknown rule": policy_record(text(7, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
     "hash of another": policy_record(text(7), sha256="0" * 64),
-    "another version": policy_record(text(7), version=8),
-    "another place": policy_record(text(7), jurisdictions=["GB"]),
     "deep": policy_record(text(7) + "\nx = " + "[" * 5000),
     "unknown field": policy_record(text(7), also="this"),
 }

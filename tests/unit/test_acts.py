@@ -91,14 +91,6 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
     assert desk.act("release") == ("cleared", None)
 
 
-def test_hard_item_then_no_act_releases_it() -> None:
-    desk = Desk(invented.source())
-    desk.learn(no())
-    assert desk.send().verdict == "block"
-    assert desk.act("release") == ("refused", "hard")
-    assert desk.act("ask") == ("refused", "not_confirmable")
-
-
 def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_releases(conflicted: Desk) -> None:
     assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
     assert len(conflicted.out) == 1
@@ -161,14 +153,6 @@ def later(desk: Desk) -> None:
     """Lets a desk forget the ids of its acts, so that these may be signed anew."""
     desk.at += 12 * 60_000
     desk.act("note")
-
-
-def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
-    desk.learn(invented.source(birth_date="1990-01-01"))
-    assert desk.send().verdict == "clear"
-    assert desk.act("release", item=0) == ("withheld", None)
-    assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
-    assert [topic for topic, _ in desk.out].count("cleared") == 1
 
 
 @pytest.mark.parametrize("value", [b"", b'{"v":1,"kind":"fly"}'])

@@ -124,14 +124,6 @@ def test_an_event_that_waits_for_more_than_an_hour_then_it_is_undelivered(queue:
     assert not said, said
 
 
-def test_a_process_that_does_not_answer_then_it_is_not_ready() -> None:
-    answers = [True]
-    shown = Metrics()
-    firing = ['ProcessNotReady{job="gatekeeper-serve",instance="serve"}']
-    said = raised("serve", lambda: shown.page() if answers else None, answers.clear, firing)
-    assert not said, said
-
-
 def test_a_worker_that_its_supervisor_starts_four_times_again_then_it_restarts_often() -> None:
     signs = Signs(2)
 

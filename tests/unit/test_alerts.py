@@ -1,8 +1,7 @@
-"""Alerts and the dashboard: each asks for what our processes show, and has its page and its cause."""
+"""Alerts: each asks for what our processes show, and has its page and its cause."""
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.promql import TARGET, names_of, unknown
+from tests.support.promql import names_of, unknown
 from tests.support.scrapes import PROMETHEUS, demand_promtool
 from tests.support.scrapes import RULES as ALERTS
 
 HOUSE = Path(__file__).parents[2]
 CAUSES = ("tests/simulation/test_alerts.py", "tests/unit/test_alert_causes.py", "deploy/prometheus/alerts.test.yml")
 """The files that say which alerts fire for which cause."""
-BOARD: dict[str, Any] = json.loads((HOUSE / "deploy/grafana/gatekeeper.json").read_text("utf-8"))
-PANELS = {panel["title"]: panel for panel in BOARD["panels"] if panel["type"] != "row"}
 TESTS: list[Any] = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text("utf-8"))["tests"]
 PAGE = (HOUSE / "docs/reference/alerts.md").read_text("utf-8")
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -65,19 +62,3 @@ def test_prometheus_s_own_tool_then_it_takes_all_rules_and_they_are_silent_in_he
     for call in (*checks, ["test", "rules", "alerts.test.yml"]):
         done = subprocess.run(["promtool", *call], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("title", PANELS)
-def test_a_panel_then_it_asks_for_what_is_there_at_the_source_that_was_chosen(title: str) -> None:
-    panel = PANELS[title]
-    source = {"type": "prometheus", "uid": "${datasource}"}
-    assert panel["targets"]
-    for target in [panel, *panel["targets"]]:
-        assert target["datasource"] == source
-    for target in panel["targets"]:
-        expression = target["expr"].replace("$__rate_interval", "5m")
-        assert unknown(expression) == []
-        told = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
-        assert told <= names_of(expression).grouped | TARGET
-    assert panel["description"]
-    assert JAPANESE.search(title)

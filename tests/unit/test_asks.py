@@ -38,19 +38,6 @@ def test_ask_then_no_name_address_or_letter_is_on_ledger_or_audit_nor_code_on_au
     assert ask.answer_code not in told
 
 
-def test_sends_that_nobody_asked_about_then_a_yes_clears_those_before_and_after_it(desk: Desk) -> None:
-    desk.send(campaign_id="K-0", delivery=DELIVERY)
-    asked(desk)
-    desk.send(campaign_id="K-2", delivery=DELIVERY)
-    assert desk.reconsider() == [None], "without an answer only what was asked about"
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear"] * 3
-    assert desk.reconsider() == []
-    assert desk.act("redecide", item=0) == ("refused", "closed")
-    desk.check_ledger()
-
-
 def test_cancelled_then_a_yes_clears_of_the_campaign_only_what_is_sent_later(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk, campaign_id="K-1")
@@ -62,15 +49,6 @@ def test_cancelled_then_a_yes_clears_of_the_campaign_only_what_is_sent_later(des
     assert desk.reconsider() == ["clear", None, "clear"]
     assert orjson.loads(desk.outputs["cleared"][-1].value or b"")["event_id"] == "E-9"
     desk.check_ledger()
-
-
-def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
-    desk.send(campaign_id="K-0", delivery=DELIVERY)
-    asked(desk)
-    desk.learn(answered(desk, answer="no"))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["withheld"], "the other is not even looked at"
-    assert "cleared" not in desk.outputs
 
 
 def test_no_template_that_may_ask_then_asking_is_refused(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""An attack that succeeds is seen: a gate that stands still, or an act that an attacker may not do."""
+"""An attack that succeeds is seen: an act that an attacker may not do."""
 
 from __future__ import annotations
 

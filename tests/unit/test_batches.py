@@ -6,7 +6,7 @@ import random
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiokafka
 import aiokafka.consumer.fetcher as asynchronous_fetcher
@@ -34,13 +34,6 @@ CODECS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
     "zstd": (4, cramjam.zstd.compress),
 }
 Header = tuple[bytes, bytes | None]
-
-
-class AbortedTransaction(NamedTuple):
-    """An aborted transaction, as a fetch's answer names it."""
-
-    producer_id: int
-    first_offset: int
 
 
 def _blocks(records: bytes) -> bytes:
@@ -184,23 +177,6 @@ def fetched(data: bytes, *wanted: bytes, aborted: Sequence[Any] = ()) -> Fetched
     batches = Batches(synchronous.MemoryRecords, data)
     level = kafka.IsolationLevel.READ_COMMITTED
     return FetchedRecords(search, 7, tp, batches, isolation_level=level, aborted_transactions=aborted)
-
-
-def test_an_aborted_transaction_then_none_of_its_records_is_handed_out() -> None:
-    def begun(data: bytes, producer: int) -> bytes:
-        head = bytearray(data)
-        struct.pack_into(">qh", head, 43, producer, 0)
-        head[21:23] = struct.pack(">h", struct.unpack_from(">h", head, 21)[0] | 0x10)
-        struct.pack_into(">I", head, 17, checksum(bytes(head[21:])))
-        return bytes(head)
-
-    abort = batch([MARKER], base=10, control=True)
-    commit = batch([record(0, b"\0\0\0\1", b"\0\0\0\0\0\0")], base=14, control=True)
-    data = begun(batch(THREE), 77) + abort + begun(batch(THREE, base=11), 77) + commit
-    gone = AbortedTransaction(77, 7)
-    found = fetched(data, aborted=[gone])
-    assert [one.offset for one in found.take()] == [11, 12, 13]
-    assert [one.offset for one in fetched(data).take()] == [7, 8, 9, 11, 12, 13]
 
 
 @pytest.mark.parametrize("name", ["aiokafka", "kafka-python", "commands"])

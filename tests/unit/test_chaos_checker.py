@@ -182,10 +182,6 @@ BROKEN: dict[str, tuple[Callable[[Gate], Any], set[str]]] = {
     "a send lost": (lambda gate: gate.say("send", "ann", "sends"), {"I1"}),
     "an output lost": (lambda gate: (gate.send("ann"), gate.out.pop()), {"I2"}),
     "a clear after a no": (lambda gate: gate.recall(gate.send(after_a_no(gate, "ada")), "ada"), {"I3"}),
-    "a release after a no": (
-        lambda gate: gate.recall(gate.act("ada", after_a_no(gate, gate.send("ada", "block")), "cleared"), "ada"),
-        {"I3"},
-    ),
     "a hand-off after a no": (a_hand_off_after_a_no, {"I3"}),
     "a send of an aborted transaction decided": (a_send_of_an_aborted_transaction_decided, {"I6"}),
     "an item let go twice": (

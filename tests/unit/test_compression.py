@@ -13,7 +13,6 @@ from schemas.topics import MAX_MESSAGE_BYTES, Compression
 from streams.client.batches import Batches
 from streams.client.producer import BATCH_BYTES, ProducerBatch
 
-"""Parts that run programs of other companies."""
 CODECS: list[Compression] = ["uncompressed", "gzip", "zstd"]
 RECORDS = [(b"P-%d" % number, b'{"v":1,"name":"%d"}' % number * 20, [("gate", b"x" * 40)]) for number in range(50)]
 

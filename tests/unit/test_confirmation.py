@@ -73,11 +73,6 @@ def test_yes_would_stand_on_no_sound_notice_then_the_form_is_missing(notice: str
     assert letter(question(template={"notice_id": notice})).missing == ("form",)
 
 
-# -- the answer code --------------------------------------------------------------------------------------
-
-
-# -- the answers ------------------------------------------------------------------------------------------
-
 NOW = "2026-12-01T10:00:00.000Z"
 ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "answer_by": "2026-12-14"}
 

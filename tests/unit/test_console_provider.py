@@ -157,20 +157,6 @@ def test_another_site_to_go_on_to_then_the_queue(house: OfflineConsole, to: str)
     assert 'content="0; url=/">' in answer.text
 
 
-def test_a_sign_out_then_it_is_one_at_the_provider_too(house: OfflineConsole, stub: StubProvider) -> None:
-    client = house.anonymous()
-    signed_in(client)
-    answer = client.post("/signout")
-    assert answer.status_code == 200
-    url = answer.text.partition('content="0; url=')[2].partition('"')[0].replace("&amp;", "&")
-    assert url.startswith(f"{stub.issuer}/leave?")
-    assert httpx.get(url).headers["location"] == "http://127.0.0.1/signin"
-    (query,) = stub.left
-    assert (query["client_id"], bool(query["id_token_hint"])) == (CLIENT, True)
-    assert client.get("/reasons").status_code == 303
-    assert client.post("/signout").headers["location"] == "/signin"
-
-
 def test_a_changed_file_then_sessions_with_other_rights_end_and_the_rest_go_on(
     house: OfflineConsole, stub: StubProvider, file: Path
 ) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import StringConstraints, TypeAdapter
 
 from schemas.codec import Unreadable, decode, encode, parse
 from schemas.json_schema import examples
 from schemas.topics import TOPICS
-from schemas.values import AUDIENCE_PATTERN
 from tests.support.published import FILES, document, faults
 from tests.support.renewed import HOW, stale
 
@@ -67,9 +64,6 @@ def test_examples_in_asyncapi_then_its_own_schemas_take_them(name: str, kind: st
         assert list(Draft202012Validator(schema).iter_errors(example[part])) == []
 
 
-"""Faults that JSON Schema has no words for, or that only the present `reference` shows."""
-
-
 GIVEN, STOP, ACT = examples()["Consent"], examples()["Suppression"], examples()["PairedAct"]
 ROW = {"kind": "release", "campaign": "C1", "count": 2, "root": "0" * 64}
 TABLE = {"rows": [ROW], "row": 0, "index": 0, "path": []}
@@ -120,23 +114,3 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
 def test_a_case_then_codec_and_file_agree(topic: str, value: dict[str, Any], taken: bool) -> None:
     assert reads(topic, value) == taken
     assert (faults(topic, value) == []) == taken
-
-
-def test_scripts_of_an_audience_then_they_are_those_of_the_codecs_unicode() -> None:
-    letters = "".join(chr(code) for code in range(0x33000) if not 0xD800 <= code < 0xE000)
-    ours = AUDIENCE_PATTERN[1 : AUDIENCE_PATTERN.index("]") + 1]
-    scripts = r"A-Za-z0-9\p{Han}\p{Hiragana}\p{Katakana}"
-    assert valid(form(rf"^[{scripts}]+$"), "".join(re.findall(ours, letters)))
-    assert valid(form(rf"^[^{scripts}]+$"), re.sub(ours, "", letters))
-
-
-def form(pattern: str) -> TypeAdapter[str]:
-    return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
-
-
-def valid(adapter: TypeAdapter[Any], value: Any) -> bool:
-    try:
-        adapter.validate_python(value)
-    except ValueError:
-        return False
-    return True

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
-import pytest
 
 from gatekeeper.audit.checks.accounts import OUTPUTS
 from gatekeeper.audit.checks.coverage import covered
@@ -15,8 +13,7 @@ from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Cover
 from gatekeeper.audit.checks.pairing import Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
-from gatekeeper.engine.manifest import Taken
-from tests.support.manifests import SENDS, Writer, manifest
+from tests.support.manifests import Writer, manifest
 from tests.support.trails import signing_key
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -52,19 +49,3 @@ def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() 
     found = checked([Writer(ours).next(0), (manifest(person), "AAAA")], [parse_vkey(ours.verifier)])
     assert [(one.fault, one.offset, one.detail) for one in found.findings] == [("unknown_key", 1, "?")]
     assert person.encode() not in report([found], group="mail", at=AT)
-
-
-@pytest.mark.parametrize(
-    "taken", [Taken(SENDS, 0, 2**53 - 1, 2**53 - 1), Taken(SENDS, 0, 2**53 - 1, 1, [(0, 2**52), (0, 2**52)])]
-)
-def test_a_manifest_that_claims_too_much_then_memory_is_for_the_others(taken: Taken) -> None:
-    tracemalloc.start()
-    try:
-        found = checked([(manifest("k", taken=[taken]), ""), Writer(signing_key("mail.gatekeeper/worker")).next(0)])
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert [(one.fault, one.offset, one.detail) for one in found.findings] == [
-        ("unreadable_manifest", 0, "field_invalid at n")
-    ]
-    assert (found.manifests, most < 1 << 20) == (1, True)

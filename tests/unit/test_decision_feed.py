@@ -31,22 +31,6 @@ def tried(test: Callable[[DecisionFeed], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def test_decisions_before_and_after_the_wait_then_both_are_found() -> None:
-    async def test(feed: DecisionFeed) -> None:
-        with feed.kept():
-            feed._apply(AUDIT, record(1))
-            waiting = asyncio.create_task(feed.decisions([(0, 1), (0, 2)], seconds=60))
-            await asyncio.sleep(0)
-            feed._apply(AUDIT, record(3))
-            feed._apply(AUDIT, record(2, verdict="block"))
-            found = await waiting
-        assert {place: one.verdict for place, one in found.items()} == {(0, 1): "clear", (0, 2): "block"}
-        assert not feed._waits
-        assert not feed._recent
-
-    tried(test)
-
-
 def test_records_of_other_stages_and_strange_ones_then_nobody_is_answered_by_them() -> None:
     async def test(feed: DecisionFeed) -> None:
         with feed.kept():

@@ -125,18 +125,6 @@ def test_a_flipped_bit_in_the_name_of_a_stop_then_the_look_up_says_spoilt(tmp_pa
     assert lost > 30, "most of these bits hide the row"
 
 
-def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
-    with opened(tmp_path) as tables:
-        tables.demand_there()
-        file = tables.folder / "data.mdb"
-        file.rename(tmp_path / "kept")
-        with pytest.raises(RestartError):
-            tables.demand_there()
-        file.write_bytes((tmp_path / "kept").read_bytes())
-        with pytest.raises(RestartError):
-            tables.demand_there()
-
-
 MOUNTS = """1 0 8:1 / / rw - ext4 /dev/vda rw
 2 1 0:5 / /srv rw shared:1 - nfs4 server.example:/x rw
 3 2 8:2 / /srv/own\\040disk rw - xfs /dev/vdb rw

@@ -9,12 +9,9 @@ import orjson
 import pytest
 
 from gatekeeper.knowledge import feeds
-from gatekeeper.knowledge.store import FactStore
 from schemas.events import Feed
-from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import invented, staff
-from tests.support.copied_topic import COPIED_AT, copied_records, copy_word, reference_records
+from tests.support import invented
 from tests.support.desk import Desk
 from tests.support.facts import fact
 
@@ -65,17 +62,11 @@ def test_a_feed_that_counts_then_only_a_counted_delivery_closes_it(said: dict[st
         assert (state.closed is not None) is (counted or not feed_counts)
 
 
-def cleared() -> Desk:
-    """Returns a desk that cleared a piece four days ago, before the feed was silent."""
+def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_one() -> None:
     desk = Desk(invented.source(), invented.consent(), FEED, OLD)
     desk.at = invented.T - 4 * DAY_MS
     assert desk.send().verdict == "clear"
     desk.at = invented.T
-    return desk
-
-
-def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_one() -> None:
-    desk = cleared()
     assert [outcome for outcome, _ in desk.campaign("handoff")] == ["done"]
     assert [act.code for record in desk.records if (act := record.act)] == ["pieces_wait"]
     desk.learn(TODAY)
@@ -84,7 +75,7 @@ def test_a_hand_off_while_the_feed_is_silent_then_the_piece_waits_for_the_next_o
 
 
 TWO: dict[str, Any] = {"by": ["hanako", "taro"], "evidence_ref": "minutes-1"}
-AT, HALF_DAY = invented.T, DAY_MS // 2
+HALF_DAY = DAY_MS // 2
 SHOP = feeds.Sender("shop")
 
 
@@ -128,18 +119,3 @@ CHANGES: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("steps", CHANGES.values(), ids=CHANGES)
 def test_any_change_of_a_silent_feed_then_what_is_due_waits(steps: tuple[Any, ...]) -> None:
     assert known_from(*steps).covering(("C1",), {"B-1"})[0].due < 6 * DAY_MS
-
-
-def test_a_copied_delivery_then_it_tells_up_to_its_first_arrival_once_it_is_believed() -> None:
-    facts = copied_records(invented.delivery(at="2099-01-01T00:00:00+09:00")[1], days=(10,))
-    store = FactStore(staff.ORIGIN)
-    registered = Record("reference", 0, 0, COPIED_AT - 20 * DAY_MS, None, orjson.dumps(FEED[1]))
-    for record in [registered, *facts]:
-        assert store.apply(record) is None
-    ((_, state),) = store.feeds.standing("crm")
-    assert state.closed is None
-    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *copy_word(facts)]
-    for record in reference_records(lines, first=1):
-        assert store.apply(record) is None
-    ((_, state),) = store.feeds.standing("crm")
-    assert state.closed == COPIED_AT - 10 * DAY_MS

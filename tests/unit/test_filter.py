@@ -1,4 +1,4 @@
-"""The filter of the review queue: what it takes, what it refuses and how, and which items it means."""
+"""The filter of the review queue: what it refuses and how; tests/property/test_search.py has what it means."""
 
 from __future__ import annotations
 

@@ -6,17 +6,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import orjson
 import pytest
 
 from gatekeeper.engine.act import ActRecord
-from gatekeeper.engine.acts import handling
-from gatekeeper.engine.handoffs import decides
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
 from gatekeeper.policy.packs import load
-from schemas.audit import AuditRecord
 from schemas.record import Record, Refusal
 from tests.support import invented
 from tests.support.desk import Desk, arrival_signature
@@ -93,23 +89,6 @@ def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_us
     assert dids(desk) == {desk.records[7].did}, "the piece of another campaign stays"
     assert desk.campaign("cancel", act_id="again") == [("done", "")]
     assert desk.send(recipient_id="P-1").verdict == "clear"
-
-
-@pytest.mark.parametrize(
-    ("behind", "off"),
-    [({}, True), ({"subject": "campaign/K-2"}, False), ({"channel": "email"}, False), ({"kind": "handoff"}, False)],
-)
-def test_hand_off_with_a_cancellation_behind_it_then_it_ends_and_needs_no_facts(
-    desk: Desk, behind: dict[str, Any], off: bool
-) -> None:
-    record, later = act(kind="handoff", channel="postal"), act(**{"kind": "cancel", **behind}).act
-    begun = handling(record)
-    begun.step(desk.now, [], 2)
-    assert decides(record.act, [None, later]) is not off
-    found = begun.step(msgspec.structs.replace(desk.now, as_of=desk.at - 1), [None, later], 2)
-    assert begun.done is off
-    told = [AuditRecord.model_validate_json(one.audit).act for one in found]
-    assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
 
 
 def act(**fields: Any) -> ActRecord:

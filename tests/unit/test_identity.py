@@ -62,22 +62,6 @@ def test_delivery_of_the_table_then_it_holds_one_name_and_address_or_more_as_it_
         assert identity.accounted(found) == ("whole" in case), found
 
 
-def test_other_addresses_and_names_on_the_lines_then_their_tokens_are_looked_up() -> None:
-    lines = ("東京都渋谷区神宮前1-2-3", "転送先 〒530-0001 大阪市北区梅田4-5-6", "佐藤 恵 様")
-    more = delivery("高橋 一郎", "150-0001", *lines)
-    known = identity.identify({1: KEY}, "postal", more)
-    assert known is not None
-    others = {token for token, score in known.others if score == 1000}
-    for person, line in (
-        ("高橋 一郎", "大阪府大阪市北区梅田4-5-6"),
-        ("佐藤 恵", "東京都渋谷区神宮前1-2-3"),
-        ("佐藤 恵", "大阪府大阪市北区梅田4-5-6"),
-    ):
-        assert identity.token(KEY, identity.normalise_postal(delivery(person, "", line))) in others, person
-    assert len(known.others) <= 128
-    assert (known.accounted, known.printing) == (False, "unaccounted")
-
-
 @pytest.mark.parametrize(
     ("written", "value"),
     [

@@ -7,11 +7,9 @@ from random import Random
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.engine.act import ActRecord
-from schemas.record import Refusal
 from streams.client.record_hash import mark
 from streams.worker import offsets
-from streams.worker.input_marks import last_mark, other
+from streams.worker.input_marks import other
 from tests.simulation.clients import Ends, Reader
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import run
@@ -60,11 +58,3 @@ def test_a_log_that_no_longer_keeps_them_then_nothing_is_proven_and_it_is_believ
     marks = [mark(one) for one in records(kafka_of(b"0", b"1", b"2"))]
     assert found(kafka_of(b"0", b"1", b"2", begin=2), *marks[:2]) is None
     assert found(kafka_of(b"0", b"1", b"x", begin=2), *marks) == marks[2]
-
-
-def test_unreadable_records_then_the_last_readable_one_is_the_mark() -> None:
-    first, second = records(kafka_of(b"0", b"1"))
-    unreadable = ActRecord("acts", 0, 2, 1, b"k", b"v", refused=Refusal("value_gone", "00"))
-    assert last_mark([first, second]) == mark(second)
-    assert last_mark([first, unreadable]) == mark(first)
-    assert last_mark([unreadable]) is None

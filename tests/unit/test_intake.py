@@ -7,7 +7,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.ground.settings import Settings
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, CREDIT_BYTES, CREDIT_RECORDS, Chunk, Credit, runs
 from streams.worker.clients import Clients
-from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake
 from streams.worker.offsets import Probe
 
@@ -91,28 +90,3 @@ def test_batch_cut_at_a_record_then_both_parts_hold_all_records_and_holes_of_it(
         assert rest.records[0].offset == place
         for part in (before, rest):
             assert len(part.records) + sum(length for _, length in part.gaps) == part.to - part.start
-
-
-SENDS = TopicPartition("sends", 0)
-
-
-class Time:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_given_the_end_of_traffic_then_the_last_offset_is_written_within_a_second():
-    time = Time()
-    group = GroupOffsets(time)
-    assert group.riding({SENDS: 1}) == {SENDS: 1}
-    assert group.seconds is None
-    time.now += 0.25
-    assert group.riding({SENDS: 2}) == {}
-    assert group.seconds == 0.75
-    assert group.left() == {}
-    time.now += 0.75
-    assert group.left() == {SENDS: 2}
-    assert group.seconds is None
-    assert group.left() == {}

@@ -85,13 +85,6 @@ def volumes(name: str) -> set[str]:
     return {one["name"] for one in PODS[name]["volumes"]} | {*claims}
 
 
-@pytest.mark.parametrize("name", ["console", "sealer", "witness", "webhooks"])
-def test_given_a_part_that_may_run_once_then_no_second_one_starts_beside_it(name: str) -> None:
-    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
-    assert whole["spec"]["replicas"] == 1
-    assert whole["kind"] == "StatefulSet" or whole["spec"]["strategy"] == {"type": "Recreate"}
-
-
 def test_a_secret_s_files_as_kubernetes_lays_them_then_a_pod_makes_files_we_take(tmp_path: Path) -> None:
     """Kubernetes lays links to files that the pod's group may read, and such keys we refuse."""
     laid, held = tmp_path / "given/..2026", tmp_path / "held"

@@ -9,17 +9,15 @@ import orjson
 import pytest
 
 from gatekeeper.ground.errors import IntegrityError
-from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.ledger.topic_ids import ORDER
-from schemas.codec import parse
 from schemas.events import Send
 from schemas.topics import DAY_MS
 from tests.support import canaries, invented
-from tests.support.clearances import SRC, cleared
+from tests.support.clearances import cleared
 
 FOREIGN = [f"{canaries.NARUMI[name]}{end}".encode() for name in ("name", "email", "phone") for end in ("", "/x/y")]
 """Keys that somebody else wrote on the ledger."""
@@ -35,16 +33,6 @@ def held(*written: Entry) -> LedgerState:
     for entry in written:
         found.put(entry)
     return found
-
-
-def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
-    less, other = ((invented.token("less"), 900),), ((invented.token("other"), 1000),)
-    at_point = Identified(invented.token("cp-1"), less, other, accounted=False)
-    sent = parse("sends", None, orjson.dumps(invented.send()))
-    fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "src": SRC, "printed": at_point}
-    found = held(entries.clearance(sent, **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
-    assert found is not None
-    assert (found.printed, found.released, found.basis, found.src) == (at_point, True, None, SRC)
 
 
 def test_days_over_then_what_ended_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:

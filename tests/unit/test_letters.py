@@ -14,8 +14,6 @@ from click.testing import CliRunner, Result
 from gatekeeper.cli.letter import command
 from gatekeeper.confirmation.code import new
 from gatekeeper.ground.texts import Language
-from gatekeeper.ground.times import instant
-from gatekeeper.letters import answer as answers
 from gatekeeper.letters.answer import Answer, answer
 from gatekeeper.letters.paper import answered
 from schemas.json_schema import examples
@@ -63,19 +61,6 @@ def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(l
         codes = [one["code"] for one in record["reasons"]] + record["obligations"]
         hidden = (record["did"], record["policy"]["sha256"], record["policy"]["id"], str(record["subj"]), *ids, *codes)
         assert [one for one in hidden if one in html] == []
-
-
-def test_a_piece_to_an_erased_person_then_its_records_tell_so() -> None:
-    desk = Recorded(invented.source(), invented.consent())
-    desk.send()
-    cleared = orjson.loads(desk.values[-1])
-    act = {"v": 1, "kind": "erase", "act_id": "erase", "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
-    desk.judged(act)
-    desk.send(event_id="E-2", campaign_id="K-2")
-    desk.send(event_id="E-3", campaign_id="K-3", message_class="safety_legal")
-    blocked, owed = (orjson.loads(value) for value in desk.values[-2:])
-    assert (blocked["verdict"], owed["verdict"]) == ("block", "clear")
-    assert [answers.erased(piece) for piece in ([cleared], [cleared, blocked], [owed])] == [False, True, True]
 
 
 # -- the letter that asks -----------------------------------------------------------------------------------------
