@@ -1,4 +1,4 @@
-"""The folder of the log: one writer, whole files, and a disk that fails; killed at any moment, it loses nothing."""
+"""The folder of the log: one writer, whole files, and a disk that fails."""
 
 from __future__ import annotations
 

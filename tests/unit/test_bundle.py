@@ -1,4 +1,4 @@
-"""The one file that checks an export is its modules and nothing else, and needs nothing but `cryptography`."""
+"""The one file that checks an export lacks no name, and says where it cannot run; tests/exports runs it."""
 
 from __future__ import annotations
 

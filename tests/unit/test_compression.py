@@ -1,4 +1,4 @@
-"""Batches of the worker are written compressed, and every client reads them; their size is bounded before that."""
+"""Batches of the worker are written compressed, and their size is bounded before that."""
 
 from __future__ import annotations
 

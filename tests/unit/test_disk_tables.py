@@ -1,4 +1,4 @@
-"""Tables on the disk: whole commits, spoilt values, one writer, and none on a network."""
+"""Tables on the disk: whole commits, spoilt values, and none on a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erased: the salt is gone, nothing is sent, no later consent helps, and only a readmission lets a person return."""
+"""Erased: nothing is sent, no later consent helps, and only a readmission lets a person return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches from chunks that are contiguous, their pace, and the offsets of the group; gaps are tested on Kafka."""
+"""Batches from chunks that are contiguous, and the credit for what waits; gaps are tested on Kafka."""
 
 import asyncio
 
