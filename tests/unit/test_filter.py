@@ -16,16 +16,7 @@ def means(query: str, one: Item) -> bool:
 
 
 @pytest.mark.parametrize(
-    "query",
-    [
-        "state=closed",
-        "reason=NO_SUCH_REASON",
-        "recipient=hanako@mail.example",
-        "older_than=-1d",
-        "older_than=٣d",
-        "before=2026-13-01",
-        "id=a b",
-    ],
+    "query", ["state=closed", "recipient=hanako@mail.example", "older_than=٣d", "before=2026-13-01"]
 )
 def test_a_value_that_no_item_can_have_then_its_key_is_named_and_not_the_value(query: str) -> None:
     key, _, value = query.partition("=")

@@ -53,7 +53,7 @@ def test_given_many_small_records_then_a_batch_takes_all_that_wait_up_to_its_bou
     assert credit.has(0)
 
 
-def test_given_large_records_or_a_gap_then_runs_are_bounded_in_bytes_and_end_before_it():
+def test_given_large_records_or_a_gap_then_runs_are_bounded_and_end_before_it():
     found = runs(record(i, CHUNK_BYTES // 3 + 1) for i in (0, 1, 2, 3, 7))
     assert [[one.offset for one in run] for run in found] == [[0, 1], [2, 3], [7]]
 

@@ -72,17 +72,6 @@ def test_given_a_pod_then_there_is_nothing_to_gain_in_it(name: str) -> None:
         assert closed["capabilities"] == {"drop": ["ALL"]}
         assert program["resources"]["limits"]["memory"]
         assert all("secretKeyRef" not in str(one) for one in program.get("env", [])), "a secret is a file"
-        assert {one["name"] for one in program["volumeMounts"]} <= volumes(name)
-        for variable, value in {one["name"]: str(one.get("value")) for one in program.get("env", [])}.items():
-            if value.startswith("/"):
-                assert value.startswith(tuple(f"{one['mountPath']}/" for one in program["volumeMounts"])), variable
-
-
-def volumes(name: str) -> set[str]:
-    """Returns the names of a pod's volumes, those of its claims too."""
-    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
-    claims = [one["metadata"]["name"] for one in whole["spec"].get("volumeClaimTemplates", [])]
-    return {one["name"] for one in PODS[name]["volumes"]} | {*claims}
 
 
 def test_a_secret_s_files_as_kubernetes_lays_them_then_a_pod_makes_files_we_take(tmp_path: Path) -> None:
