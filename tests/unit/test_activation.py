@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -59,9 +60,21 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
     assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 7, "sha256": value["sha256"]}
 
 
+def test_one_manager_s_text_after_a_shipped_version_then_it_takes_nothing_away() -> None:
+    for since, day in ((0, -20), (30 * DAY, 40)):
+        known = FactStore()
+        value = policy_record(text(7), invented.T + since, by="hanako")
+        record = replace(fact("reference", 0, 100, None, orjson.dumps(value)), timestamp=invented.T + 26 * DAY)
+        assert known.apply(record) is None
+        assert names(known, 30, 40) == ["jp-pmark@3", "jp-pmark@3"], day
+        assert [ignored.case for ignored in packs(known).ignored] == ["one_manager"]
+
+
 BAD = {
     "unknown rule": policy_record(text(7, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
     "hash of another": policy_record(text(7), sha256="0" * 64),
+    "another version": policy_record(text(7), version=8),
+    "another place": policy_record(text(7), jurisdictions=["GB"]),
     "deep": policy_record(text(7) + "\nx = " + "[" * 5000),
     "unknown field": policy_record(text(7), also="this"),
 }
@@ -125,6 +138,11 @@ def test_two_packs_for_one_country_then_neither_decides() -> None:
     assert names(store(policy_record(one), policy_record(other)), 0, country="GB") == [None]
 
 
+def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
+    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(7), effective_from="soon"))):
+        assert names(store(value, faults=1), 0) == [None]
+
+
 def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
     place = {"topic": "reference", "partition": 0, "offset": 100}
     said = {"by": "pm-7", "reason": "a typing error", "at": "2026-11-24T10:00:00+09:00"}
@@ -171,3 +189,8 @@ def test_text_of_an_earlier_release_in_force_then_it_decides_and_reasons_cite_la
     assert found.policy.cites("EXTERNAL_PREFERENCE_LISTED", "postal") == clause
     others = packs(known).of_other_rules(invented.T)
     assert [one.name for one in others] == (["jp-pmark@9"] if "[clauses]" in content else [])
+
+
+def test_rule_that_we_do_not_have_switched_on_then_nothing_is_cleared_past_it() -> None:
+    known = store(policy_record(text(7, ("[rules]", '[rules]\nRULE_TO_COME = "on"'))), faults=1)
+    assert decided(known).codes == ("POLICY_UNKNOWN",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -11,8 +12,10 @@ from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
 from schemas.events import Send
-from tests.support import invented, policies
+from schemas.record import Record
+from tests.support import guesses, invented, policies
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
+from tests.support.guesses import Person
 
 
 def no(**fields: Any) -> invented.Event:
@@ -49,6 +52,26 @@ def test_release_then_the_piece_goes_out_once_with_the_act_as_its_decision(desk:
     assert desk.send().codes == ("DUPLICATE_SEND",)
 
 
+def test_reason_in_words_then_no_guess_can_be_tried_and_the_signed_hash_proves_it(desk: Desk) -> None:
+    kept, header, sign = list[Record](), list[bytes](), desk.sign
+
+    def signed(record: Record) -> list[tuple[str, bytes]]:
+        kept.append(record)
+        found = sign(record)
+        header.extend(value for _, value in found)
+        return found
+
+    desk.sign = signed
+    desk.act("note", act_id="n-1", reason="花子 said so")
+    known = [Person(("花子", "花子 said so"))]
+    told = {"audit": [desk.records[-1].model_dump_json().encode()]}
+    assert guesses.guessed(told, known, known=("n-1", "hanako")) == []
+    assert desk.records[-1].act
+    (proof,) = desk.records[-1].act.signed or ()
+    blind = bytes.fromhex(orjson.loads(header[-1])["blind"])
+    assert proof.sha256 == sha256(blind + (kept[-1].value or b"")).hexdigest()
+
+
 def test_withdrawal_known_then_a_release_ends_superseded_and_its_item_is_a_new_one(desk: Desk) -> None:
     desk.learn(no())
     assert desk.act("release") == ("withheld", None)
@@ -58,6 +81,13 @@ def test_withdrawal_known_then_a_release_ends_superseded_and_its_item_is_a_new_o
     assert desk.state.about(_send(), desk.at).releases == b"", "a hard fact ends it for good"
     assert desk.act("release", item=0, act_id="again") == ("refused", "closed")
     assert desk.act("release", item=1) == ("refused", "hard")
+
+
+def test_withdrawal_after_a_release_then_the_release_is_over_for_good(desk: Desk) -> None:
+    assert desk.act("release") == ("cleared", None)
+    desk.learn(no())
+    assert "RELEASE_SUPERSEDED" in desk.send().codes
+    assert desk.state.about(_send(), desk.at).releases == b""
 
 
 REFUSED = [
@@ -89,6 +119,25 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
     assert desk.state._people == before
     assert len(desk.out) == 1, "nothing goes out"
     assert desk.act("release") == ("cleared", None)
+
+
+def test_hard_item_then_no_act_releases_it() -> None:
+    desk = Desk(invented.source())
+    desk.learn(no())
+    assert desk.send().verdict == "block"
+    assert desk.act("release") == ("refused", "hard")
+    assert desk.act("ask") == ("refused", "not_confirmable")
+
+
+def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
+    desk = Desk(invented.source())
+    assert desk.send().codes == ("CONSENT_MISSING",)
+    assert desk.act("release", evidence_ref="scan-9") == ("refused", "not_releasable")
+    assert desk.act("ask") == ("asked", None)
+    assert desk.out[-1] == ("confirmations", desk.records[-1].did)
+    assert desk.records[-1].verdict == "confirm"
+    assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
+    assert desk.act("redecide") == ("refused", "awaits_answer")
 
 
 def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_releases(conflicted: Desk) -> None:
@@ -155,11 +204,29 @@ def later(desk: Desk) -> None:
     desk.act("note")
 
 
+def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
+    desk.learn(invented.source(birth_date="1990-01-01"))
+    assert desk.send().verdict == "clear"
+    assert desk.act("release", item=0) == ("withheld", None)
+    assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+
+
 @pytest.mark.parametrize("value", [b"", b'{"v":1,"kind":"fly"}'])
 def test_act_that_cannot_be_read_then_it_is_a_dead_letter_and_recorded(desk: Desk, value: bytes) -> None:
     outcome, code = desk.judged(value)
     assert (outcome, bool(code)) == ("unreadable", True)
     assert desk.out[-1] == ("deadletter", desk.records[-1].did)
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_defect_of_ours_then_the_act_does_nothing_and_tells_no_values(desk: Desk) -> None:
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    outcome, code = desk.act("release", reason="花子")
+    assert outcome == "failed"
+    assert (code or "").startswith("ZeroDivisionError-")
+    desk.store.view = view  # type: ignore[method-assign]
     assert desk.act("release") == ("cleared", None)
 
 

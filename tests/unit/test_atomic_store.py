@@ -1,9 +1,15 @@
-"""The folder of the log: one writer, whole files, and a disk that fails."""
+"""The folder of the log: one writer, whole files, and a disk that fails; killed at any moment, it loses nothing."""
 
 from __future__ import annotations
 
+import os
+import random
 import resource
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +17,33 @@ import pytest
 
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
-from gatekeeper.ground.atomic_store import AtomicStore
+from gatekeeper.ground.atomic_store import FOREIGN_BYTES, AtomicStore
 from gatekeeper.ground.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
+
+HOUSE = Path(__file__).parents[2]
+SEALER = """
+import sys
+from pathlib import Path
+from gatekeeper.audit.log.writer import LogWriter
+from gatekeeper.keys import Keys
+from gatekeeper.ground.atomic_store import AtomicStore
+
+folder = Path(sys.argv[1])
+keys, files = Keys(folder / "keys"), AtomicStore(folder / "log")
+with files.alone():
+    log = LogWriter(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
+    at = int(log.state() or b"0")
+    assert at == log.size, (at, log.size)
+    print(at, flush=True)
+    while True:
+        for _ in range(1 + at % 300):
+            log.append(b"%d" % at)
+            at += 1
+        log.seal(b"%d" % at)
+        print(at, flush=True)
+"""
+"""Seals numbers without end, as its state says where it was."""
 
 
 @pytest.fixture
@@ -34,6 +64,41 @@ def sealed_log(folder: Path, keys: Keys, count: int) -> LogWriter:
         log.append(b"%d" % number)
     log.seal(b"%d" % count)
     return log
+
+
+def leaves(tree: Tree) -> Iterator[bytes]:
+    at = 0
+    while at < tree.size:
+        found = tree.leaves(at)
+        yield from found
+        at += len(found)
+
+
+def test_given_kills_at_any_moment_then_every_leaf_is_there_once_and_in_order(tmp_path: Path, keys: Keys) -> None:
+    fate, said = random.Random(7), 0
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SEALER, str(tmp_path)], cwd=HOUSE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        try:
+            for _ in range(fate.randrange(1, 8)):
+                if not (line := process.stdout.readline()):
+                    break
+                assert int(line) >= said, "what was published is gone"
+                said = int(line)
+            end = time.monotonic() + fate.random() / 20  # anywhere in what it does next
+            while time.monotonic() < end:
+                pass
+        finally:
+            process.send_signal(signal.SIGKILL)
+            rest = process.stdout.read().split()
+            process.wait()
+        assert process.returncode == -signal.SIGKILL
+        said = max([said, *(int(line) for line in rest if line)])
+    log = opened(tmp_path / "log", keys)
+    assert log.size >= said > 100
+    assert list(leaves(Tree(AtomicStore(tmp_path / "log"), log.size))) == [b"%d" % n for n in range(log.size)]
 
 
 def test_given_a_writer_then_a_second_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
@@ -75,6 +140,10 @@ def test_given_a_full_disk_while_sealing_then_3_and_the_log_stands_as_it_was(
     assert again.seal(b"210").size == 210
 
 
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
 def flipped(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1] + bytes([file.read_bytes()[-1] ^ 1]))
 
@@ -83,8 +152,9 @@ def flipped(file: Path) -> None:
     ("name", "change", "key"),
     [
         ("checkpoint", Path.unlink, "checkpoint_missing"),
-        ("checkpoint", flipped, "checkpoint_wrong"),
+        ("checkpoint", cut, "checkpoint_wrong"),
         ("tile/0/001.p/44", Path.unlink, "tile_missing"),
+        ("tile/0/001.p/44", cut, "tile_wrong"),
         ("tile/0/001.p/44", flipped, "tree_differs"),
         ("tile/entries/001.p/44", flipped, "tile_wrong"),
         ("state/300", Path.unlink, "state_missing"),
@@ -117,10 +187,32 @@ def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     opened(tmp_path / "log", keys)
     other = Keys(tmp_path / "other")
     other.make("log", "shop.example/log")
+    with pytest.raises(IntegrityError) as told:
+        opened(tmp_path / "log", other)
+    assert told.value.key == "error.log_checkpoint_wrong"
     shutil.copy(tmp_path / "keys/log-1.pub", tmp_path / "other/log-2.pub")
     with pytest.raises(IntegrityError) as told:
         opened(tmp_path / "log", other)
     assert told.value.key == "error.log_other"
+
+
+def large(file: Path) -> None:
+    file.write_bytes(b"x" * (FOREIGN_BYTES + 1))
+
+
+@pytest.mark.parametrize("odd", [os.mkfifo, lambda file: file.symlink_to("good"), large], ids=["pipe", "link", "large"])
+def test_something_odd_in_the_place_of_a_foreign_file_then_it_is_refused_at_once(
+    tmp_path: Path, odd: Callable[[Path], None]
+) -> None:
+    (tmp_path / "good").write_bytes(b"x" * FOREIGN_BYTES)
+    odd(tmp_path / "odd")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UnavailableError) as told:
+        AtomicStore(tmp_path).foreign("odd")
+    assert (told.value.key, told.value.values["path"]) == ("error.file_foreign", tmp_path / "odd")
+    assert AtomicStore(tmp_path).foreign("good") == b"x" * FOREIGN_BYTES
+    assert AtomicStore(tmp_path).foreign("none") is None
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 class Faulty(AtomicStore):

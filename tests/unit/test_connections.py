@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 import ssl
@@ -21,8 +22,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gatekeeper.ground.settings import Settings
-from gatekeeper.http import http_server
-from gatekeeper.http.acceptor import GREETINGS
+from gatekeeper.http import acceptor, http_server
+from gatekeeper.http.acceptor import GREETINGS, Acceptor
 from gatekeeper.http.connections import Connections
 from gatekeeper.http.http_server import Server, recognised
 from streams.worker.health import serve_health
@@ -32,14 +33,18 @@ from tests.support.world import until
 
 MOST = 8
 SECONDS = 0.2
+LONG = pytest.mark.long("the same without TLS")
 HEAD = b"GET / HTTP/1.1\r\nhost: gate.example\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n\r\n"
+HELD = SLOW.replace(b"/slow", b"/held")
 FORM = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 100\r\n\r\nuser="
 
 
 @contextmanager
-def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, int]]:
-    """Serves a page that reads the form, and one that takes its time."""
+def console(
+    connections: Connections, tls: ssl.SSLContext | None = None, go: threading.Event | None = None
+) -> Iterator[tuple[str, int]]:
+    """Serves a page that reads the form, one that takes its time, and one that waits for `go`."""
 
     async def told(request: Request) -> Response:
         if "authorization" in request.headers:
@@ -50,7 +55,16 @@ def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iter
         await asyncio.sleep(2 * SECONDS)
         return PlainTextResponse("slow")
 
-    pages = [Route("/", told, methods=["GET", "POST"]), Route("/slow", slow)]
+    async def held(request: Request) -> Response:
+        assert go is not None
+        await asyncio.to_thread(go.wait, 60)
+        return PlainTextResponse("held")
+
+    async def large(request: Request) -> Response:
+        return Response(b"x" * 50_000_000)
+
+    pages = [Route("/", told, methods=["GET", "POST"]), Route("/slow", slow), Route("/held", held)]
+    pages += [Route("/large", large)]
     started = threading.Event()
     server = Server(Starlette(routes=pages), started.set, connections=connections, tls=tls)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -153,6 +167,31 @@ def test_an_answer_that_takes_longer_then_it_comes_despite_idle_connections() ->
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_a_client_that_does_not_read_its_answer_then_it_is_closed() -> None:
+    connections = Connections(most=MOST, seconds=SECONDS)
+    with console(connections) as place, socket.create_connection(place) as deaf:
+        deaf.sendall(b"GET /large HTTP/1.1\r\nhost: gate.example\r\n\r\n")
+        assert asked(place, "/") == 200
+        until(lambda: connections.open == 0, "the end of the connection")
+
+
+def test_all_at_work_then_a_new_one_is_refused_and_room_is_made_when_one_ends() -> None:
+    connections, go = Connections(most=2, seconds=60.0), threading.Event()
+    with console(connections, go=go) as place:
+        with socket.create_connection(place) as one, socket.create_connection(place) as other:
+            for held in (one, other):
+                held.sendall(HELD)
+            until(lambda: len(connections._working) == 2, "both requests to be read")
+            with pytest.raises(httpx.TransportError):
+                asked(place, "/")
+            go.set()
+            for held in (one, other):
+                held.settimeout(10)
+                assert held.recv(100).startswith(b"HTTP/1.1 200")
+        until(lambda: connections.open == 0, "the end of both")
+        assert asked(place, "/") == 200
+
+
 ASKED = b"GET / HTTP/1.1\r\nhost: gate.example\r\nauthorization: me\r\n\r\n"
 
 
@@ -164,14 +203,25 @@ def tls_of(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return tls, ssl.create_default_context(cafile=str(folder / "ca.pem"))
 
 
-def test_a_flood_of_silent_and_dripping_connections_then_a_caller_is_answered(tmp_path: Path) -> None:
-    connections, answers = Connections(most=MOST, seconds=20.0), 0
-    with console(connections) as place, attacked(place, 400, sources=["127.3.0.1"]) as attack:
+@pytest.mark.parametrize(
+    ("encrypted", "sources"),
+    [pytest.param(True, 400, id="TLS-many addresses", marks=LONG), pytest.param(False, 1, id="plain-one address")],
+)
+def test_a_flood_of_silent_and_dripping_connections_then_a_caller_is_answered(
+    tmp_path: Path, encrypted: bool, sources: int
+) -> None:
+    tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
+    connections, peak, answers = Connections(most=MOST, seconds=20.0), 0, 0
+    strangers = [f"127.3.{n // 250}.{n % 250 + 1}" for n in range(sources)]
+    with console(connections, tls) as place, attacked(place, 400, sources=strangers, tls=trusting) as attack:
         until(lambda: attack.opened > 600, "more connections than there is room for")
         while answers < 5 or attack.opened < 1_000:
-            with suppress(httpx.TransportError):
-                answers += asked(place, "/") == 200
+            url = f"http{'s' if encrypted else ''}://127.0.0.1:{place[1]}/"
+            with suppress(httpx.TransportError):  # of as many addresses as there is room for, each is as good as ours
+                answers += httpx.get(url, verify=trusting or False, timeout=10).status_code == 200
+            peak = max(peak, sum(type(one) is ssl.SSLObject for one in gc.get_objects()))
             assert connections.open <= MOST
+    assert (peak > 0, peak <= GREETINGS + 2 * MOST) == (encrypted, True)
 
 
 def test_a_flood_that_is_over_then_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +244,6 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
         known = trusting.wrap_socket(plain, server_hostname="127.0.0.1")
         known.settimeout(10)
         with attacked(place, 200, sources=["127.0.0.1"], tls=trusting) as attack:
-            peak = 0
             for number in range(1, 6):
                 known.sendall(ASKED)
                 answer = b""
@@ -203,29 +252,72 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
                     assert more, "closed"
                     answer += more
                 until(lambda number=number: attack.opened > 200 + 60 * number, "further strangers")
-                peak = max(peak, sum(type(one) is ssl.SSLObject for one in gc.get_objects()))
         known.close()
-    assert 0 < peak <= GREETINGS + 2 * MOST
 
 
-def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answered() -> None:
+@pytest.mark.parametrize("encrypted", [pytest.param(True, marks=LONG), False], ids=["TLS", "plain"])
+def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answered(
+    tmp_path: Path, encrypted: bool
+) -> None:
+    tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
     strangers = [f"127.3.{n // 250}.{n % 250 + 1}" for n in range(1_000)]
-    with console(Connections(most=MOST, seconds=20.0)) as place:
-        given = {"authorization": "me"}
+    with console(Connections(most=MOST, seconds=20.0), tls) as place:
+        url = f"http{'s' if encrypted else ''}://127.0.0.1:{place[1]}/"
 
         def ask() -> int:
-            return httpx.get(f"http://127.0.0.1:{place[1]}/", headers=given, timeout=20).status_code
+            given = {"authorization": "me"}
+            return httpx.get(url, verify=trusting or False, headers=given, timeout=20).status_code
 
         assert ask() == 200
-        with attacked(place, 800, sources=strangers) as attack:
+        with attacked(place, 800, sources=strangers, tls=trusting) as attack:
             until(lambda: attack.opened > 1_000, "more connections than there is room for")
             assert [ask() for _ in range(10)] == [200] * 10
+
+
+class Full(socket.socket):
+    """A listening socket of a process that has no file left: `refused` says how often it was asked then."""
+
+    left, refused = 3, 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self.left:
+            self.left -= 1
+            self.refused += 1
+            raise OSError(errno.EMFILE, "no file left")
+        return super().accept()
+
+
+def test_no_file_is_left_then_it_waits_and_accepts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "RETRY_SECONDS", 0.05)
+    with Full() as listening:
+        listening.bind(("127.0.0.1", 0))
+
+        async def served() -> None:
+            loop, heard = asyncio.get_running_loop(), asyncio.Event()
+
+            class Told(asyncio.Protocol):
+                def data_received(self, data: bytes) -> None:
+                    heard.set()
+
+            began = loop.time()
+            accepting = Acceptor(listening, Told, greeting=Connections(most=4, seconds=60.0))
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"x")
+            await asyncio.wait_for(heard.wait(), 30)
+            assert loop.time() - began >= 0.1, "else it asked without a pause"
+            accepting.close()
+            writer.close()
+
+        asyncio.run(served())
+        assert listening.refused == 3
 
 
 SMUGGLED = {
     "two lengths": b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "bare LF": b"GET / HTTP/1.1\nhost: gate.example\n\n",
+    "a bare blank line": b"GET / HTTP/1.1\r\nhost: gate.example\r\n\n",
     "in a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: y\n\r\n",
+    "in a chunk": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
 }
 
 

@@ -99,6 +99,13 @@ def test_a_list_or_an_export_then_only_what_is_theirs(
         assert {campaign for campaign, id_ in ids.items() if id_ in page} == seen, user
 
 
+def test_the_queue_then_it_counts_only_what_is_theirs(house: OfflineConsole) -> None:
+    mine, all_ = (asked(house.client(user), "GET", "/").text for user in ("spring", "viewer"))
+    for campaign in (OTHER, SAME_COMPANY):
+        assert (campaign in mine, campaign in all_) == (False, True)
+    assert MINE in mine
+
+
 def test_an_item_then_another_company_s_does_not_exist_for_them(house: OfflineConsole, ids: dict[str, str]) -> None:
     client, none = house.client("spring"), "/items/{id_}"
     form = {"kind": "uphold", "run": "r1"}
@@ -263,6 +270,16 @@ def test_any_grants_then_the_condition_on_rows_finds_what_they_cover(
     assert found == access.covers(right, controller or None, campaign or None)
     if found:
         assert access.may(right)
+
+
+def test_two_grants_then_they_never_give_a_right_together() -> None:
+    access = Access((Grant(roles=("reviewer",), controllers=("C1",)), Grant(roles=("viewer",))))
+    assert access.covers("see", "C2", "K")
+    assert access.covers("release", "C1", "K")
+    assert not access.covers("release", "C2", "K")
+    assert not access.covers("release")
+    assert access.controllers("release") == {"C1"}
+    assert access.controllers("see") is None
 
 
 def test_records_to_sign_then_a_manager_sees_those_of_the_controllers_alone(tmp_path: Path) -> None:

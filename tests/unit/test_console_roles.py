@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from gatekeeper.console.choices import ACTS as MANY
 from gatekeeper.console.orders import KINDS as MANAGED
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.pages.acts import KINDS as ITEM_KINDS
+from gatekeeper.console.session import Denied
+from gatekeeper.console.tasks import AT_ONCE
 from gatekeeper.console.users import Users
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.words import with_code
@@ -146,6 +150,25 @@ def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole,
     forms = {kind for kind in MANAGED if f'action="/manage/{kind}"' in managed.text}
     assert (managed.status_code, forms) == (200 if may & MANAGED.keys() else 403, may & MANAGED.keys())
     assert ('href="/manage"' in page) == bool(may & MANAGED.keys())
+
+
+def test_all_reports_that_may_run_are_running_then_a_managers_act_begins_at_once(house: OfflineConsole) -> None:
+    over, tasks = threading.Event(), house.console.tasks
+    try:
+        for number in range(AT_ONCE["report"]):
+            tasks.start(f"report-{number}", "auditor", "report", lambda _: over.wait(30))
+        with pytest.raises(Denied):
+            tasks.start("report-more", "auditor", "report", lambda _: None)
+        client = house.client("manager")
+        for kind, subject in (("suspend", "C1"), ("resume", "C1"), ("erase", "P-1")):
+            run = uuid4().hex
+            form = {"run": run, "subject": subject, "typed": subject, "reason": "incident 7"}
+            assert client.post(f"/manage/{kind}", data=form).status_code == 303, kind
+            assert tasks.get(run), kind
+        looked = client.get("/manage/erase", params={"subject": "P-1", "look": uuid4().hex})
+        assert looked.status_code == 200
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize("bar", ["no_staff", "no_key"])

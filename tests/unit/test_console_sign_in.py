@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from gatekeeper.console import passwords
 from gatekeeper.console.limits import Slots
 from gatekeeper.console.session import COOKIE, Denied
-from gatekeeper.console.users import Users, browser_mark, change, is_marked
+from gatekeeper.console.users import User, Users, browser_mark, change, is_marked
 from tests.support.offline_console import PASSWORD, Browser, OfflineConsole, offline_console, user_file
 
 PEOPLE = {"hanako": {"roles": ("reviewer",)}, "taro": {"roles": ("viewer",)}}
@@ -102,6 +103,18 @@ def test_a_user_removed_while_the_hash_is_renewed_then_they_stay_removed(cheap: 
     change(file, lambda found: {name: one for name, one in found.items() if name != "hanako"})
     assert users._renewed("hanako", entry, PASSWORD) == entry
     assert users.get("hanako") is None
+
+
+def test_two_who_change_the_file_at_once_then_both_changes_are_in_it(cheap: None, tmp_path: Path) -> None:
+    file = user_file(tmp_path, {})
+    secret = passwords.hashed(PASSWORD)
+
+    def add(number: int) -> None:
+        change(file, lambda found: {**found, f"u{number}": User(roles=("viewer",), password=secret)})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(16)))
+    assert len(Users(file).file().users) == 16
 
 
 def test_a_flood_of_slow_work_from_one_address_then_another_is_next() -> None:

@@ -1,4 +1,4 @@
-"""Tables on the disk: whole commits, spoilt values, and none on a network."""
+"""Tables on the disk: whole commits, spoilt values, one writer, and none on a network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from gatekeeper.ground.errors import RestartError, UnavailableError, UsageError
 from gatekeeper.store.disk_table import MAC_BYTES, SpoiltError
 from gatekeeper.store.disk_tables import DiskTables
 from gatekeeper.store.file_system import demand_local
+from gatekeeper.store.guard import Guard
 
 KEY = bytes(range(32))
 BAD = b"!"
@@ -39,6 +41,25 @@ def written(home: Path, **values: bytes) -> Path:
             tables.table("people")[name] = value
         tables.commit(tables.cut())
     return home / "0" / "data.mdb"
+
+
+def test_values_committed_then_a_restart_has_them_and_none_that_waited(tmp_path: Path) -> None:
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        people["P-1"], people["P-2"] = b"one", b"two"
+        cut = tables.cut()
+        people["P-2"], people["P-3"] = b"newer", b"three"
+        assert people.pop("P-1", None) == b"one"
+        tables.commit(cut)
+        assert (people.get("P-1"), people.get("P-2"), people.get("P-3"), len(people)) == (None, b"newer", b"three", 2)
+        assert dict(people.items()) == {"P-2": b"newer", "P-3": b"three"}
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        assert dict(people.items()) == {"P-1": b"one", "P-2": b"two"}
+        assert (people.get("P-2"), people.get("P-3"), len(people)) == (b"two", None, 2)
+        people.pop("P-2", None)
+        tables.commit(tables.cut())
+        assert dict(people.items()) == {"P-1": b"one"}
 
 
 def test_a_flipped_byte_of_a_value_then_it_is_spoilt_and_the_next_start_is_anew(tmp_path: Path) -> None:
@@ -125,6 +146,34 @@ def test_a_flipped_bit_in_the_name_of_a_stop_then_the_look_up_says_spoilt(tmp_pa
     assert lost > 30, "most of these bits hide the row"
 
 
+def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -> None:
+    draw, guard, right = Random(3), Guard(), dict[bytes, bytes]()
+    for number in range(3_000):
+        name, mac = b"P-%d" % draw.randrange(800), number.to_bytes(8, "little")
+        if draw.random() < 0.2:
+            guard.drop(name)
+            right.pop(name, None)
+        else:
+            guard.put(name, mac)
+            right[name] = mac
+        assert not guard.misses(name, right.get(name))
+    assert all(guard.misses(name, None) and not guard.misses(name, mac) for name, mac in right.items())
+    assert not any(guard.misses(b"Q-%d" % number, None) for number in range(800))
+    assert len(guard) <= 800
+
+
+def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
+    with opened(tmp_path) as tables:
+        tables.demand_there()
+        file = tables.folder / "data.mdb"
+        file.rename(tmp_path / "kept")
+        with pytest.raises(RestartError):
+            tables.demand_there()
+        file.write_bytes((tmp_path / "kept").read_bytes())
+        with pytest.raises(RestartError):
+            tables.demand_there()
+
+
 MOUNTS = """1 0 8:1 / / rw - ext4 /dev/vda rw
 2 1 0:5 / /srv rw shared:1 - nfs4 server.example:/x rw
 3 2 8:2 / /srv/own\\040disk rw - xfs /dev/vdb rw
@@ -195,6 +244,8 @@ def test_killed_in_the_middle_of_commits_then_values_and_position_are_of_one_com
             assert not tables.spoilt
 
 
+UNREADABLE = Path("/proc/self/mem")
+"""A file whose first page gives EIO, as a bad sector does."""
 PAGE = 4096
 NAMES = [f"P-{number:03}" for number in range(300)]
 
@@ -210,6 +261,38 @@ def rounds_of(home: Path, *rounds: bytes) -> list[bytes]:
             tables.commit(tables.cut())
             found.append((home / "0" / "data.mdb").read_bytes())
     return found
+
+
+def test_a_bad_sector_at_the_start_then_the_file_is_made_anew(tmp_path: Path) -> None:
+    rounds_of(tmp_path, b"one")
+    file = tmp_path / "0" / "data.mdb"
+    file.unlink()
+    file.symlink_to(UNREADABLE)
+    with opened(tmp_path) as tables:
+        assert len(tables.table("people")) == 0
+        tables.table("people")["P"] = b"two"
+        tables.commit(tables.cut())
+        assert tables.readable
+        file.unlink()
+        file.symlink_to(UNREADABLE)
+        assert not tables.readable
+
+
+def test_a_damaged_page_met_by_a_commit_then_the_next_start_makes_the_file_anew(tmp_path: Path) -> None:
+    *_, content = rounds_of(tmp_path, b"one" * 50)
+    file = tmp_path / "0" / "data.mdb"
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        with file.open("r+b") as raw:
+            for place in range(2 * PAGE, len(content), PAGE):
+                raw.seek(place + 10)  # the flags of each page, which say what it is
+                raw.write(b"\0\0")
+        for name in NAMES:
+            people[name] = b"two"
+        with pytest.raises(RestartError, match=str(tmp_path)):
+            tables.commit(tables.cut())
+    with opened(tmp_path) as tables:
+        assert len(tables.table("people")) == 0
 
 
 def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:
@@ -230,3 +313,42 @@ def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commi
                 else:
                     found += 1
     assert found > 0, "pages that are in use had older content"
+
+
+WORKER = """
+import os, signal, sys
+from pathlib import Path
+from gatekeeper.store.disk_tables import DiskTables
+from gatekeeper.store.faults import Faults
+faults, opened = Faults(), []
+for home in sys.argv[2:]:
+    opened.append(DiskTables(Path(home), identity=b"one", key=bytes(range(32)), spoilt=b"!", faults=faults))
+if sys.argv[1] == "cut":  # what is mapped beyond the end of a file is no memory, as what is on a bad sector
+    os.truncate(opened[1].folder / "data.mdb", 8192)
+    print(dict(opened[1].table("people").items()))
+elif sys.argv[1] == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+for one in opened:
+    one.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "ends", "kept"),
+    [("cut", -signal.SIGBUS, False), ("kill", -signal.SIGKILL, True)],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_not_if_killed(
+    tmp_path: Path, how: str, ends: int, kept: bool
+) -> None:
+    homes = [tmp_path / name for name in ("facts", "ledger", "other")]
+    for home in homes:
+        rounds_of(home, b"one" * 50)
+    ended = subprocess.run([sys.executable, "-c", WORKER, how, *homes[:2]], capture_output=True, check=False)
+    assert ended.returncode == ends, ended.stderr
+    for home in homes:
+        with capture_logs() as logged, opened(home) as tables:
+            as_before = kept or home == homes[2]
+            assert (len(tables.table("people")) > 0) == as_before
+            assert any("Fatal Python error" in line for one in logged for line in one["frames"]) != as_before
+        assert sorted(os.listdir(tables.folder)) == ["data.mdb", "lock.mdb"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,6 +20,7 @@ from gatekeeper.ledger.entries import Entry, ItemState
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from schemas.events import Send
+from streams.worker import kept_ledger
 from streams.worker.kept_ledger import FORMAT, TABLES, CopyPosition, KeptLedger, KeptLedgers, Misfit
 from streams.worker.ledger import Ledger
 from tests.support import invented
@@ -175,6 +178,19 @@ def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
         asyncio.run(copy.demand_whole())
 
 
+def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_anew(tmp_path: Path) -> None:
+    written(tmp_path, cleared())
+    with opened(tmp_path) as copy:
+        copy.heed_broker(AT + 60 * 24 * HOUR_MS)  # nothing rests on its age
+        copy.demand_young(AT, AT + HOUR_MS)
+        copy.heed_broker(AT + 11 * HOUR_MS)
+        copy.demand_young(AT, AT + HOUR_MS)  # by a clock that stood two months back, and was set right meanwhile
+        with pytest.raises(RestartError):
+            copy.heed_broker(AT + 60 * 24 * HOUR_MS)
+    with opened(tmp_path) as copy:
+        assert LedgerState(copy.tables).people == 0
+
+
 def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     (tmp_path / "3").rename(tmp_path / "4")
@@ -182,3 +198,58 @@ def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path:
     asyncio.run(copy.open())
     assert LedgerState(copy.tables).people == 0
     asyncio.run(copy.close())
+
+
+POSITION = CopyPosition(Head(sends=9, prev="00", at=invented.T), 100, 50)
+HOLDER = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], map_size=1 << 38, max_dbs=32).begin(write=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+"""Holds the lock of whoever writes to the file, so that all others wait."""
+
+
+@contextmanager
+def hanging(folder: Path) -> Iterator[None]:
+    """Lets all writes to the file in a folder hang."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            holder.kill()
+
+
+def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", 0.2)
+
+    async def work() -> None:
+        copy, beside, again = (ledgers(tmp_path).of_partition(3, {}) for _ in range(3))
+        await copy.open()
+        LedgerState(copy.tables).put(cleared())
+        cut = copy.cut(0.0)
+        assert cut is not None
+        with hanging(copy.tables.folder):
+            copy.write(cut, POSITION)
+            await copy.close()
+            await beside.open()
+            assert beside.tables.folder != copy.tables.folder
+            with pytest.raises(Misfit, match="incomplete"):
+                beside.demand_copied()
+            await beside.close()
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=20)
+        await again.open()
+        assert again.tables.folder == copy.tables.folder
+        assert again.demand_copied() == POSITION
+        await again.demand_whole()
+        assert list(LedgerState(again.tables).names()) == ["P-1"]
+        await again.close()
+
+    asyncio.run(work())

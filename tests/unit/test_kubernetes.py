@@ -72,6 +72,47 @@ def test_given_a_pod_then_there_is_nothing_to_gain_in_it(name: str) -> None:
         assert closed["capabilities"] == {"drop": ["ALL"]}
         assert program["resources"]["limits"]["memory"]
         assert all("secretKeyRef" not in str(one) for one in program.get("env", [])), "a secret is a file"
+        assert {one["name"] for one in program["volumeMounts"]} <= volumes(name)
+        for variable, value in {one["name"]: str(one.get("value")) for one in program.get("env", [])}.items():
+            if value.startswith("/"):
+                assert value.startswith(tuple(f"{one['mountPath']}/" for one in program["volumeMounts"])), variable
+
+
+def volumes(name: str) -> set[str]:
+    """Returns the names of a pod's volumes, those of its claims too."""
+    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
+    claims = [one["metadata"]["name"] for one in whole["spec"].get("volumeClaimTemplates", [])]
+    return {one["name"] for one in PODS[name]["volumes"]} | {*claims}
+
+
+@pytest.mark.parametrize("name", ["console", "sealer", "witness", "webhooks"])
+def test_given_a_part_that_may_run_once_then_no_second_one_starts_beside_it(name: str) -> None:
+    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
+    assert whole["spec"]["replicas"] == 1
+    assert whole["kind"] == "StatefulSet" or whole["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_policies_then_only_what_is_named_passes_and_each_names_what_is_there() -> None:
+    policies = [one["spec"] for one in OBJECTS.values() if one["kind"] == "NetworkPolicy"]
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    parts = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in TEMPLATES.values()}
+    reached = set[tuple[str, str]]()
+    for policy in policies:
+        chosen = policy["podSelector"]
+        named = [
+            *chosen.get("matchLabels", {}).values(),
+            *(chosen.get("matchExpressions") or [{}])[0].get("values", []),
+        ]
+        assert {*named} <= parts | {"yes"}
+        for rule in policy.get("ingress", []):
+            assert rule["from"]
+            reached |= {(part, port["port"]) for part in named for port in rule["ports"]}
+    assert reached == {
+        *(("serve", "http"), ("console", "http"), ("worker", "health")),
+        *((part, "metrics") for part in ("serve", "console", "sealer", "webhooks", "witness")),
+    }
+    for part, port in reached:
+        assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
 
 
 def test_a_secret_s_files_as_kubernetes_lays_them_then_a_pod_makes_files_we_take(tmp_path: Path) -> None:

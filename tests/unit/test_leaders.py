@@ -3,7 +3,6 @@
 import asyncio
 from itertools import combinations
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -43,28 +42,35 @@ def test_enough_brokers_then_they_know_a_partition_that_was_just_added(brokers):
                 assert partitions(frozenset(told[1:]), everybody) is None
 
 
-SIX = Leader(5, 1, frozenset(range(1, 7)))
-BELIEVED: list[tuple[dict[int, Leader], dict[str, Any], Leader | None]] = [
-    ({1: OLD}, {}, None),  # a deposed leader alone
-    ({1: OLD, 2: NEW}, {}, NEW),
-    ({1: OLD, 3: OLD}, {}, OLD),
-    ({1: OLD, 3: OLD}, {"known": NEW}, NEW),
-    ({1: OLD, 2: NEW}, {"min_insync": 1}, None),
-    ({1: OLD, 2: NEW, 3: NEW}, {"min_insync": 1}, NEW),
-    ({1: OLD, 2: SIX, 3: SIX, 4: SIX}, {}, None),  # old and new replicas of a reassignment must answer
-    ({1: OLD, 2: SIX, 3: SIX, 4: SIX, 5: SIX}, {}, SIX),
-    ({1: OLD, 7: NEW, 8: OLD}, {"known": OLD}, None),  # brokers without a copy do not count
-]
+def test_given_two_of_three_then_the_newest_epoch_is_believed():
+    assert found({1: OLD}) is None, "a deposed leader alone"
+    assert found({1: OLD, 2: NEW}) == NEW
+    assert found({1: OLD, 3: OLD}) == OLD
 
 
-@pytest.mark.parametrize(("told", "more", "believed"), BELIEVED)
-def test_given_answers_then_the_newest_epoch_is_believed_once_enough_agree(told, more, believed):
-    assert found(told, **more) == believed
+def test_given_an_epoch_known_before_then_older_answers_do_not_replace_it():
+    assert found({1: OLD, 3: OLD}, known=NEW) == NEW
+
+
+def test_given_min_insync_1_then_every_replica_must_answer():
+    assert found({1: OLD, 2: NEW}, min_insync=1) is None
+    assert found({1: OLD, 2: NEW, 3: NEW}, min_insync=1) == NEW
 
 
 def test_given_a_broker_with_a_lower_min_insync_then_that_counts():
     answers = frozenset({(1, Answer({TP: OLD}, {"t": 2})), (2, Answer({TP: NEW}, {"t": 1}))})
     assert newest((TP,), answers, (None,)) == (None,)
+
+
+def test_given_a_reassignment_then_old_and_new_replicas_must_answer():
+    both = Leader(5, 1, frozenset({1, 2, 3, 4, 5, 6}))
+    assert found({1: OLD, 2: both, 3: both, 4: both}) is None
+    assert found({1: OLD, 2: both, 3: both, 4: both, 5: both}) == both
+
+
+def test_given_answers_of_brokers_without_a_copy_then_they_do_not_count():
+    assert found({1: OLD, 7: OLD, 8: OLD}) is None
+    assert found({1: OLD, 7: NEW, 8: OLD}, known=OLD) is None
 
 
 def test_a_topic_made_again_then_its_epochs_start_over_and_all_must_name_it():
