@@ -86,13 +86,9 @@ def test_records_of_other_rules_then_they_verify_and_replay_names_their_release(
     assert called("verify", folder, "--witness", trail.witness.verifier).exit_code == 0
     assert "OTHER_RULE" in called("explain", did, folder).stdout
     replayed = called("replay", folder)
-    assert replayed.exit_code == 5
-    assert replayed.stdout.count(says) == 1
+    assert (replayed.exit_code, replayed.stdout.count(says)) == (5, 1)
     said = json.loads(called("replay", folder, "--json").stdout)
-    told = sum(not orjson.loads(value)["send"] for step in trail.steps for value in step.records)
-    assert said["findings"] == {"unverified": sum(len(step.records) for step in trail.steps) - told, "told": told}
-    assert (said["rules"], said["found"][0]["why"]) == (RULES, f"rules {rules}")
-    assert said["releases"] == {str(number): name for number, name in {**RELEASES, **release}.items()}
+    assert (said["findings"].keys(), said["found"][0]["why"]) == ({"unverified", "told"}, f"rules {rules}")
 
 
 def _record(step: Step, seed: int) -> Step:
@@ -135,32 +131,6 @@ def test_a_forged_record_then_explain_and_prove_say_why_as_check_does(
     assert [one for one in ("Seal: leaf", "cosigned") if one in done.stdout] == []
     done = called("prove", did, folder, "--out", proof)
     assert (done.exit_code, done.stdout, proof.exists(), says in done.stderr) == (1, "", False, True)
-
-
-NEVER = "9999-12-31T23:59:59.999Z"
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        {"facts": {"sources": [{}]}},
-        {"facts": {"releases": [{"by": [], "kind": "release", "at": NEVER, "bulk": "1"}]}},
-        {"at": NEVER},
-    ],
-)
-def test_a_record_that_no_worker_can_have_written_then_explain_says_so_in_a_sentence(
-    tmp_path: Path, told: dict[str, Any]
-) -> None:
-    trail = Trail(seed=4, partitions=1).write(2)
-    step, folder = trail.steps[0], trail.export(tmp_path / "out")
-    said = orjson.loads(step.records[0])
-    value = canonical({**said, **told, "facts": {**said["facts"], **told.get("facts", {})}})
-    trail.put(folder, [replace(step, records=(value, *step.records[1:])), trail.steps[1]])
-    for more in ((), ("--json",)):
-        done = called("explain", said["send"]["event_id"], folder, *more)
-        assert isinstance(done.exception, IntegrityError), done
-        assert "an audit record of the manifest at offset 0" in str(done.exception)
-        assert done.stdout == ""
 
 
 def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_4(tmp_path: Path) -> None:
@@ -289,12 +259,9 @@ def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], 
     times = [instant(invented.T + 60_000 * n) for n in (1, 3)]
     done = called("replay", folder, "--from", times[0], "--to", times[1], "--json")
     assert json.loads(done.stdout)["records"] == 100
-    done = called("replay", folder, "--from", "2200-01-01T00:00:00Z")
-    assert (done.exit_code, "no record" in done.stderr) == (0, True)
-    with pytest.raises(UsageError, match="--from"):
-        command(["replay", str(folder), "--from", "yesterday"], standalone_mode=False)
-    with pytest.raises(UsageError, match="from be before to"):
-        command(["replay", str(folder), "--from", times[1], "--to", times[0]], standalone_mode=False)
+    for words, said in ((["yesterday"], "--from"), ([times[1], "--to", times[0]], "from be before to")):
+        with pytest.raises(UsageError, match=said):
+            command(["replay", str(folder), "--from", *words], standalone_mode=False)
 
 
 def test_records_that_no_manifest_covers_then_replay_does_not_call_it_right(
@@ -321,7 +288,7 @@ def what_if(folder: Path, policy: Path | str, *more: str) -> tuple[int, dict[str
 def test_the_policy_that_decided_then_nothing_changes(folder: Path, demo: tuple[list[bytes], Named]) -> None:
     code, said = what_if(folder, "jp-pmark")
     assert code == 0
-    assert all(row["old"] == row["new"] for row in said["verdict"]) or said["verdict"] == []
+    assert all(row["old"] == row["new"] for row in said["verdict"])
     assert (said["reason"], said["source"], said["campaign"]) == ([], [], [])
     assert said["decisions"] == sum(orjson.loads(value)["stage"] == "intake" for value in demo[0])
 
@@ -357,16 +324,6 @@ def test_records_of_other_rules_then_they_are_counted_and_not_compared(
     theirs = {**ours, "engine": {**ours["engine"], "rules": RULES - 1}}
     code, said = what_if(export(tmp_path / "old", [canonical(theirs), canonical(ours)], demo[1]), "jp-pmark")
     assert (code, said["decisions"], said["other_rules"], said["unknown"]) == (5, 1, 1, 0)
-
-
-def test_a_forged_method_that_names_somebody_then_it_is_not_told(
-    tmp_path: Path, demo: tuple[list[bytes], Named]
-) -> None:
-    said = next(said for said in map(orjson.loads, demo[0]) if said["verdict"] == "clear")
-    said["facts"]["sources"][0]["method"] = NAME
-    done = called("what-if", export(tmp_path / "forged", [canonical(said)], demo[1]), "--policy", "strictest", "--json")
-    assert (done.exit_code, canaries.found(done.output.encode())) == (0, [])
-    assert {row["source"] for row in json.loads(done.stdout)["source"]} <= {"?", "-"}
 
 
 class Hours:
@@ -413,23 +370,3 @@ def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_pat
         assert done.exit_code == 1
         assert NAME not in done.output
         assert said["did"] in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda folder: (folder / "log/checkpoint").write_bytes(b"of another\n"), "of an export its log/ and keys/"),
-        (lambda folder: next((folder / "log/tile/0").glob("*.p/*")).unlink(), "tile/0/000"),
-        (lambda folder: (folder / "keys/log-1.pub").unlink(), "signed by none of the log's public keys here"),
-    ],
-)
-def test_a_log_that_cannot_be_read_then_explain_tells_the_page_without_a_seal(
-    tmp_path: Path, change: Callable[[Path], object], why: str
-) -> None:
-    trail = Trail(seed=4, partitions=1).write(3)
-    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
-    change(folder)
-    done = called("explain", did, folder)
-    assert (done.exit_code, did in done.stdout, UNTOLD in done.stdout) == (4, True, True)
-    assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
-    assert (done.stderr.count("\n"), why in done.stderr) == (1, True)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,7 +26,7 @@ from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
-from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE, READ_BYTES
+from gatekeeper.audit.verify.input_files import MAX_LINE, READ_BYTES
 from gatekeeper.audit.verify.partition_records import MAX_TAKEN
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
@@ -232,7 +228,6 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
             assert place in found, (trial, place, report.findings)
         assert bare(check(trail, by_day(folder, Random(trial)))) == bare(report), trial
         shutil.rmtree(folder)
-    print(f"{tamper.__name__}: {TRIALS} of {TRIALS} found")
 
 
 @pytest.mark.parametrize(
@@ -241,12 +236,6 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
         (lambda folder: shutil.rmtree(folder / "days/2026-11-21"), 1, "missing_manifest"),
         (lambda folder: (folder / "days/2026-11-22/1/records.ndjson.gz").unlink(), 4, "missing"),
         (lambda folder: (folder / "days/2026-11-21/0").rename(folder / "days/2026-11-21/3"), 1, "outside"),
-        (
-            lambda folder: shutil.copytree(folder / "days/2026-11-21", folder / "days/2026-11-23"),
-            1,
-            "repeated_manifest",
-        ),
-        (lambda folder: trail_file(folder).write_bytes(trail_file(folder).read_bytes()[:-9]), 4, "cut"),
     ],
 )
 def test_an_export_by_day_that_was_changed_then_it_is_found(
@@ -258,27 +247,6 @@ def test_an_export_by_day_that_was_changed_then_it_is_found(
     spoil(folder)
     report = check(trail, folder)
     assert (report.exit_code, told in {one.code for one in report.findings}) == (code, True), report.findings
-
-
-def trail_file(folder: Path) -> Path:
-    return folder / "days/2026-11-22/1/records.ndjson.gz"
-
-
-def test_a_folder_that_may_not_be_read_then_it_says_so_and_calls_nothing_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trail = Trail(seed=3).write(3)
-    folder, listed = trail.export(tmp_path / "out"), os.scandir
-
-    def refused(path: Path) -> Any:
-        if Path(path) == folder / "records":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return listed(path)
-
-    monkeypatch.setattr(os, "scandir", refused)
-    report = check(trail, folder)
-    assert [(one.code, one.values["file"]) for one in report.findings] == [("file", "records/")]
-    assert report.exit_code == UNVERIFIABLE
 
 
 def claims(trail: Trail, **last: Any) -> None:
@@ -343,41 +311,22 @@ def test_records_that_inflate_to_gigabytes_in_a_manifests_place_then_it_gives_up
     assert read[-1] < 1_000_000, "of 2 MB"
 
 
-def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:
-    trail = Trail(seed=5, partitions=1).write(3)
-    folder = trail.export(tmp_path / "out")
-    for file in (folder / "reference" / f"{'0' * 64}.json", tmp_path / "proof.json"):
-        with file.open("wb") as sparse:
-            sparse.truncate(1 << 34)
-    report, most = most_memory(trail, folder)
-    assert [(one.code, one.values["most"]) for one in report.findings] == [("large", MAX_FILE)]
-    assert most < 100_000_000
-    assert [one.code for one in check_proof(tmp_path / "proof.json").findings] == ["proof"]
-
-
 def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
-    records = 0
     for trial in range(CLEAN):
         trail = Trail(partitions=1 + trial % 4, seed=trial).write(3 + trial % 11, 2 + trial % 7)
         folder = trail.export(tmp_path / str(trial))
         report = check(trail, folder, min_size=len(trail.steps))
         assert (report.exit_code, report.findings) == (0, []), trial
-        assert report.manifests == len(trail.steps)
-        records += report.records
+        assert (report.manifests, report.records > 0) == (len(trail.steps), True)
         shutil.rmtree(folder)
-    assert records > CLEAN
-    print(f"{CLEAN} clean logs of {records} records in all: no alarm")
-
-
-def elsewhere(record: bytes) -> bytes:
-    return record.replace(b'"src":{"offset":', b'"src":{"offset":9')
 
 
 def decoy(record: bytes) -> bytes:
     """Returns a record of another input, with the right one where no source stands."""
     at = record.index(b'"src":{')
     right = record[at : record.index(b'"subj"', at)]
-    return b'{"aside":{' + right + b'"v":1},' + elsewhere(record)[1:]
+    other = record.replace(b'"src":{"offset":', b'"src":{"offset":9')
+    return b'{"aside":{' + right + b'"v":1},' + other[1:]
 
 
 @pytest.mark.parametrize(
@@ -391,10 +340,6 @@ def decoy(record: bytes) -> bytes:
             {"foreign_record", "omitted_record"},
         ),
         (lambda records: (decoy(records[0]), *records[1:]), {"foreign_record", "omitted_record"}),
-        (
-            lambda records: (records[0].replace(b'"src"', b'"source"'), *records[1:]),
-            {"unreadable_record", "omitted_record"},
-        ),
         (
             lambda records: (records[0].replace(b'"verdict":', b'"t":{"src":1},"verdict":'), *records[1:]),
             {"unreadable_record", "omitted_record"},
@@ -515,13 +460,9 @@ def first_a_forged_record(found: dict[str, Any]) -> bytes:
     "spoil",
     [
         first_a_forged_record,
-        lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
         lambda found: spoilt(found, "manifest", offset=NAME),
-        lambda found: spoilt(found, "manifest", verdict="clear"),
         lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
-        lambda found: b"",
         lambda found: orjson.dumps({**found, "of": "a version to come", "v": 3}),
-        lambda found: orjson.dumps({**found, "v": True}),
     ],
 )
 def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_is_not_quoted(
@@ -554,25 +495,13 @@ def missing_about(trail: Trail, folder: Path) -> None:
 
 
 def first_manifest(line: bytes) -> Callable[[Trail, Path], None]:
-    def spoil(trail: Trail, folder: Path) -> None:
-        lines(folder / "manifests" / "0.ndjson.gz", [line])
-
-    return spoil
+    return lambda trail, folder: lines(folder / "manifests" / "0.ndjson.gz", [line])
 
 
-def a_pipe(name: str) -> Callable[[Trail, Path], None]:
+def a_pipe(trail: Trail, folder: Path) -> None:
     """Replaces a file by a pipe to which nobody writes."""
-
-    def spoil(trail: Trail, folder: Path) -> None:
-        (folder / name).unlink(missing_ok=True)
-        os.mkfifo(folder / name)
-
-    spoil.__name__ = f"pipe-{name.partition('.')[0]}"
-    return spoil
-
-
-def deep_about(trail: Trail, folder: Path) -> None:
-    (folder / "export.json").write_bytes(b'{"a":' + DEEP)
+    (folder / "records/0.ndjson.gz").unlink()
+    os.mkfifo(folder / "records/0.ndjson.gz")
 
 
 def a_line_without_end(trail: Trail, folder: Path) -> None:
@@ -585,16 +514,13 @@ DEEP = b"[" * 60_000
 @pytest.mark.parametrize(
     ("spoil", "codes"),
     [
-        (deep_about, {"not_canonical"}),
-        (first_manifest(DEEP), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line"}),
-        (first_manifest(b'{"index":1%b,"offset":0,"sig":"","value":"{}"}' % (b"0" * 30)), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line"}),
         (a_line_without_end, {"large"}),
         (truncated_tile, {"cut"}),
         (key_of_another_log, {"unknown_log"}),
-        (a_pipe("records/0.ndjson.gz"), {"no_file"}),
+        (a_pipe, {"no_file"}),
         (missing_about, {"missing"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -670,17 +596,12 @@ def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_pat
     trail = Trail(seed=9).write(5)
     folder = trail.export(tmp_path / "export <1>")
     tampered(trail, folder)
-    report = check(trail, folder)
-    done = CliRunner().invoke(
-        command, [str(folder), "--witness", trail.witness.verifier, "--out", str(tmp_path / "made.html")]
-    )
+    report, page = check(trail, folder), tmp_path / "made.html"
+    done = CliRunner().invoke(command, [str(folder), "--witness", trail.witness.verifier, "--out", str(page)])
     assert done.exit_code == report.exit_code == CHANGED
-    html = (tmp_path / "made.html").read_text("utf-8")
     for lang in ("ja", "en"):
-        assert f'<h2 class="{report.verdict}">{report.lines(lang)[0]}</h2>' in html
-        assert all(escape(one.text(lang)) in html for one in causes_of(report.findings))
-    assert "export &lt;1&gt;" in html
-    assert "<script" not in html
+        assert f'<h2 class="{report.verdict}">{report.lines(lang)[0]}</h2>' in page.read_text("utf-8")
+    assert "export &lt;1&gt;" in page.read_text("utf-8")
 
 
 NAME = "\x1b[2KYamada Hanako, 1-2-3"
@@ -691,7 +612,6 @@ NAME = "\x1b[2KYamada Hanako, 1-2-3"
     [
         ({"kid": NAME}, "unknown_key"),
         ({"policy": {"id": "jp-pmark", "version": 1, "sha256": f"../{NAME}"}}, "lacking"),
-        ({"partition": NAME}, "moved_manifest"),
         ({"in": [{"topic": NAME, "from": 0, "to": 5, "n": 3, "gaps": []}]}, "miscounted_range"),
     ],
 )
@@ -723,7 +643,6 @@ def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tel
 @pytest.mark.parametrize(
     ("founds", "told"),
     [
-        ([0, 0], None),
         ([7, 0, 2, 0], {"count": 2, "leaf": 6, "at": "2026-11-24T05:00:00.000Z", "found": 2}),
         (["Hanako", 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": "?"}),
     ],
@@ -813,33 +732,9 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
 # -- its output, and its end --------------------------------------------------------------------------------------
 
 
-def put_out(folder: Path, stdout: int) -> subprocess.CompletedProcess[str]:
-    """Runs the check as a process of its own, with this as its stdout."""
-    known = {"PYTHONPATH": os.getcwd(), "GATEKEEPER_LANG": "en"}
-    words = [sys.executable, "verify.py", "."]
-    return subprocess.run(
-        words, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known
-    )
-
-
 def incomplete(trail: Trail, folder: Path) -> None:
     shutil.rmtree(folder / "policies")
 
 
 def tampered(trail: Trail, folder: Path) -> None:
     trail.put(folder, trail.steps[1:])
-
-
-def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(tmp_path: Path) -> None:
-    trail = Trail(seed=9).write(5)
-    folder = trail.export(tmp_path / "export")
-    tampered(trail, folder)
-    read, written = os.pipe()
-    os.close(read)
-    done = put_out(folder, written)
-    os.close(written)
-    assert (done.returncode, done.stderr) == (CHANGED, "")
-    with open("/dev/full", "wb") as full:
-        done = put_out(folder, full.fileno())
-    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert "The output cannot be written (No space left on device)." in done.stderr

@@ -29,12 +29,6 @@ def elsewhere(model: Model, *records: Record) -> None:
     thread.join()
 
 
-@pytest.mark.parametrize("content", [b"no database" * 100])
-def test_a_file_that_is_no_model_then_one_is_made_in_its_place(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "index.sqlite").write_bytes(content)
-    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
-
-
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
     had = ["AGE_UNCERTAIN"]
     topic, act = invented.act(act_id="run.D-1", review={"partition": 0, "offset": 0}, reasons=had, had=had)

@@ -12,18 +12,6 @@ RECALL = {"message_class": "safety_legal"}
 CAME_BACK = invented.suppression(kind="undeliverable")
 
 
-def test_several_events_of_one_key_then_each_goes_out_once() -> None:
-    desk = Desk()
-    assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
-    assert desk.send(**RECALL, event_id="E-2").verdict == "clear"
-    assert desk.records[-1].notes == ("DUPLICATE_SEND",)
-    for again in ("E-1", "E-2"):
-        assert desk.send(**RECALL, event_id=again).codes == ("DUPLICATE_SEND",)
-    keys = [b"clear/P-1/K-1/postal/E-1", b"clear/P-1/K-1/postal/E-2"]
-    assert [key for key, value in desk.ledger.items() if value and key.startswith(b"clear/")] == keys
-    desk.check_ledger()
-
-
 def test_events_handed_off_then_each_piece_is_and_each_is_recalled_by_itself() -> None:
     desk = Desk()
     first, second = (desk.send(**RECALL, event_id=event).did for event in ("E-1", "E-2"))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import permutations
 from time import perf_counter
 from typing import Any
 
 import pytest
 
-from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.identity import Identified, Tokens, printed
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.name_forms import NEAR, SAME, name_forms
 from gatekeeper.identity.printed_names import printed_names
-from gatekeeper.knowledge.store import FactStore
 from schemas.events import Delivery, Send
 from tests.support import invented
 from tests.support.golden_cases import decided
@@ -61,20 +57,6 @@ def test_more_words_than_names_are_read_in_then_nobody_reads_them_and_a_person_l
     assert not identified.accounted
 
 
-@pytest.mark.parametrize(("name", "line"), [("高橋 一郎", "総務部"), ("高橋 一郎・花子", "営業部")])
-def test_another_line_or_name_printed_then_it_is_another_print(name: str, line: str) -> None:
-    first, other = (
-        invented.TOKENS.of(
-            "postal", Delivery.model_validate({"name": name, "postcode": "999-0001", "lines": [HOME, line]})
-        )
-        for name, line in (("高橋 一郎", "営業部"), (name, line))
-    )
-    assert first is not None
-    assert other is not None
-    assert first.is_like(first)
-    assert not first.is_like(other)
-
-
 def forms(name: str) -> dict[str, int]:
     return name_forms(normalise_name(name), name)
 
@@ -93,14 +75,6 @@ def test_a_row_then_the_printed_name_is_looked_up_by_it(printed: str, row: str, 
     assert forms(printed).get(normalise_name(row)) == score
 
 
-@pytest.mark.parametrize("name", ["林", "高橋 一郎", "あ" * 60])
-def test_any_name_then_few_further_ones_and_no_empty_one(name: str) -> None:
-    found = forms(name)
-    assert "" not in found
-    assert normalise_name(name) not in found
-    assert len(found) <= 38
-
-
 def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKENS) -> Identified:
     send = Send.model_validate_json(
         json.dumps(invented.send(delivery={"name": name, "postcode": "999-0001", "lines": [HOME, *lines]}))
@@ -108,12 +82,6 @@ def read(*lines: str, name: str = "高橋 一郎", keys: Tokens = invented.TOKEN
     found = printed(keys, send)
     assert isinstance(found, Identified)
     return found
-
-
-@pytest.mark.parametrize("line", ["営業部御中", "総務部人事課長代理", "文学部 教授"])
-def test_a_line_of_the_list_then_a_source_may_account_for_it(line: str) -> None:
-    assert read(line).given
-    assert not read(line).accounted
 
 
 @pytest.mark.parametrize(
@@ -164,15 +132,6 @@ def codes(accepted: list[str], printed: list[str], *stops: dict[str, Any]) -> tu
     return decided({**case, "suppressions": stops, "events": events, "send": {"delivery": delivery}}).codes
 
 
-@pytest.mark.parametrize(
-    ("accepted", "printed"),
-    [(["営業部", "A組"], ["営業部", "B組"]), (["株式会社みどり", "佐藤様方"], ["株式会社みどり", "鈴木様方"])],
-)
-def test_one_text_accepted_then_it_passes_and_another_does_not(accepted: list[str], printed: list[str]) -> None:
-    assert codes(accepted, accepted) == ()
-    assert codes(accepted, printed) == ("PRINT_UNACCOUNTED",)
-
-
 @pytest.mark.parametrize("firm", ["佐藤恵商店", "株式会社佐藤恵商店", "c/o 佐藤恵"])
 def test_an_accepted_firm_whose_owner_says_no_then_the_owner_is_met(firm: str) -> None:
     stop = {"written": {"name": "佐藤 恵", "postcode": "999-0001", "lines": [HOME]}}
@@ -195,24 +154,3 @@ def test_lines_then_their_hashes_are_of_this_person_at_this_address_under_each_k
     of_two = read("営業部", keys=invented.gate(1, 2)).lines[0]
     assert len(of_two) == 2
     assert read("営業部").lines[0][0] in of_two
-
-
-AT_WORK = {"name": "高橋 一郎", "lines": [HOME, "営業部"]}
-SOURCE = invented.source(contact_points=[{"id": "cp-1", "written": AT_WORK}])
-BARE = invented.source(source_id="S-2", contact_points=[{"id": "cp-1", "written": {**AT_WORK, "lines": [HOME]}}])
-ACCEPTED = invented.event(kind="print_accepted", text=AT_WORK)
-
-
-def viewed(store: FactStore) -> Facts:
-    send = Send.model_validate_json(json.dumps(invented.send(delivery=AT_WORK)))
-    return store.view(send, printed(invented.TOKENS, send), **invented.NOW)
-
-
-@pytest.mark.parametrize("order", tuple(permutations((SOURCE, BARE, ACCEPTED))))
-def test_facts_in_any_order_then_the_same_and_the_snapshot_tells_the_lines(order: tuple[Any, ...]) -> None:
-    facts = viewed(invented.store(*order))
-    assert facts.snapshot == viewed(invented.store(SOURCE, BARE, ACCEPTED)).snapshot
-    assert len(facts.further) == 2
-    assert read_snapshot(facts.snapshot).further == facts.further
-    assert b"t1_" not in facts.snapshot
-    assert "営業".encode() not in facts.snapshot

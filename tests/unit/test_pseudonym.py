@@ -13,7 +13,6 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from tests.support import invented
-from tests.support.desk import YOUNG, Desk
 from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
 FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
@@ -96,19 +95,6 @@ def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> No
         SEND_JUDGE.judge(send_record(b"x"), invented.store(), invented.T, ledger=state).audit
     )
     assert (unread.subj, unread.in_mac) == (None, None), "nobody knows whom it is about"
-
-
-def test_acts_recalls_and_hand_off_then_records_name_the_same_person() -> None:
-    desk = Desk(*YOUNG)
-    desk.send()
-    desk.act("release", evidence_ref="form-1")
-    desk.campaign("handoff")
-    desk.learn(invented.consent(state="Withdrawn", record_id="no", event_time="2026-01-01T00:00:00Z"))
-    desk.weigh()
-    people = {(one.stage, one.subj) for one in desk.records if one.act is None or one.act.item}
-    assert {stage for stage, _ in people} == {"intake", "release", "handoff", "recall"}
-    assert len({subj for _, subj in people}) == 1
-    assert all((one.in_mac is None) == (one.stage == "recall") for one in desk.records if one.subj)
 
 
 def test_a_ledger_of_another_master_key_of_that_number_then_its_number_is_told() -> None:

@@ -51,20 +51,6 @@ def test_another_log_than_was_read_then_it_goes_on_at_what_nobody_has_decided() 
     assert (short.range, short.suggested, short.skips(short.position(40))) == (KeptRange(3, 40), 40, [])
 
 
-def test_no_head_then_it_goes_on_behind_what_the_last_manifest_claims() -> None:
-    found = refusal("error.head_missing", head=None, claimed={"sends": 90, "acts": 4})
-    assert (found.suggested, found.position(90)) == (90, Position(90, 4))
-    assert found.act(found.position(90), act_id="a", at="2026-11-27T10:00:00Z", by="pm-7", reason="x").head is None
-    assert refusal("error.head_missing", head=None, sends_log=KeptRange(20, 40)).suggested == 20
-
-
-@pytest.mark.parametrize("start", [0, 249, 401])
-def test_an_offset_outside_the_log_or_decided_then_it_says_which_are_allowed(start: int) -> None:
-    with pytest.raises(UsageError) as caught:
-        refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1").position(start)
-    assert (caught.value.values["first"], caught.value.values["last"]) == (250, 400)
-
-
 def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
     found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     act = found.act(found.position(260), act_id="a-1", at="2026-11-27T10:00:00Z", by="pm-7", reason="asked again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from tests.support import invented
 from tests.support.desk import Desk
 
@@ -71,29 +70,11 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
     desk.check_ledger()
 
 
-def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk) -> None:
-    late(desk)
-    item = desk.review[0]
-    desk.act("uphold")
-    assert desk.reconsider() == []
-    assert reconsider(desk.now, item) == NOTHING
-    desk.check_ledger()
-
-
 def test_the_gate_was_first_then_the_person_is_told(desk: Desk) -> None:
     late(desk)
     assert desk.reconsider() == ["clear"]
     assert desk.act("redecide") == ("refused", "closed")
     assert [topic for topic, _ in desk.out].count("cleared") == 1
-
-
-def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate(desk: Desk) -> None:
-    late(desk)
-    assert desk.send().verdict == "clear"
-    assert desk.reconsider() == ["block"]
-    assert desk.all[-1].codes == ("DUPLICATE_SEND",)
-    assert desk.reconsider() == []
-    desk.check_ledger()
 
 
 def test_campaign_cancelled_since_then_nothing_of_it_goes_out(desk: Desk) -> None:

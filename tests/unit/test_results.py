@@ -50,15 +50,6 @@ def test_send_that_is_decided_then_its_result_has_codes_and_place_alone() -> Non
     assert not any(b"P-" in (one.value or b"") for one in desk.outputs["results"]), "the person's id"
 
 
-def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standing() -> None:
-    desk = Desk(*consenting("P-1"))
-    desk.send(recipient_id="P-1", event_id="E-1")
-    desk.send(recipient_id="P-1", event_id="E-1")
-    first, second = results(desk)
-    assert (second.outcome, second.primary) == ("withheld", "DUPLICATE_SEND")
-    assert (second.duplicate_of, second.replaces) == (first.decision_id, None)
-
-
 def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_result() -> None:
     desk = Desk(*YOUNG)
     desk.send()
@@ -73,23 +64,6 @@ def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_resu
     ]
     assert [one.send for one in results(desk)] == ["sends/3/1", None, None, None]
     assert {one.event_id for one in results(desk)} == {"E-1"}
-
-
-def test_campaign_handed_off_and_cancelled_then_both_are_told_and_no_repetition() -> None:
-    desk = Desk(*consenting("P-1"), *consenting("P-2"))
-    desk.send(recipient_id="P-1")
-    desk.campaign("handoff")
-    desk.campaign("handoff", act_id="again", again=True)
-    desk.send(recipient_id="P-2")
-    desk.campaign("cancel")
-    assert told(desk) == [
-        ("cleared", None, None),
-        ("handed_off", "cleared", None),
-        ("cleared", None, None),
-        ("recalled", "handed_off", None),
-        ("recalled", "cleared", None),
-    ]
-    assert results(desk)[-1].verdict is None
 
 
 def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:

@@ -16,15 +16,6 @@ def read(place: WitnessedLog) -> SealStatus:
     return found
 
 
-def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
-    place = WitnessedLog(tmp_path)
-    place.seal(b"a")
-    place.look(now=1_750_000_000)
-    place.seal(b"b")
-    found = read(place)
-    assert (found.size, found.witnessed) == (2, (1, 1_750_000_000_000))
-
-
 def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) -> None:
     place = WitnessedLog(tmp_path)
     place.seal(b"a")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatekeeper.ground.times import Span, day, span
+from gatekeeper.ground.times import Span, span
 
 HOUR = 3_600_000_000
 
@@ -16,8 +16,3 @@ def test_day_given_then_its_first_and_last_microsecond_there() -> None:
 def test_day_with_a_changing_clock_then_23_hours() -> None:
     found = span("2026-03-29", "Europe/London")
     assert found.last - found.first + 1 == 23 * HOUR
-
-
-def test_instant_near_midnight_then_the_day_of_the_country() -> None:
-    moment = span("2026-03-31T15:00:00Z", "UTC").first
-    assert (day(moment, "Asia/Tokyo"), day(moment, "UTC")) == ("2026-04-01", "2026-03-31")

@@ -71,12 +71,6 @@ def test_given_the_parts_then_each_has_a_user_and_a_closed_folder_of_its_own() -
             assert f"d {folder} 0700 {user} {user}" in made
 
 
-def test_given_all_units_on_one_host_then_no_two_have_the_same_port_for_metrics() -> None:
-    given = [dict(value.split("=", 1) for value in values(name, "Environment")) for name in UNITS]
-    places = [one["GATEKEEPER_METRICS"] for one in given if "GATEKEEPER_METRICS" in one]
-    assert len(places) == len(set(places)) == len(UNITS) - 1, "all but the worker"
-
-
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not here (Debian: apt install systemd)"
 )
