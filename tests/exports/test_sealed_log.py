@@ -12,7 +12,7 @@ import pytest
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.log.writer import LEAF_BYTES, LogWriter
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_path
+from gatekeeper.audit.tlog.merkle import tile_path
 from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
@@ -65,10 +65,6 @@ def everything(tree: Tree) -> Iterator[bytes]:
         at += len(found)
 
 
-def numbered(n: int) -> list[bytes]:
-    return [f"leaf {number}".encode() * (number % 3) for number in range(n)]
-
-
 @pytest.mark.parametrize(("size", "root"), ROOTS.items())
 def test_given_the_reference_leaves_then_the_log_has_the_published_root(
     tmp_path: Path, signer: SigningKey, size: int, root: str
@@ -106,21 +102,6 @@ def test_given_a_cosignature_then_it_signs_the_time_too(keys: Keys, signer: Sign
     later = raw[:4] + (1_750_000_001).to_bytes(8, "big") + raw[12:]
     changed = note.replace(base64.b64encode(raw).decode(), base64.b64encode(later).decode())
     assert open_note(changed).signed(witness) is False
-
-
-@pytest.mark.parametrize("size", [0, 1, 256, 257, 600])
-def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(
-    tmp_path: Path, signer: SigningKey, size: int
-) -> None:
-    leaves = numbered(size)
-    tree = sealed(tmp_path, signer, leaves)
-    assert tree.root() == merkle.root(leaves)
-    assert list(everything(tree)) == leaves
-    again = opened_log(tmp_path, signer)
-    assert (again.size, again.root()) == (size, tree.root())
-    for index in {0, size // 2, size - 1} - {-1} if size else set():
-        proof = tree.inclusion(index)
-        assert root_from_inclusion(leaf_hash(leaves[index]), index, size, proof) == tree.root()
 
 
 def test_given_a_leaf_that_no_entry_can_hold_then_it_is_refused(tmp_path: Path, signer: SigningKey) -> None:

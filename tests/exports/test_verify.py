@@ -410,21 +410,6 @@ def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(
         assert report.exit_code == (5 if found else 0)
 
 
-def test_records_doubled_behind_gaps_that_go_back_then_found_though_all_is_sealed(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=2, acting=0).write(4)
-    folder = trail.export(tmp_path / "export")
-    number = some(trail, Random(1), records=4)
-    records = (*trail.steps[number].records, *trail.steps[number].records[-1:])
-    said = step_value(trail.steps[number])
-    (taken,) = said["in"]
-    last = orjson.loads(records[-1])["src"]["offset"]
-    gaps = [*taken["gaps"], {"first": taken["to"], "n": 0}, {"first": last, "n": 0}]
-    more = {"in": [{**taken, "gaps": gaps}], "audit": {**said["audit"], "n": len(records)}}
-    sealed_anew(trail, folder, rechained(trail, number, records, **more))
-    report = check(trail, folder)
-    assert (report.exit_code, "miscounted_range" in {one.code for one in report.findings}) == (1, True)
-
-
 def sealed_anew(trail: Trail, folder: Path, steps: list[Step]) -> None:
     """Writes steps as a thief of the worker's and the log's keys does, and a witness who saw nothing else."""
     trail.put(folder, steps)

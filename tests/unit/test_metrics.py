@@ -5,7 +5,6 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper.ground import metrics
-from gatekeeper.ground.metrics import METRICS
 from gatekeeper.ground.metrics_page import Metrics, joined
 
 
@@ -13,22 +12,6 @@ def samples(page: bytes) -> dict[tuple[str, ...], float]:
     """Returns values by name and labels."""
     found = [one for family in text_string_to_metric_families(page.decode()) for one in family.samples]
     return {(one.name, *(f"{name}={value}" for name, value in sorted(one.labels.items()))): one.value for one in found}
-
-
-def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_meaning() -> None:
-    shown = Metrics()
-    for metric in METRICS:
-        labels = ["x"] * len(metric.labels)
-        if metric.kind == "counter":
-            shown.count(metric, *labels)
-        elif metric.kind == "histogram":
-            shown.observe(metric, 1.0, *labels)
-        else:
-            shown.replace(metric, {tuple(labels): 1.0}) if labels else shown.set(metric, 1.0)
-    families = {one.name: one for one in text_string_to_metric_families(shown.page().decode())}
-    for metric in METRICS:
-        assert (families[metric.name].type, families[metric.name].documentation) == (metric.kind, metric.help)
-        assert metric.name.startswith("gatekeeper_")
 
 
 def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None:

@@ -130,11 +130,3 @@ def test_an_act_about_an_item_of_an_erased_person_then_its_reason_is_not_shown(t
     model.take([stop("RCP-7", 0)])
     with model.read() as db:
         assert (given_reasons.places(db, ["n1"]), items.one(db, item), items.record(db, item)) == ({}, None, None)
-
-
-def test_what_is_no_longer_kept_then_the_ids_go_with_it(tmp_path: Path) -> None:
-    model = Model(tmp_path, PARTS, zone="Asia/Tokyo")
-    model.take(of(7, "RCP-7"))
-    model.forget(invented.T + 365 * 86_400_000)
-    with model.read() as db:
-        assert [row["name"] for row in db.execute("SELECT name FROM person")] == ["-----"]

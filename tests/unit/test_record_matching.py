@@ -84,16 +84,6 @@ def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_recor
         assert (first, count) == (place, 1) or [*own, stranger][first - (first > place)] == stranger
 
 
-def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
-    said, wanted, own = written()
-    forged = an_act(own[0][1])
-    place = len(wanted[0])
-    found, matcher = sifted(said, rows([*own[:place], *[(b"x", b"y")] * 9_000, *[forged] * 9_000, *own[place:]]))
-    assert found == wanted
-    assert sum(matcher.strays.values()) == 18_000
-    assert place in matcher.strays
-
-
 def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() -> None:
     said, wanted, own = written()
     own[1] = changed(own[1][1])

@@ -10,7 +10,6 @@ from tests.support.desk import Desk
 HOUR_MS = 3_600_000
 WITHDRAWN = invented.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
 SUSPENDED = invented.controller(suspended_since="2026-01-01")
-OFFSET = 77
 
 
 @pytest.fixture
@@ -21,11 +20,6 @@ def desk() -> Desk:
 
 def late(desk: Desk) -> None:
     assert desk.send(late=True).codes == ("FACTS_STALE",)
-
-
-def spoilt(desk: Desk) -> None:
-    desk.spoil("P-1", OFFSET)
-    assert desk.send().codes == ("FACTS_UNAVAILABLE",)
 
 
 def acts(desk: Desk) -> list[tuple[object, str, str | None]]:
@@ -44,16 +38,6 @@ def test_late_facts_then_the_gate_clears_the_send_with_one_record_and_obligation
     assert record.act
     assert (record.stage, record.act.kind, record.act.item) == ("act", "redecide", desk.told(0)["decision_id"])
     assert acts(desk) == [("gatekeeper", "cleared", None)]
-    desk.check_ledger()
-
-
-def test_unreadable_record_then_nothing_is_written_until_it_is_resolved(desk: Desk) -> None:
-    spoilt(desk)
-    before = len(desk.records)
-    assert desk.reconsider() == ["withheld"]
-    assert len(desk.records) == before
-    desk.resolve(OFFSET)
-    assert desk.reconsider() == ["clear"]
     desk.check_ledger()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import orjson
 import pytest
@@ -98,23 +99,22 @@ def campaign_act(kind: str) -> ActRecord:
 
 # the fact of a readmission
 
+OFFSETS = count()
 ERASURE = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": SIGNED_AT, "recipient_id": "P-1"}
-
-
-def corrected(desk: Office, by: str, *signers: str, **fields: object) -> str:
-    """Applies a correction of the erasure that names one person, and judges the next send by it."""
-    return correct(desk, *signers, **{**ERASURE, "by": by, "evidence_ref": "form-91", **fields})
 
 
 def test_correction_of_an_erasure_then_only_two_managers_signatures_free_the_person() -> None:
     desk = Office(invented.source(), invented.consent(), ("suppressions", ERASURE))
     assert desk.send(event_id="E-1").codes == ("SUBJECT_ERASED",)
-    assert corrected(desk, "hanako") == "SUBJECT_ERASED", "nobody signed"
-    assert corrected(desk, "kenji", "kenji") == "SUBJECT_ERASED", "a reviewer"
-    assert corrected(desk, "hanako", "hanako") == "SUBJECT_ERASED", "one manager"
-    assert corrected(desk, "hanako", "taro") == "SUBJECT_ERASED", "another one than it names"
-    assert corrected(desk, "taro", "taro", evidence_ref=None) == "SUBJECT_ERASED", "without evidence"
-    assert corrected(desk, "taro", "taro") == "clear"
+    for signers, fields, codes in (
+        ((), {"by": "hanako"}, "SUBJECT_ERASED"),
+        (("kenji",), {}, "SUBJECT_ERASED"),  # a reviewer
+        (("hanako",), {}, "SUBJECT_ERASED"),  # one manager
+        (("taro",), {"by": "hanako"}, "SUBJECT_ERASED"),  # another one than it names
+        (("taro",), {"evidence_ref": None}, "SUBJECT_ERASED"),
+        (("taro",), {}, "clear"),
+    ):
+        assert correct(desk, *signers, **{**ERASURE, "evidence_ref": "form-91", **fields}) == codes, (signers, fields)
     desk.check_anew()
 
 
@@ -122,13 +122,18 @@ STOPPED = {"v": 1, "kind": "objection", "suppression_id": "X-1", "received_at": 
 TAKEN_BACK = {**STOPPED, "state": "corrected", "received_at": SIGNED_AT, "evidence_ref": "minutes-1"}
 
 
+def learned(desk: Office, topic: str, value: bytes, *headers: tuple[str, bytes]) -> int:
+    """Applies a fact with these headers, which arrives now; returns its offset."""
+    offset = 900 + next(OFFSETS)
+    record = replace(fact(topic, 1, offset, None, value), timestamp=desk.at, headers=headers)
+    assert desk.store.apply(record) is None
+    return offset
+
+
 def correct(desk: Office, *signers: str, **fields: object) -> str:
     """Applies a correction that names and has these signers, and judges the next send by it."""
     value = canonical({**TAKEN_BACK, "by": [*signers] if len(signers) > 1 else "".join(signers), **fields})
-    headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
-    offset = 900 + desk.store.people + len(desk.records)
-    record = fact("suppressions", 1, offset, None, value)
-    assert desk.store.apply(replace(record, timestamp=desk.at, headers=headers)) is None
+    offset = learned(desk, "suppressions", value, *(staff.correction(value, one, at=SIGNED_AT) for one in signers))
     return " ".join(desk.send(event_id=f"E-{offset}").codes) or "clear"
 
 
@@ -153,8 +158,8 @@ def test_correction_that_names_others_or_is_old_then_it_takes_nothing_back() -> 
 def test_a_stop_that_arrives_after_its_correction_then_it_stands() -> None:
     desk = Office(invented.source(), invented.consent())
     assert correct(desk, "hanako", "taro") == "clear"
-    record = fact("suppressions", 1, 990, None, canonical(STOPPED))
-    assert desk.store.apply(replace(record, timestamp=desk.at + 1)) is None
+    desk.at += 60_000
+    learned(desk, "suppressions", canonical(STOPPED))
     desk.at += 60_000
     assert "SUBJECT_OBJECTED" in desk.send(event_id="E-9").codes
 
@@ -166,32 +171,27 @@ def test_look_that_a_reviewer_signed_then_the_weak_match_is_another_s() -> None:
     assert desk.send(event_id="E-1", **near).codes == ("NAME_NEAR_STOP",)
     said = {"v": 1, "kind": "identity_resolved", "recipient_id": "P-1", "record_id": "L-1", "of": ["X-1"]}
     value = canonical({**said, "at": SIGNED_AT, "by": "kenji", "evidence_ref": "memo-1"})
-    for offset, headers in ((901, ()), (902, (staff.correction(value, "kenji", at=SIGNED_AT),))):
-        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
-        assert desk.store.apply(record) is None
-        verdict = desk.send(event_id=f"E-{offset}", **near).verdict
-        assert verdict == ("clear" if headers else "review")
+    for headers in ((), (staff.correction(value, "kenji", at=SIGNED_AT),)):
+        offset = learned(desk, "consents", value, *headers)
+        assert desk.send(event_id=f"E-{offset}", **near).verdict == ("clear" if headers else "review")
 
 
 def test_look_that_was_signed_about_another_person_then_this_one_keeps_the_stop() -> None:
     desk = Office(invented.source(), invented.consent(), invented.suppression(token="cp-1", suppression_id="X-1"))
     said = {"v": 1, "kind": "identity_resolved", "record_id": "L-1", "of": ["X-1"], "at": SIGNED_AT}
     said |= {"by": ["hanako", "taro"], "evidence_ref": "memo-1"}
-    for offset, person in ((901, "P-2"), (902, "P-1")):
+    for person in ("P-2", "P-1"):
         value = canonical({**said, "recipient_id": person})
         headers = [staff.correction(value, one, at=SIGNED_AT) for one in ("hanako", "taro") if person == "P-2"]
-        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
-        assert desk.store.apply(record) is None
+        offset = learned(desk, "consents", value, *headers)
         assert desk.send(event_id=f"E-{offset}").codes == ("SUBJECT_OBJECTED",)
 
 
 def test_request_that_somebody_of_the_staff_signed_then_the_reply_goes_out() -> None:
     desk = Office(invented.source())
     value = canonical(invented.event(kind="request_received", by="kenji", at="2026-11-03")[1])
-    for offset, signers, verdict in ((901, (), "block"), (902, ("ami",), "block"), (903, ("kenji",), "clear")):
-        headers = tuple(staff.correction(value, one, at=SIGNED_AT) for one in signers)
-        record = replace(fact("consents", 1, offset, None, value), timestamp=desk.at, headers=headers)
-        assert desk.store.apply(record) is None
+    for signers, verdict in (((), "block"), (("ami",), "block"), (("kenji",), "clear")):
+        offset = learned(desk, "consents", value, *(staff.correction(value, one, at=SIGNED_AT) for one in signers))
         sent = desk.send(event_id=f"E-{offset}", message_class="rights_reply")
         assert (sent.verdict, sent.codes) == (verdict, ("EVENT_INVALID",) if verdict == "block" else ())
     desk.check_anew()
@@ -208,19 +208,16 @@ def test_print_that_somebody_of_the_staff_signed_then_that_text_alone_passes() -
     borrowed = {**said, "further": invented.event(kind="print_accepted", text=other)[1]["further"]}
     unproven = {name: field for name, field in said.items() if name != "evidence_ref"}
     header = staff.correction(canonical(said), "kenji", at=SIGNED_AT)
-    for offset, (value, headers, passing) in enumerate(
-        (
-            (said, (), []),
-            (said, (staff.correction(canonical(said), "ami", at=SIGNED_AT),), []),
-            (unproven, (staff.correction(canonical(unproven), "kenji", at=SIGNED_AT),), []),
-            ({**said, "recipient_id": "P-2"}, (header,), []),
-            (said, (header,), [WORK]),
-            (borrowed, (), [WORK]),  # under the id of the one that is signed
-            (borrowed, (header,), [WORK]),
-        )
+    for value, headers, passing in (
+        (said, (), []),
+        (said, (staff.correction(canonical(said), "ami", at=SIGNED_AT),), []),
+        (unproven, (staff.correction(canonical(unproven), "kenji", at=SIGNED_AT),), []),
+        ({**said, "recipient_id": "P-2"}, (header,), []),
+        (said, (header,), [WORK]),
+        (borrowed, (), [WORK]),  # under the id of the one that is signed
+        (borrowed, (header,), [WORK]),
     ):
-        record = replace(fact("consents", 1, 901 + offset, None, canonical(value)), timestamp=desk.at, headers=headers)
-        assert desk.store.apply(record) is None
+        offset = learned(desk, "consents", canonical(value), *headers)
         sent = [
             desk.send(event_id=f"E-{name}-{offset}", campaign_id=f"K-{name}-{offset}", delivery=text).codes
             for name, text in (("work", WORK), ("other", other))

@@ -265,13 +265,6 @@ def test_no_content_of_a_signature_raises(field):
         assert not proven({**said, field: junk}, key, b"text")
 
 
-def test_acts_signed_in_the_form_of_an_earlier_release_then_they_are_refused(log):
-    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
-    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
-    for act, header in zip(acts, staff.touched(Passkey("yuki"), acts, at=AT, old=True), strict=True):
-        assert weighed(log, act, header) == "old_form"
-
-
 def test_a_key_file_is_never_overwritten_and_never_read_when_open(tmp_path):
     _, path = person_keys.make(tmp_path, "hanako", "laptop")
     with pytest.raises(UsageError, match="laptop"):

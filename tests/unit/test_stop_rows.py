@@ -65,24 +65,6 @@ def printed(name: str, *lines: str) -> Identified:
 
 
 @pytest.mark.parametrize(
-    ("name", "lines", "postcode"),
-    [
-        ("高橋 一郎", (HOME,), None),
-        ("高橋一郎様", ("〒150-0001 東京都渋谷区神宮前一丁目２番３号", "みどりハイツ101号室"), None),
-        ("高橋 花子（タカハシ ハナコ）", (HOME,), None),
-        ("高橋 一郎・花子", (HOME,), None),
-        ("高橋 一郎", ("札幌市中央区北1条西2丁目3-4",), "060-0001"),
-        ("John Smith", (HOME,), None),
-    ],
-)
-def test_whole_name_at_a_place_of_the_table_then_it_is_certain(
-    name: str, lines: tuple[str, ...], postcode: str | None
-) -> None:
-    found = row(name, *lines, postcode=postcode)
-    assert found.lacks is None
-
-
-@pytest.mark.parametrize(
     ("name", "line", "lacks"),
     [
         ("高橋", HOME, "name_short"),

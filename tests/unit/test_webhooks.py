@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import hmac
 import json
 import socket
 import threading
@@ -17,12 +16,10 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp.abc import AbstractResolver
-from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.metrics_page import Metrics
-from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoint_queue import EndpointQueue
@@ -107,17 +104,6 @@ def test_an_endpoint_of_one_company_then_it_hears_of_what_is_wholly_its_own(tmp_
     assert told(ours) == {("recall", "own"), ("campaign.decided", "own")}
     assert told(endpoints[1]) == {(kind, name) for kind in ("recall", "campaign.decided") for name in campaigns}
     outbox.close()
-
-
-def test_the_example_in_the_documents_then_it_is_such_a_file(tmp_path: Path) -> None:
-    example = Path(__file__).parents[2] / "docs" / "examples" / "endpoints.toml"
-    path = endpoints_file(tmp_path, entry())
-    path.write_text(example.read_text("utf-8"))
-    for name in ("print-house", "privacy-team"):
-        secret = tmp_path / f"{name}.secret"
-        secret.touch(0o600)
-        secret.write_text(SECRET)
-    assert {kind for one in read(path) for kind in one.events} == set(WEBHOOK_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +201,6 @@ def test_a_name_that_leads_elsewhere_when_it_is_asked_again_then_it_is_asked_onc
 # -- the request ---------------------------------------------------------------------------------------
 
 
-def verified(headers: dict[str, str], body: bytes, secret: str) -> bool:
-    """The code of the how-to, without the package."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    wanted = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
-    return any(hmac.compare_digest(wanted, one) for one in headers["webhook-signature"].split(" "))
-
-
 def test_a_delivery_then_its_signature_is_right_for_each_secret_and_for_no_other(server: Receiver) -> None:
     other = base64.b64encode(hashlib.sha256(b"the next one").digest()).decode()
     stranger = base64.b64encode(hashlib.sha256(b"another").digest()).decode()
@@ -231,10 +209,9 @@ def test_a_delivery_then_its_signature_is_right_for_each_secret_and_for_no_other
     assert came.headers["content-type"] == "application/json"
     for secret in (SECRET, other):
         assert Webhook(secret).verify(came.body, came.headers) == {"a": 1}
-        assert verified(came.headers, came.body, secret)
-        assert not verified(came.headers, came.body + b" ", secret)
-        with pytest.raises(WebhookVerificationError):
-            Webhook(secret).verify(came.body, came.headers | {"webhook-id": "evt_2"})
+        for body, more in ((came.body, {"webhook-id": "evt_2"}), (came.body + b" ", {})):
+            with pytest.raises(WebhookVerificationError):
+                Webhook(secret).verify(body, came.headers | more)
     with pytest.raises(WebhookVerificationError):
         Webhook(stranger).verify(came.body, came.headers)
 
@@ -245,11 +222,7 @@ def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
     assert [one.path for one in server.came] == ["/hook"]
 
 
-@pytest.mark.parametrize(
-    "said",
-    [b"\x00\xff junk", b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", b"HTTP/1.1 103 Early\r\n\r\n" * 1_000],
-    ids=["junk", "a long header", "early hints"],
-)
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000, b"HTTP/1.1 103 Early\r\n\r\n" * 1_000])
 def test_an_answer_that_is_no_http_then_the_try_has_failed_and_nothing_is_raised(said: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -378,26 +351,6 @@ def test_gone_then_nothing_more_is_sent_until_somebody_replays(outbox: Outbox) -
     assert outbox.backlog("e1").gone is None
 
 
-def test_one_endpoint_that_hangs_then_another_gets_everything(outbox: Outbox) -> None:
-    now, works = Now(), Played()
-    put(outbox, now(), *range(50), to=("e1", "e2"))
-
-    async def hangs(id_: str, body: bytes, *, now: int) -> Answer:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def both() -> None:
-        stuck = asyncio.create_task(lane_of(outbox, hangs, now).run())
-        other = lane_of(outbox, works, now, "e2")
-        while outbox.backlog("e2").waiting:
-            await other.round()
-        stuck.cancel()
-
-    asyncio.run(both())
-    assert len(works.ids) == 50
-    assert outbox.backlog("e1").waiting == 50
-
-
 def test_an_outbox_opened_again_then_it_owes_the_same_with_tries_and_pauses(outbox: Outbox, tmp_path: Path) -> None:
     now = Now()
     (id_,) = put(outbox, now(), 1)
@@ -427,16 +380,6 @@ def test_an_error_amid_a_transaction_then_neither_event_nor_position_is_there(ou
     assert (outbox.backlog("e1").waiting, outbox.positions("recalls")) == (0, {})
     put(outbox, now(), 1)
     assert outbox.backlog("e1").waiting == 1
-
-
-def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes() -> None:
-    whole = document(paths("0"))
-    assert whole["webhooks"].keys() == WEBHOOKS.keys()
-    for kind, one in whole["webhooks"].items():
-        body = one["post"]["requestBody"]["content"]["application/json"]
-        Draft202012Validator({"components": whole["components"], **body["schema"]}).validate(body["example"])
-        with pytest.raises(ValidationError):
-            Draft202012Validator({"components": whole["components"], **body["schema"]}).validate({"type": kind})
 
 
 def test_examples_then_each_is_a_webhook_without_anything_about_a_person() -> None:
