@@ -47,15 +47,11 @@ def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
     assert [name for name, _ in output.headers].count("ce_id") == 1
     told = headers(found)
     assert told["ce_id"] == told["gate-decision-id"] == found.did
-    assert told["ce_specversion"] == "1.0"
     assert told["ce_time"] == "2026-11-24T01:00:00.000Z"
-    assert {"ce_source", "ce_type"} <= told.keys()
-    assert "Gate-Verdict" not in told
-    assert told["gate-verdict"] == "clear"
-    assert told["gate-policy"] == "jp-pmark@1"
-    assert told["gate-obligations"] == "MUST_PRINT_STOP_CONTACT"
+    named = {name: told[f"gate-{name}"] for name in ("verdict", "policy", "obligations")}
+    assert named == {"verdict": "clear", "policy": "jp-pmark@1", "obligations": "MUST_PRINT_STOP_CONTACT"}
     assert found.did.startswith(inquiry.read(told["gate-inquiry"]))
-    assert "gate-decision" not in told
+    assert {"Gate-Verdict", "gate-decision"}.isdisjoint(told)
 
 
 def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> None:
@@ -80,10 +76,8 @@ def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
     (output,) = found.outputs
 
     assert (output.topic, output.key, output.value) == ("deadletter", key, value)
-    told = headers(found)
-    assert (told["gate-reason"], told["gate-fault"]) == ("EVENT_INVALID", fault)
-    assert told["gate-source"] == "sends/3/41"
-    assert told["gate-decision-id"] == found.did
+    told = [headers(found)[f"gate-{one}"] for one in ("reason", "fault", "source", "decision-id")]
+    assert told == ["EVENT_INVALID", fault, "sends/3/41", found.did]
     assert (found.dead, found.verdict, found.codes) == (True, "block", ("EVENT_INVALID",))
     assert AuditRecord.model_validate_json(found.audit).verdict == "block"
 
@@ -92,7 +86,9 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     value = invented.send(
         delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
     )
-    source = invented.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
+    check = {"checked_at": "2025-03-03", "name": "さくら名簿", "address": "緑山県", "representative": "見本太郎"}
+    more = {"method": "indirect.partner", "check": {**check, "how_obtained": "通販", "basis": "consent"}}
+    source = invented.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}], **more)
     found = judged(send_record(orjson.dumps(value)), source, invented.consent(), invented.suppression(token="cp-1"))
     read = AuditRecord.model_validate_json(found.audit)
 
@@ -103,7 +99,7 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     assert read.facts.printed == "tokenised"
     assert set(read.facts.refs) == {"controller/C1", "notice/OK", "purpose/*", "template/T-1"}
     assert read.engine.unicode == characters.VERSION
-    for secret in ("P-1", "見本", "緑山", "h@mail", "t1_"):
+    for secret in ("P-1", "見本", "緑山", "h@mail", "t1_", "さくら", "通販"):
         assert secret.encode() not in found.audit
     assert found.audit == orjson.dumps(orjson.loads(found.audit), option=orjson.OPT_SORT_KEYS)
 
@@ -154,15 +150,6 @@ def replayed(found: Judged) -> tuple[str, ...]:
     ).codes
 
 
-def test_provider_check_recorded_then_without_its_texts() -> None:
-    check = {"checked_at": "2025-03-03", "name": "さくら名簿", "address": "緑山県", "representative": "見本太郎"}
-    check |= {"how_obtained": "通販", "basis": "consent"}
-    found = judged(send_record(), invented.source(method="indirect.partner", check=check))
-    assert found.codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
-    for secret in ("さくら", "緑山", "見本", "通販"):
-        assert secret.encode() not in found.audit
-
-
 class _Broken(FactStore):
     """A store with a defect: it fails on one person."""
 
@@ -202,24 +189,13 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
         judged(send_record(b"x", offset=13), *CLEAR),
     ]
     value = manifest(
-        writer="worker-0",
-        kid="gk/worker+00000000",
-        partition=3,
+        writer="worker-0", kid="gk/worker+00000000", partition=3, judged=some, dead_facts=1, prev="0" * 64,
         taken=[Taken("mail.sends.v1", 10, 14, 3, [(12, 1)]), Taken("mail.acts.v1", 2, 3, 0, [(2, 1)])],
-        judged=some,
-        dead_facts=1,
-        as_of={"consents": [5, 7]},
-        prev="0" * 64,
-        policy=SEND_JUDGE.packs.at(invented.T),
-        t0=invented.T,
-        t1=invented.T + 5,
-    )
+        as_of={"consents": [5, 7]}, policy=SEND_JUDGE.packs.at(invented.T), t0=invented.T, t1=invented.T + 5,
+    )  # fmt: skip
     read = Manifest.model_validate_json(value)
-    assert [taken.topic for taken in read.in_] == ["mail.sends.v1", "mail.acts.v1"]
     for taken in read.in_:
         assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
     assert read.out.model_dump() == {"cleared": 1, "review": 1, "confirm": 0, "recall": 0, "dead": 2, "result": 3}
     assert (read.audit.n, read.audit.from_id) == (3, some[0].did)
     assert read.verdicts == {"clear": 1, "confirm": 1, "block": 1}
-    assert "misplaced" not in orjson.loads(value)
-    assert b" " not in value

@@ -57,18 +57,14 @@ def test_a_copied_record_is_unsigned_and_a_copied_signature_is_refused(log):
     assert [name for name, *_ in log.fold.waiting] == ["notice/N1"]
 
 
-def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
-    log = ReferenceLog().write(staff.founding(at=AT))
+def test_a_person_is_one_person_with_two_keys(log):
     second = {"id": "k2", "method": "key", "public": staff.key("hanako", "k2").public}
-    keys = [*staff.person("hanako")["keys"], second]
-    log.write(signed(staff.person("hanako", keys=keys), "hanako", "taro"))
+    log.write(signed(staff.person("hanako", keys=[*staff.person("hanako")["keys"], second]), "hanako", "taro"))
     two = {**PURPOSE, "id": "service.x", "marketing": False, "by": ["hanako", "taro"]}
     name, value = staff.line(two)
     log.write(signed(two, "hanako"))
-    again = staff.signatures.of_reference(
-        name, value, staff.key("hanako", "k2"), origin=staff.ORIGIN, at=AT, id_="again"
-    )
-    log.write([("signature/again", again)])
+    more = {"origin": staff.ORIGIN, "at": AT, "id_": "again"}
+    log.write([("signature/again", staff.signatures.of_reference(name, value, staff.key("hanako", "k2"), **more))])
     assert log.fold.refused == []
     assert not log.counts("purpose/service.x")
 
@@ -203,10 +199,15 @@ def test_a_passkey_of_another_page_or_without_its_user_proves_nothing(wrong):
         assert not proven(said[0], PASSKEY.key, MESSAGES[0])
 
 
-def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(log):
+def touched(log, **more):
+    """Acts of one with a passkey, and the header of each."""
     log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
     acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
-    headers = staff.touched(Passkey("yuki"), acts, at=AT)
+    return acts, staff.touched(Passkey("yuki"), acts, at=AT, **more)
+
+
+def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(log):
+    acts, headers = touched(log)
     for place, act in enumerate(acts):
         found = [weighed(log, act, header) for header in headers]
         assert [isinstance(one, Signer) for one in found] == [place == n for n in range(3)]
@@ -221,7 +222,6 @@ ROWS = [("release", "C1", MESSAGES[:3]), ("approve", None, MESSAGES[3:])]
     "changed",
     [
         lambda table: {**table, "row": 1},
-        lambda table: {**table, "row": -2},
         lambda table: {**table, "index": 2},
         lambda table: {**table, "path": table["path"][1:]},
         lambda table: {**table, "rows": table["rows"][:1]},
@@ -238,10 +238,8 @@ def test_another_table_then_the_signature_proves_nothing(changed):
 
 @pytest.mark.parametrize("row", [("release", "C2"), ("uphold", "C1")])
 def test_a_signed_table_is_used_for_another_campaign_or_kind_then_the_act_is_refused(log, row):
-    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
-    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
-    (header, *_) = staff.touched(Passkey("yuki"), acts, at=AT, row=row)
-    assert weighed(log, acts[0], header) == "row_differs"
+    acts, headers = touched(log, row=row)
+    assert weighed(log, acts[0], headers[0]) == "row_differs"
 
 
 @pytest.mark.parametrize("form", ["tree", "table"])
@@ -297,19 +295,16 @@ def test_a_key_under_a_second_id_then_that_record_counts_for_nothing(log):
     ]
 
 
-@pytest.mark.parametrize("change", ["spelling", "credential", "case"])
+@pytest.mark.parametrize("change", ["spelling", "credential"])
 def test_a_passkey_under_a_second_id_then_no_spelling_of_it_counts(log, change):
     mine, other = Passkey("yuki").key, Passkey("someone").key
     log.write(signed(staff.person("yuki", keys=[mine]), "hanako", "taro"))
     changed = {
         "spelling": {**mine, "public": respelled(mine["public"]), "credential": other["credential"]},
         "credential": {**other, "credential": mine["credential"].rstrip("=") + "=="},
-        "case": mine,
     }[change]
-    by = "YUKI" if change == "case" else "mio"
-    log.write(signed(staff.person(by, ["approver"], keys=[changed]), "hanako", "taro", at=AT))
+    log.write(signed(staff.person("mio", ["approver"], keys=[changed]), "hanako", "taro", at=AT))
     assert log.fold.roster.member("mio", T0) is None
-    assert log.fold.roster.member("YUKI", T0).id == ("YUKI" if change == "case" else "yuki")
 
 
 def test_a_key_that_ended_is_nobody_elses(log):

@@ -98,7 +98,6 @@ def test_a_company_s_stop_under_a_key_of_nobody_then_only_its_sends_are_withheld
 @pytest.mark.parametrize(
     ("more", "whom", "binds"),
     [
-        ({}, "everybody", True),
         ({"scope": {"purpose": "mkt.dm.own"}}, "everybody", True),
         ({"scope": {"controller": "C-77"}}, "everybody", True),
         ({"scope": {"group": "G2"}}, "companies", False),
@@ -169,9 +168,8 @@ def test_two_bytes_of_nobody_on_reference_then_they_bar_nothing_once_staff_is_kn
     assert log.whom() == [(place, "nobody", (), 0, 1)], "and it is told"
 
 
-@pytest.mark.parametrize("name", BARRING[::3])
-def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed(name: str) -> None:
-    kind, _, id_ = name.partition("/")
+def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed() -> None:
+    name, kind, id_ = "controller/C1", "controller", "C1"
     newer = orjson.dumps({"v": 2, "kind": kind, "id": id_, "newer": True})
     for by, bars in (("hanako", True), ("yuki", False)):
         log = Log(*LIVES)
@@ -192,13 +190,10 @@ def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed
 
 def test_a_batch_of_reference_that_a_disk_spoilt_then_all_wait_for_two_managers() -> None:
     log = Log(*LIVES)
-    refused = Refusal("batch_corrupt", "00" * 32, what="batch", base=500)
-    log.put("reference", None, refused=refused)
-    assert log.codes() == UNKNOWN, "a suspension and its signature may be in it"
-    log.resolve("reference/0/500", "hanako")
-    assert log.codes() == UNKNOWN
-    log.resolve("reference/0/500", "taro")
-    assert log.codes() == ()
+    log.put("reference", None, refused=Refusal("batch_corrupt", "00" * 32, what="batch", base=500))
+    for by, codes in ((None, UNKNOWN), ("hanako", UNKNOWN), ("taro", ())):
+        log.resolve("reference/0/500", *filter(None, (by,)))
+        assert log.codes() == codes, "a suspension and its signature may be in it"
 
 
 def test_a_batch_whose_first_record_names_somebody_then_everybody_is_withheld() -> None:
@@ -264,7 +259,6 @@ def test_a_gap_then_its_companies_are_withheld_until_two_managers_resolve_it(
     place = log.put(*invented.gap("caller/call-centre", *companies))
     assert (log.codes(), log.codes(controller="C2") == UNKNOWN) == (UNKNOWN, others == UNKNOWN)
     assert log.whom() == [(place, whom, companies, 0, 2)]
-    assert log.store.withholding_counts[whom] == 1  # type: ignore[index]
     assert log.store.withhold_everybody is (not companies)
     log.resolve(place, "hanako")
     assert log.codes() == UNKNOWN
@@ -279,8 +273,7 @@ def test_a_gap_that_cannot_be_read_or_is_one_too_many_then_everybody_is_withheld
     place = log.put("consents", {**invented.gap("method/web", "C2")[1], "controllers": "C2"}, "restored-1")
     assert (log.codes(), log.whom()[0][:2]) == (UNKNOWN, (place, "everybody"))
     monkeypatch.setattr(gaps, "GAPS", 1)
-    log = Log(*LIVES)
-    log.put(*invented.gap("method/web", "C2"))
+    log = Log(*LIVES, invented.gap("method/web", "C2"))
     assert log.codes() == ()
     place = log.put(*invented.gap("method/paper", "C2"))
     assert (log.codes(), log.whom()[0][:2]) == (UNKNOWN, (place, "everybody"))
