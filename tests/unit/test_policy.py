@@ -27,12 +27,10 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
     [
         (b"skew_ms = 300_000", b"skw_ms = 300_000", "parameters.", "skew_ms"),
         (b'timezone = "Asia/Tokyo"', b'timezone = "../../etc/passwd"', "timezone", "Asia/Tokyo"),
-        (b'"2024-10-01T00:00:00+09:00"', b'"2024-10-01T00:00:00"', "effective_from", "time zone"),
         (b"version = 1", b"version = 1\nswitch_off = true", "switch_off", "unknown key"),
         (b"version = 1", b"version = ", "TOML", "line"),
         (b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"', "rules.SUBJECT_OBJECTED", "cannot be switched off"),
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "purpose"', "rules.NOTICE_ITEMS_MISSING", "on"),
-        (b'["postal", "email"]', b'["postal", "mail"]', "parameters.confirm_channels", "email"),
         (b"CONSENT_MISSING = {", b"CONSENT_MISING = {", "clauses.CONSENT_MISING", "CONSENT_MISSING"),
         (b'{ cite = "APPI 19", verified = true }', b'{ cite = "APPI 19", sure = true }', "clauses.IMPROPER_USE", "key"),
     ],
@@ -81,7 +79,6 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"minor_age = 15", b"minor_age = 16", []),
         (b"match_floor = 900", b"match_floor = 899", ["match_floor"]),
         (b"ask_cap = 1", b"ask_cap = 2", ["ask_cap"]),
-        (b"four_eyes_bulk = 100", b"four_eyes_bulk = 101", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"# no limit: 100", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 99", []),
         (b"ask_cap = 1", b"ask_cap = 1\nrejudge_hours = 96", ["rejudge_hours"]),
@@ -104,13 +101,11 @@ def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: 
 def test_shipped_texts_then_nobody_has_verified_a_row_and_each_reason_has_its_clause() -> None:
     for policy in (one for versions in shipped().values() for one in versions):
         assert set(policy.unverified) == {clause.name for clause in policy.clauses}, policy.name
-        cites = {(code, channel): policy.cites(code, channel) for code in CATALOGUE for channel in CHANNELS}
+        channels = ("postal", "email", "sms", "fax", "phone", "visit", None)
+        cites = {(code, channel): policy.cites(code, channel) for code in CATALOGUE for channel in channels}
         assert all(cites.values()), policy.name
         assert [said for said in cites.values() if re.search(r"A\.3\.|2017", said)] == [], policy.name
         assert (policy.id == "jp-appi") != any("J.8.7" in said for said in cites.values())
-
-
-CHANNELS = ("postal", "email", "sms", "fax", "phone", "visit", None)
 
 
 RELEASED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -37,9 +38,8 @@ def refused(known: Reference | None = None, **fields: Any) -> LineFault | None:
     return found if isinstance(found, LineFault) else None
 
 
-@pytest.mark.parametrize("day", ["2026-11-27", "2027-01-25", None])
-def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) -> None:
-    assert refused(**({"mail_date": day} if day else {})) is None
+def test_send_that_the_gate_can_judge_then_it_may_be_published() -> None:
+    assert [refused(**more) for more in ({}, {"mail_date": "2026-11-27"}, {"mail_date": "2027-01-25"})] == [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) 
     [
         ({"purpose": "mkt.dm.onw"}, "purpose_unknown", "purpose", "allowed: mkt.dm.own, service.orders"),
         ({"controller_id": "C9"}, "controller_unknown", "controller_id", "it says C9, allowed: C1"),
-        ({"mail_date": "2026-11-26"}, "mail_date_past", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
         ({"mail_date": "2027-01-26"}, "mail_date_too_far", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
         ({"message_class": "transactional"}, "class_differs", "message_class", ""),
         (RECALL, "class_not_registered", "template_id", "it says safety_legal, allowed: transactional"),
         ({**RECALL, "template_id": "T3"}, "ground_missing", "ground", "recall, safety, breach"),
         ({"channel": "花子"}, "field_invalid", "channel", "postal, email"),
         ({"花子": 1}, "field_unknown", "", "mail_date, delivery"),
+        ({"controller_id": "03-1234-5678"}, "controller_unknown", "controller_id", ""),
     ],
 )
 def test_send_that_the_gate_would_refuse_then_field_and_what_would_be_right(
@@ -63,24 +63,12 @@ def test_send_that_the_gate_would_refuse_then_field_and_what_would_be_right(
     assert found
     assert (found.fault, found.field) == (fault, field)
     assert hint in (found.hint.text() if found.hint else "")
-    assert "花子" not in found.sentence()
-
-
-def test_id_that_looks_like_a_telephone_number_then_it_is_not_repeated() -> None:
-    found = refused(controller_id="03-1234-5678")
-    assert found
-    assert "1234" not in found.sentence()
+    assert not re.search("花子|1234", found.sentence())
 
 
 def test_a_stop_that_no_key_at_hand_can_compare_then_refused_and_without_a_key_not() -> None:
-    stop = {
-        "v": 1,
-        "kind": "objection",
-        "suppression_id": "X",
-        "received_at": "2026-01-01",
-        "token": "t1k9_" + "A" * 43,
-    }
-    value = orjson.dumps(stop)
+    stop = {"v": 1, "kind": "objection", "suppression_id": "X", "received_at": "2026-01-01"}
+    value = orjson.dumps({**stop, "token": "t1k9_" + "A" * 43})
     found = Publication("suppressions", keys={"t1", "t1k2"}).read(value)
     assert isinstance(found, LineFault)
     assert (found.fault, found.field) == ("token_key_unknown", "token")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,18 +26,14 @@ def read(records: Sequence[Record], *noted: int) -> ReadLog:
 
 
 @pytest.mark.parametrize(
-    "other",
-    [
-        *(replace(RECORDS[1], value=b"no 2"), replace(RECORDS[1], key=None)),
-        *(replace(RECORDS[1], value=None), replace(RECORDS[1], offset=2), replace(RECORDS[1], timestamp=1)),
-        replace(RECORDS[1], key=b"P-1no", value=b" 1"),
-    ],
+    "changed", [{"value": b"no 2"}, {"offset": 2}, {"timestamp": 1}, {"key": b"P-1no", "value": b" 1"}], ids=str
 )
-def test_another_record_then_its_hash_and_that_of_all_behind_it_differ(other: Record) -> None:
+def test_another_record_then_its_hash_and_that_of_all_behind_it_differ(changed: dict[str, Any]) -> None:
+    other = replace(RECORDS[1], **changed)
     assert record_hash(other) != record_hash(RECORDS[1])
-    changed = read([RECORDS[0], other, *RECORDS[2:]])
-    assert changed.content.hash != read(RECORDS).content.hash
-    assert changed.last == read(RECORDS).last, "the last record alone does not show it"
+    log = read([RECORDS[0], other, *RECORDS[2:]])
+    assert log.content.hash != read(RECORDS).content.hash
+    assert log.last == read(RECORDS).last, "the last record alone does not show it"
 
 
 def test_positions_noted_before_then_what_is_below_them_is_known_behind_them() -> None:
@@ -90,14 +87,12 @@ WAS = known(read(RECORDS), read(RECORDS[:1]))
     ("now", "gone"),
     [
         ([read([*RECORDS, replace(RECORDS[0], offset=11)], 8), read(RECORDS, 1)], False),
-        ([read(RECORDS, 8), read(RECORDS[:1], 1), read(RECORDS)], False),
         ([read([RECORDS[0], *RECORDS[2:]], 8), read(RECORDS[:1], 1)], True),
         ([read(RECORDS[:3], 8), read(RECORDS[:1], 1)], True),
         ([read(RECORDS, 8), read([replace(RECORDS[0], value=b"yes")], 1)], True),
         ([read(RECORDS, 8)], True),
-        ([replace(read(RECORDS), begin=1), read(RECORDS[:1])], True),
     ],
-    ids=[*("more", "a partition more", "one gone", "end gone", "other", "partition gone", "begins")],
+    ids=["more", "one gone", "end gone", "other", "partition gone"],
 )
 def test_a_head_and_the_logs_as_they_are_then_facts_that_are_gone_are_found(now: list[ReadLog], gone: bool) -> None:
     assert vanished(WAS, Logs(*now), ended=True) == (["suppressions"] if gone else [])

@@ -15,7 +15,6 @@ WRONG = {
     ("tial",): ("tail", "tail"),
     ("tail",): ("TOPIC", "TOPIC"),
     ("audit", "witness", "--interval", NAME): ("--interval", "0.1…60"),
-    ("audit", "witness", "--interval", "nan"): ("数です（0.1…60）", "a number (0.1…60)"),
     ("keys", "rotate", "--role", NAME): ("worker", "worker"),
     ("policy",): ("Usage", "Usage"),
 }
