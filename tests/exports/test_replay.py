@@ -83,8 +83,6 @@ UNKNOWN = {"code": "POLICY_UNKNOWN", "facts": [], "says": {"case": "unreadable",
         ({"send": None}, "send"),
         ({"reasons": [NO]}, "verdict"),
         ({"reasons": [UNKNOWN]}, "verdict"),
-        ({"reasons": [NO], "verdict": "clear", "basis": None, "obligations": []}, "verdict"),
-        ({"verdict": None}, "verdict"),
         ({"campaign": "K-9"}, "campaign"),
         ({"mode": "live"}, "mode"),
     ],
@@ -146,10 +144,8 @@ def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told(
     shelf = named()
     digest = said["facts"]["refs"]["controller/C1"]
     shelf.references[digest] += b" "
-    assert (replayed(said, ByHash(shelf)).finding, replayed(said, ByHash(shelf)).why) == (
-        "unknown",
-        f"reference {digest}",
-    )
+    found = replayed(said, ByHash(shelf))
+    assert (found.finding, found.why) == ("unknown", f"reference {digest}")
     versions = canonical({"1": "金糸雀 鳴海"})  # somebody in place of a hash
     digest = sha256(versions).hexdigest()
     shelf.references[digest] = versions
@@ -166,9 +162,7 @@ def test_another_version_of_the_record_then_it_cannot_be_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"verdict": "block"}, {"reasons": [{"code": "OTHER_RULE", "facts": [], "says": {}}]}, {"basis": None}],
-    ids=lambda changed: next(iter(changed)),
+    "changed", [{"verdict": "block"}, {"reasons": [{"code": "OTHER_RULE", "facts": [], "says": {}}]}], ids=str
 )
 def test_another_decision_by_rules_of_another_release_then_it_is_unverified(changed: dict[str, Any]) -> None:
     said = {**recorded(invented.source(), invented.consent()), **changed}
@@ -193,13 +187,12 @@ UNREAD = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "
     [
         ({"send": None}, "drift"),
         ({"facts": None}, "drift"),
-        ({"verdict": None}, "drift"),
         ({"did": "A" * 26}, "drift"),
         ({"src": {"topic": "mail.acts.v1", "partition": 3, "offset": 1, "timestamp": invented.T}}, "drift"),
         ({"send": None, "facts": None, "reasons": [UNREAD]}, "drift"),
         ({"policy": {"id": "x", "version": 1, "sha256": "0" * 64}}, "unknown"),
     ],
-    ids=lambda one: "+".join(one) if isinstance(one, dict) else one,
+    ids=str,
 )
 def test_a_record_that_does_not_follow_then_no_number_of_rules_excuses_it(
     changed: dict[str, Any], finding: str, rules: int
@@ -227,9 +220,7 @@ def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> No
 @pytest.mark.parametrize(
     ("one", "other", "found"),
     [
-        ({"a": 1}, {"a": 1}, None),
         ({"a": 1}, {"a": True}, ("a", "1", "true")),
-        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, ("a[1].b", "2", "3")),
         ({"a": [1]}, {"a": [1, 2]}, ("a[1]", "-", "2")),
         ({"a": "Hanako Midori"}, {"a": "090-7777-1234"}, ("a", '"?"', '"?"')),
         ({"Hanako": 1}, {}, ("?", '"?"', "-")),

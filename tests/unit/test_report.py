@@ -76,15 +76,9 @@ def test_acts_then_by_kind_how_they_were_signed_and_who_and_why_others_were_refu
     found = told(signed_acts(desk))
     none: dict[str, Any] = {"acts": 0, "by": []}
     note, release, uphold = found["acts"]["signed"]
-    assert note == {
-        "kind": "note",
-        "key": {"acts": 2, "by": ["kenji", "yuki"]},
-        "passkey": none,
-        "vouched": {"acts": 1, "by": ["hanako"]},
-        "unsigned": none,
-        "refused": {"acts": 2, "causes": {"unsigned": 2}},
-    }
-    assert (release["kind"], release["key"]) == ("release", {"acts": 1, "by": ["kenji"]})
+    assert (note["key"], note["passkey"], note["unsigned"]) == ({"acts": 2, "by": ["kenji", "yuki"]}, none, none)
+    assert (note["vouched"], note["refused"]["causes"]) == ({"acts": 1, "by": ["hanako"]}, {"unsigned": 2})
+    assert release["key"] == {"acts": 1, "by": ["kenji"]}
     assert (uphold["key"], uphold["refused"]["causes"]) == (none, {"unsigned": 1})
     assert (found["acts"]["unproven"], wrong(found)) == (0, False)
     assert {one["id"]: one["acts"] for one in found["acts"]["people"]} == {"hanako": 1, "kenji": 2, "yuki": 1}
@@ -124,14 +118,14 @@ def test_manifests_in_order_then_none_breaks_and_what_is_changed_shows() -> None
     chain.add(desk.values[:1])
     chain.add(desk.values[1:])
     right = told([chain])
-    row = {"partition": 0, "manifests": 2, "records": 3, "sends": 3, "sealed": 0, "breaks": 0, "torn": 0}
-    assert right["coverage"] == [row]
+    assert [(one["manifests"], one["records"], one["breaks"], one["torn"]) for one in right["coverage"]] == [
+        (2, 3, 0, 0)
+    ]
     assert not wrong({**right, "samples": []})
     chain.add([], prev="0" * 64)
     chain.add([desk.values[0]], root="0" * 64)
-    found = told([chain])["coverage"][0]
-    assert (found["breaks"], found["torn"]) == (1, 1)
-    assert wrong(told([chain]))
+    found = told([chain])
+    assert (found["coverage"][0]["breaks"], found["coverage"][0]["torn"], wrong(found)) == (1, 1, True)
     lacking = ManifestChain()
     for _ in range(3):
         lacking.add([])
@@ -222,9 +216,6 @@ def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evide
     said = {"since": instant(invented.T), "kind": "objection", "lacks": "place_unknown"}
     assert found["duties"] == [{"id": id_, **said} for id_ in ("X3", "X4", "X5")]
     assert found["rows"] == {"before": 0, "rejected": 3, "wide": 1, "certain": 1}
-    assert found["corrections"] == [
-        {"by": None, "stops": 1, "of_another": 0, "returned": 0},
-        {"by": "hanako", "stops": 2, "of_another": 0, "returned": 0},
-    ]
+    assert [(one["by"], one["stops"]) for one in found["corrections"]] == [(None, 1), ("hanako", 2)]
     tally = month_tally().told(made=invented.T + DAY_MS, nos=found)
     assert ("duties", 3) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]
