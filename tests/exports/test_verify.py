@@ -382,8 +382,7 @@ def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"by": "hanako"}, {"act_id": "other"}, {"kind": "suspend", "subject": "controller/C1"}],
+    "wrong", [{"by": "hanako"}, {"act_id": "other"}, {"kind": "suspend", "subject": "controller/C1"}]
 )
 def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wrong: dict[str, Any]) -> None:
     trail = Trail(seed=3).write(6).resume(1, skipped={"sends": 40}, **wrong).write(1)

@@ -70,10 +70,10 @@ NAMES = {
         (READER._select_read_replica, 1, "self._client.cluster.leader_for_partition(tp)"),
     ],
     "streams/client/brokers.py, which gives a client its topics": [
-        (CLIENT._md_synchronizer, 1, "topics = self._topics"),
+        (CLIENT._md_synchronizer, 1, "topics = self._topics")
     ],
     "streams/client/requests.py, which has requests in versions that aiokafka does not speak": [
-        (AIOKafkaConnection, 1, "request.prepare(self._versions)", "request_struct.encode()", "resp_type.decode(resp)"),
+        (AIOKafkaConnection, 1, "request.prepare(self._versions)", "request_struct.encode()", "resp_type.decode(resp)")
     ],
     "streams/client/fetched_records.py, which leaves aborted transactions out as this class does": [
         (FETCHER._parse_fetched_data, 1, "self.PartitionRecords(fetch_offset, tp, records,"),
