@@ -315,21 +315,6 @@ def test_a_folder_of_others_or_open_to_them_then_it_is_not_gone_on_with(tmp_path
     again(first, tmp_path / "b")
 
 
-def test_what_a_call_did_not_finish_then_it_is_taken_away_and_no_link_is_followed(tmp_path: Path, days: Trail) -> None:
-    first, part, mine = days.export(tmp_path / "a"), tmp_path / "b.part", tmp_path / "mine"
-    again(first, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        again(first, tmp_path / "b", told=after(12, KeyboardInterrupt()))
-    mine.mkdir()
-    (mine / "x.pub").write_text("mine")
-    (part / "keys").symlink_to(mine)
-    (part / "log").mkdir()
-    (part / "log" / "stale").write_text("stale")
-    again(first, tmp_path / "b")
-    assert content(tmp_path / "b") == content(tmp_path / "whole")
-    assert (mine / "x.pub").read_text() == "mine"
-
-
 def test_a_forged_record_with_somebody_in_place_of_a_hash_then_nothing_of_them_stays(tmp_path: Path) -> None:
     trail = Trail(seed=3, partitions=1).write(3)
     first = trail.export(tmp_path / "a")

@@ -50,17 +50,6 @@ def clear_and_blocked() -> Recorded:
     return desk
 
 
-def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
-    found = told(chains_of(clear_and_blocked()))
-    verdicts = {"clear": 1, "confirm": 0, "review": 0, "block": 2}
-    assert found["sends"] == {"total": 3, "verdicts": verdicts, "of_another": 0}
-    by_source = {(one["route"], one["origin"]): (one["sends"], one["verdicts"]["clear"]) for one in found["sources"]}
-    assert by_source == {("direct.point_card", "batch/B-1"): (2, 1), ("none", "none"): (1, 0)}
-    days = {one["from"]: sum(one["verdicts"].values()) for one in found["time"]["steps"]}
-    assert (len(days), days["2026-11-24"], sum(days.values())) == (30, 3, 3)
-    assert found["policies"][0]["sends"] == 3
-
-
 def test_acts_then_by_kind_how_they_were_signed_and_who_and_why_others_were_refused() -> None:
     desk = office()
     desk.act("release", **acted_by("kenji", "r-1", evidence_ref="form-1"))
