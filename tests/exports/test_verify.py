@@ -46,6 +46,12 @@ def check(trail: Trail, folder: Path, **more: Any) -> Report:
     return verify(folder, witness=parse_vkey(trail.witness.verifier), **more)
 
 
+def exported(folder: Path, *write: int, **of: Any) -> tuple[Trail, Path]:
+    """Returns a trail, and the folder with its export."""
+    trail = Trail(**of).write(*write)
+    return trail, trail.export(folder / "export")
+
+
 def bare(report: Report) -> dict[str, Any]:
     """Returns all that a report says but in which file, and in which line of it, something stands."""
     found = report.plain()
@@ -349,8 +355,7 @@ def decoy(record: bytes) -> bytes:
 def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_signed(
     tmp_path: Path, write: Callable[[tuple[bytes, ...]], tuple[bytes, ...]], codes: set[str]
 ) -> None:
-    trail = Trail(partitions=1, seed=2, acting=0).write(6)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 6, partitions=1, seed=2, acting=0)
     number = some(trail, Random(1), records=3)
     records = write(trail.steps[number].records)
     steps = rechained(trail, number, records, audit={"from_id": _did(records[0]), "n": len(records)})
@@ -391,8 +396,7 @@ def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wro
 
 
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=2).write(6)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 6, partitions=1, seed=2)
     kept = [replace(step, index=n) for n, step in enumerate(trail.steps, start=-3)]
     sealed_anew(trail, folder, kept[3:])
     report = check(trail, folder)
@@ -512,8 +516,7 @@ DEEP = b"[" * 60_000
 def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
     tmp_path: Path, spoil: Callable[[Trail, Path], None], codes: set[str]
 ) -> None:
-    trail = Trail(seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 12, seed=4)
     spoil(trail, folder)
     report = check(trail, folder)
     assert report.exit_code == 4
@@ -525,8 +528,7 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
 
 @pytest.mark.parametrize("name", ["policies", "reference"])
 def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_right(tmp_path: Path, name: str) -> None:
-    trail = Trail(seed=4).write(3)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 3, seed=4)
     shutil.rmtree(folder / name)
     report = check(trail, folder)
     assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
@@ -535,8 +537,7 @@ def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_rig
 
 
 def test_files_that_are_none_of_an_export_then_number_and_place_and_not_their_names(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(3)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 3, seed=4)
     names = ("records/sub/x", "policies/evil.toml", "Hanako/x", "keys/worker-Hanako.pub", "reference/.hidden")
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -561,8 +562,7 @@ def test_more_findings_than_are_kept_then_the_gravest_is_first_and_the_exit_code
 
 
 def test_verified_then_its_verdict_and_what_it_could_not_exclude(tmp_path: Path) -> None:
-    trail = Trail(seed=9).write(5)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 5, seed=9)
     report = check(trail, folder)
     assert (report.plain()["verdict"], "witnessed" in [code for code, _ in report.says]) == ("intact", True)
     for min_size, said in ((None, "not_excluded"), (3, "long_enough")):
@@ -602,8 +602,7 @@ NAME = "\x1b[2KYamada Hanako, 1-2-3"
 def test_a_forged_manifest_that_holds_no_id_then_the_finding_does_not_quote_it(
     tmp_path: Path, fields: dict[str, Any], code: str
 ) -> None:
-    trail = Trail(partitions=1, seed=4).write(2)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 2, partitions=1, seed=4)
     trail.put(folder, [trail.steps[0], signed(trail, trail.steps[1], **fields)])
     report = check(trail, folder)
     assert code in {one.code for one in report.findings}
@@ -634,8 +633,7 @@ def first_range(step: Step, **more: int) -> dict[str, Any]:
 def test_a_fault_of_a_manifest_then_it_is_named_by_its_word_and_offset(
     tmp_path: Path, code: str, change: Callable[[Trail, Step], Step]
 ) -> None:
-    trail = Trail(partitions=1, seed=5, acting=0).write(6)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 6, partitions=1, seed=5, acting=0)
     trail.put(folder, [*trail.steps[:3], change(trail, trail.steps[3]), *trail.steps[4:]])
     assert (code, trail.steps[3].offset) in {(one.code, one.offset) for one in check(trail, folder).findings}
 
@@ -662,8 +660,7 @@ def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tel
 def test_a_report_of_coverage_with_findings_then_it_is_told_whatever_the_last_found(
     tmp_path: Path, founds: list[Any], told: dict[str, Any] | None
 ) -> None:
-    trail = Trail(seed=4).write(4)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 4, seed=4)
     reports = [
         canonical({"v": 1, "kind": "coverage", "at": f"2026-11-24T0{hour}:00:00.000Z", "found": found})
         for hour, found in enumerate(founds, 3)
@@ -676,8 +673,7 @@ def test_a_report_of_coverage_with_findings_then_it_is_told_whatever_the_last_fo
 
 
 def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=5).write(10)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 10, partitions=1, seed=5)
     shutil.rmtree(folder / "log")
     seal([step.value for step in trail.steps[:7]], folder / "log", trail.log, trail.witness, at=0)
     report = check(trail, folder)
@@ -686,8 +682,7 @@ def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(tmp
 
 
 def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(tmp_path: Path) -> None:
-    trail = Trail(partitions=1, seed=5).write(4)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 4, partitions=1, seed=5)
     shutil.rmtree(folder / "log")
     trail.put(folder, [replace(step, index=None) for step in trail.steps[:2]])
     assert [one.code for one in verify(folder).findings] == ["no_log"]
@@ -727,8 +722,7 @@ def test_sentences_then_whatever_is_found_has_one() -> None:
 
 
 def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_path: Path) -> None:
-    trail = Trail(seed=9).write(5)
-    folder = trail.export(tmp_path / "export")
+    trail, folder = exported(tmp_path, 5, seed=9)
     right = alone(tmp_path, str(folder), "--witness", trail.witness.verifier, script=folder / "verify.py")
     assert (right.returncode, right.stderr) == (0, ""), right
     trail.put(folder, trail.steps[1:])

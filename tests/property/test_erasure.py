@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from typing import Any
 
@@ -11,7 +10,6 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.audit.records.pseudonym import Master, Subject
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
@@ -27,14 +25,6 @@ STEPS = ("send", "release", "uphold", "ask", "undo", "handoff", "cancel", "weigh
 OF_ITEMS = ("release", "uphold", "ask", "undo")
 
 
-@given(st.binary(min_size=32, max_size=32), st.binary(max_size=300), st.binary(max_size=300))
-def test_mac_of_any_value_then_it_is_the_library_s(key: bytes, first: bytes, second: bytes) -> None:
-    master, person = Master(key), Subject(key, b"P-1")
-    for value in (first, second):
-        assert master.of(value) == hmac.digest(key, value, "sha256")
-        assert person.names(value)[1] == hmac.digest(key, value, "sha256").hex()
-
-
 def chained(judged: list[Judged]) -> list[bytes]:
     """Returns the manifests of transactions of one record each."""
     values: list[bytes] = []
@@ -42,13 +32,7 @@ def chained(judged: list[Judged]) -> list[bytes]:
     for number, one in enumerate(judged):
         prev = hashlib.sha256(values[-1]).hexdigest() if values else None
         taken = [Taken("mail.sends.v1", number, number + 1, 1)]
-        named: dict[str, Any] = {
-            "writer": "w",
-            "kid": "gk/worker+00000000",
-            "partition": 3,
-            "dead_facts": 0,
-            "as_of": {},
-        }
+        named: dict[str, Any] = {"writer": "w", "kid": "gk/worker+00000000", "partition": 3, "dead_facts": 0}
         named |= {"as_of": {}, "taken": taken, "prev": prev, "policy": policy, "t0": invented.T, "t1": invented.T}
         values.append(manifest(**named, judged=[one]))
     return values

@@ -102,14 +102,6 @@ def test_bad_bytes_of_every_kind_then_the_codec_reads_the_same_or_reads_alone() 
     assert sum(agrees(key, value) for _, key, value, _ in BAD_SENDS) < len(BAD_SENDS) / 2
 
 
-def test_send_with_and_without_empty_lists_then_it_is_read_plainly() -> None:
-    value = orjson.dumps(SEND)
-    assert agrees(b"P-1", value)
-    assert agrees(None, value)
-    for more in ({"match": []}, {"flags": [], "audience": [], "match": []}, {"mail_date": "2026-12-20"}):
-        assert agrees(b"P-1", orjson.dumps({**SEND, **more})), more
-
-
 def test_field_named_twice_then_no_reading_takes_it() -> None:
     value = orjson.dumps(SEND).replace(b'"v":1', b'"v":1,"v":1')
     assert read_plain(b"P-1", value) is None

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import tempfile
 from importlib.metadata import version
-from unittest.mock import AsyncMock
 
 import aiokafka
 import aiokafka.conn
@@ -28,7 +27,6 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
 from streams.client.batches import Batches
 from streams.worker.app import create_app
-from streams.worker.clients import Clients
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "kafka-python": "3.0.12", "mode-streaming": "0.7.1"}
 
@@ -109,20 +107,16 @@ def test_private_names_then_the_sources_still_have_them(ours):
         assert [name for name in names if source.count(name) < least] == [], f"read the diff of {owner} for {ours}"
 
 
-@pytest.mark.parametrize(
-    ("owner", "parameters"),
-    [
+def test_a_method_that_we_replace_then_it_is_called_as_before():
+    for owner, parameters in (
         (Consumer._getmany, ["self", "active_partitions", "timeout"]),
         (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
-    ],
-)
-def test_a_method_that_we_replace_then_it_is_called_as_before(owner, parameters):
-    assert list(inspect.signature(owner).parameters) == parameters, "streams/worker/chunks.py has one in its place"
+    ):
+        assert list(inspect.signature(owner).parameters) == parameters, "streams/worker/chunks.py has one in its place"
 
 
-@pytest.mark.parametrize("prefix", ["", "OURS_"])
-def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
-    keys, precious = Keys(tmp_path / "keys"), tmp_path / "precious"
+def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path):
+    keys, precious, prefix = Keys(tmp_path / "keys"), tmp_path / "precious", "OURS_"
     for role in ROLES:
         keys.make(role, f"gk/{role}")
     for name in (param.env_name for param in FaustSettings.SETTINGS.values() if param.env_name):
@@ -141,23 +135,6 @@ def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(
     assert (conf.consumer_group_instance_id, conf.topic_partitions) == (settings.worker, settings.partitions)
     assert (conf.stream_wait_empty, conf.web_enabled) == (False, False)
     assert conf.processing_guarantee.value == "at_least_once"
-
-
-def test_a_fetch_that_waits_to_be_tried_again_then_a_reader_stops_in_order(monkeypatch: pytest.MonkeyPatch):
-    class Waiting:
-        async def close(self):  # as aiokafka's fetcher does with each of its tasks
-            task = asyncio.ensure_future(asyncio.sleep(60))
-            task.cancel()
-            await task
-
-    async def stopped():
-        reader, closed = Clients(Settings(broker="127.0.0.1:1", prefix="t.")).reader(), []
-        reader._fetcher = Waiting()
-        monkeypatch.setattr(reader._client, "close", AsyncMock(side_effect=lambda: closed.append(True)))
-        await reader.stop()
-        return closed
-
-    assert asyncio.run(stopped()) == [True]
 
 
 def test_given_both_clients_then_what_a_fetch_returned_is_read_as_our_batches():

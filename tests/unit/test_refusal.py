@@ -40,17 +40,6 @@ def test_sends_that_expired_then_it_goes_on_at_the_first_kept_and_says_what_is_g
     assert found.skips(Position(250, 7)) == [ProposedSkip("sends", 100, 250)]
 
 
-def test_another_log_than_was_read_then_it_goes_on_at_what_nobody_has_decided() -> None:
-    found = refusal("error.input_replaced", topic="mail.sends.v1", fresh={"sends": 30, "acts": 0})
-    assert (found.range, found.suggested) == (KeptRange(0, 400), 30)
-    assert found.position(30) == Position(30, 0), "the other input begins anew, too"
-    assert found.skips(Position(30, 0)) == []
-    assert found.skips(found.position(40)) == [ProposedSkip("sends", 30, 40)]
-    assert found.skips(found.position(10)) == [ProposedSkip("sends", 30, 10)], "decided before, and judged again"
-    short = refusal("error.input_replaced", sends_log=KeptRange(3, 40), topic="mail.sends.v1", fresh={"sends": 40})
-    assert (short.range, short.suggested, short.skips(short.position(40))) == (KeptRange(3, 40), 40, [])
-
-
 def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
     found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     act = found.act(found.position(260), act_id="a-1", at="2026-11-27T10:00:00Z", by="pm-7", reason="asked again")

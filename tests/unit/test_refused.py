@@ -9,11 +9,9 @@ import pytest
 
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.signers import counts
-from gatekeeper.ground.errors import IntegrityError
-from gatekeeper.ground.texts import text
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import SKIPPABLE, Refused
+from gatekeeper.ledger.refused import SKIPPABLE
 from gatekeeper.ledger.resumption import fingerprint, resumption
 from gatekeeper.staff import signatures
 from gatekeeper.staff.person_keys import PersonKey
@@ -23,7 +21,6 @@ from tests.support import staff
 from tests.support.facts import T
 
 SEEN = Head(sends=10, acts=3).encode()
-EXPIRED: dict[str, Any] = {"topic": "mail.sends.v1", "partition": 2, "position": 10, "begin": 25}
 BEFORE = {"mail.sends.v1": 10, "mail.acts.v1": 3}
 
 
@@ -41,15 +38,6 @@ def read(*acts: Record) -> list[tuple[Record, Any]]:
 def found(*acts: Record, refused: str = "error.sends_expired", head: bytes | None = SEEN) -> str | None:
     one = resumption(read(*acts), partition=2, refused=refused, head=head, counts=lambda _: True)
     return one.act_id if one else None
-
-
-def test_a_refusal_then_its_note_says_the_same_when_it_is_read() -> None:
-    error = IntegrityError("error.sends_expired", **EXPIRED)
-    note = Refused.decode(Refused.of(error, since=1_764_000_000_000, lost=1_763_000_000_000).encode())
-    assert note == Refused("error.sends_expired", EXPIRED, 1_764_000_000_000, 1_763_000_000_000)
-    assert "lost" not in Refused.of(error, since=1_764_000_000_000).encode()
-    assert note.sentence == str(error)
-    assert note.advice == text("partition.do_sends_expired")
 
 
 def test_acts_about_a_refusal_then_the_newest_that_is_about_this_very_one_counts() -> None:

@@ -37,18 +37,12 @@ def test_readers_that_give_up_then_one_question_waits_and_the_next_gets_its_answ
         clients: Any = SimpleNamespace(ends=lambda: broker)
         ends = SendEnds(World("127.0.0.1:1", "x.").settings, clients, lambda: owned)
         owned |= {0, 3}
-        assert await ends.read() == {}, "it has not started"
         await ends.start()
         assert await asyncio.gather(*(ends.read() for _ in range(50))) == [{}] * 50
-        assert await ends.read() == {}
         assert broker.asked == 1
         broker.silent.set()
         monkeypatch.setattr(send_ends, "ENDS_SECONDS", 5.0)
         assert await ends.read() == {"0": 7, "3": 10}
-        owned.clear()
-        asked = broker.asked
-        assert await ends.read() == {}
-        assert broker.asked == asked, "there is nothing to ask about"
         await ends.stop()
         assert not broker.connected
 

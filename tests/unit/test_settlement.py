@@ -10,7 +10,7 @@ import orjson
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.settlement import Settled, settled
-from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
+from gatekeeper.engine.tail import Tail, said, written
 from gatekeeper.ledger.head import Head
 from schemas.record import Record
 from tests.support.trails import Step, Trail
@@ -38,12 +38,9 @@ def manifests(steps: Sequence[Step]) -> list[Record]:
     ]
 
 
-def audit(values: Sequence[bytes]) -> list[Record]:
+def audit(steps: Sequence[Step]) -> list[Record]:
+    values = [value for step in steps for value in step.records]
     return [Record("audit", 0, place, 0, did(value).encode(), value) for place, value in enumerate(values)]
-
-
-def records(steps: Sequence[Step]) -> list[bytes]:
-    return [value for step in steps for value in step.records]
 
 
 def did(value: bytes) -> str:
@@ -57,18 +54,14 @@ def judged(
     return settled(at, Tail(written(ours, records, partition=0, keys=KEYS, head=at), records, cut, whole))
 
 
-def values(some: Sequence[WrittenRecord]) -> list[bytes]:
-    return [one.value for one in some]
-
-
 def test_records_without_manifest_then_the_next_manifest_takes_them_in() -> None:
     for place in PLACES:
         before, torn = STEPS[:place], STEPS[place]
-        found = judged(head(before), manifests(before), audit(records([*before, torn])))
+        found = judged(head(before), manifests(before), audit([*before, torn]))
         assert found is not None
         after, taken = head([*before, torn]), orjson.loads(torn.value)["in"]
         assert found.head.prev == head(before).prev
         assert (found.head.sends, found.head.acts) == (after.sends, after.acts)
-        assert values(found.records) == values(found.again) == list(torn.records)
+        assert [one.value for one in found.records] == [one.value for one in found.again] == list(torn.records)
         took = [{"topic": one.topic, "from": one.start, "to": one.to, "n": one.n} for one in found.took]
         assert took == [{name: one[name] for name in ("topic", "from", "to", "n")} for one in taken]
