@@ -181,19 +181,6 @@ def test_decided_on_several_days_then_each_is_a_folder_and_all_is_read_as_one(tm
     assert (reports[1].exit_code, reports[1].plain()) == (0, reports[0].plain())
 
 
-def test_a_part_of_the_days_then_no_other_ones_are_read(tmp_path: Path, days: Trail) -> None:
-    again(days.export(tmp_path / "a"), tmp_path / "b")
-    first, second, third, *_ = sorted(one.name for one in (tmp_path / "b" / "days").iterdir())
-    since, to = (span(day, "UTC").first // 1000 for day in (second, third))
-    expected = [one for one in ExportReader(tmp_path / "b").links(0) if second <= one.manifest["t1"] < third]
-    shutil.rmtree(tmp_path / "b" / "days" / first)
-    read = list(ExportReader(tmp_path / "b", since=since, to=to).links(0))
-    assert [one for one in read if second <= one.manifest["t1"] < third] == expected != []
-    assert {one.manifest["t1"][:10] for one in read} < {
-        one.manifest["t1"][:10] for one in ExportReader(tmp_path / "a").links(0)
-    }
-
-
 @pytest.mark.parametrize(
     ("sealed_", "error"), [(18, KeyboardInterrupt()), (11, UnavailableError("error.disk", path="x", detail="x"))]
 )

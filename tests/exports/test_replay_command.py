@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -278,33 +279,18 @@ def test_records_of_other_rules_then_replay_names_their_release_and_none_is_comp
     assert (code, said["decisions"], said["other_rules"], said["unknown"]) == (5, 1, 1, 0)
 
 
-class Hours:
-    """A clock that only moves by the work done and the sleep slept."""
-
-    def __init__(self) -> None:
-        self.now = self.slept = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.slept += seconds
-
-
-@pytest.mark.parametrize(
-    ("rate", "slept"), [(None, 8 * (SHARE - 1)), (0, 0), (UNNOTICED / 10, 90)], ids=["a fifth", "all", "a rate"]
-)
+@pytest.mark.parametrize(("rate", "slept"), [(None, 8 * (SHARE - 1)), (0, 0), (UNNOTICED / 10, 90)])
 def test_live_reading_then_it_leaves_most_of_the_machine_to_live_work(
     rate: float | None, slept: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hours = Hours()
-    monkeypatch.setattr(reading, "time", hours)
+    sleeps, worked = list[float](), list[float]()
+    clock = SimpleNamespace(monotonic=lambda: sum(worked) + sum(sleeps), sleep=sleeps.append)
+    monkeypatch.setattr(reading, "time", clock)
     pace = Pace(rate)
     for _ in range(10):  # a second of work for each tenth; two are not held up
-        hours.now += 1
+        worked.append(1)
         pace.done(UNNOTICED // 2 if rate is None else UNNOTICED)
-    assert hours.slept == pytest.approx(slept)
+    assert sum(sleeps) == pytest.approx(slept)
 
 
 def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_path: Path) -> None:

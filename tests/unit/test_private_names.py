@@ -115,8 +115,9 @@ def test_a_method_that_we_replace_then_it_is_called_as_before():
         assert list(inspect.signature(owner).parameters) == parameters, "streams/worker/chunks.py has one in its place"
 
 
-def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path):
-    keys, precious, prefix = Keys(tmp_path / "keys"), tmp_path / "precious", "OURS_"
+@pytest.mark.parametrize("prefix", ["", "OURS_"])
+def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
+    keys, precious = Keys(tmp_path / "keys"), tmp_path / "precious"
     for role in ROLES:
         keys.make(role, f"gk/{role}")
     for name in (param.env_name for param in FaustSettings.SETTINGS.values() if param.env_name):

@@ -173,17 +173,16 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     assert all(f"<t>{one}</t>" in texts for one in ("=1+1", *(one["inquiry"] for one in found["samples"])))
 
 
-def facts_on_file(*stated: tuple[str, dict[str, Any], str | None]) -> dict[str, Any]:
-    """The section `nos` over facts, each with whoever signs it; staff is on record before them."""
+def facts_on_file(*stated: tuple[dict[str, Any], str | None]) -> dict[str, Any]:
+    """The section `nos` over stops, each with whoever signs it; staff is on record before them."""
     nos = Nos(FactStore(staff.ORIGIN), invented.T, invented.T + DAY_MS)
     at = instant(invented.T)
     for offset, (name, value) in enumerate(staff.founding(at=at)):
         nos.take(fact("reference", 0, offset, name.encode(), value))
-    for offset, (topic, said, by) in enumerate(stated):
-        value = orjson.dumps(said)
-        key = str(said.get("recipient_id") or said.get("token") or said["suppression_id"]).encode()
+    for offset, (said, by) in enumerate(stated):
+        value, key = orjson.dumps(said), str(said.get("token") or said["suppression_id"]).encode()
         headers = (staff.correction(value, by, at=at),) if by else ()
-        nos.take(Record(topic, 0, offset, invented.T, key, value, headers))
+        nos.take(Record("suppressions", 0, offset, invented.T, key, value, headers))
     return nos.told()
 
 
@@ -192,19 +191,15 @@ def test_rejected_rows_then_each_is_listed_until_a_right_one_or_a_managers_evide
     rejected = {**stop, "row": "rejected", "lacks": "place_unknown"}
     closing = {**rejected, "state": "corrected", "by": "hanako", "evidence_ref": "memo-7"}
     token = invented.token("cp-1")
-    of_another = {**stop, "suppression_id": "X5", "scope": {"controller": "C2"}}
     found = facts_on_file(
-        *(("suppressions", {**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3", "X4", "X5")),
-        ("suppressions", {**stop, "suppression_id": "X1", "token": token, "row": "wide", "lacks": "name_short"}, None),
-        ("suppressions", {**stop, "suppression_id": "X4", "kind": "undeliverable", "recipient_id": "P-9"}, None),
-        ("suppressions", {**of_another, "token": token, "row": "certain"}, None),
-        ("suppressions", {**closing, **of_another}, "hanako"),
-        ("suppressions", {**closing, "suppression_id": "X2"}, "hanako"),
-        ("suppressions", {**closing, "suppression_id": "X3"}, None),
+        *(({**rejected, "suppression_id": id_}, None) for id_ in ("X1", "X2", "X3")),
+        ({**stop, "suppression_id": "X1", "token": token, "row": "wide", "lacks": "name_short"}, None),
+        ({**closing, "suppression_id": "X2"}, "hanako"),
+        ({**closing, "suppression_id": "X3"}, None),
     )
     said = {"since": instant(invented.T), "kind": "objection", "lacks": "place_unknown"}
-    assert found["duties"] == [{"id": id_, **said} for id_ in ("X3", "X4", "X5")]
-    assert found["rows"] == {"before": 0, "rejected": 3, "wide": 1, "certain": 1}
-    assert [(one["by"], one["stops"]) for one in found["corrections"]] == [(None, 1), ("hanako", 2)]
+    assert found["duties"] == [{"id": "X3", **said}]
+    assert found["rows"] == {"before": 0, "rejected": 1, "wide": 1, "certain": 0}
+    assert [(one["by"], one["stops"]) for one in found["corrections"]] == [(None, 1), ("hanako", 1)]
     tally = month_tally().told(made=invented.T + DAY_MS, nos=found)
-    assert ("duties", 3) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]
+    assert ("duties", 1) in [(one["code"], one["count"]) for one in tally["summary"]["todo"]]

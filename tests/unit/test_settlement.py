@@ -9,7 +9,7 @@ from hashlib import sha256
 import orjson
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
-from gatekeeper.engine.settlement import Settled, settled
+from gatekeeper.engine.settlement import settled
 from gatekeeper.engine.tail import Tail, said, written
 from gatekeeper.ledger.head import Head
 from schemas.record import Record
@@ -47,20 +47,15 @@ def did(value: bytes) -> str:
     return str(orjson.loads(value)["did"])
 
 
-def judged(
-    at: Head, ours: Sequence[Record], theirs: Sequence[Record], *, cut: bool = False, whole: bool = True
-) -> Settled | None:
-    records = said(theirs, partition=0)
-    return settled(at, Tail(written(ours, records, partition=0, keys=KEYS, head=at), records, cut, whole))
-
-
 def test_records_without_manifest_then_the_next_manifest_takes_them_in() -> None:
     for place in PLACES:
         before, torn = STEPS[:place], STEPS[place]
-        found = judged(head(before), manifests(before), audit([*before, torn]))
+        at, records = head(before), said(audit([*before, torn]), partition=0)
+        ours = written(manifests(before), records, partition=0, keys=KEYS, head=at)
+        found = settled(at, Tail(ours, records, cut=False, all_manifests=True))
         assert found is not None
         after, taken = head([*before, torn]), orjson.loads(torn.value)["in"]
-        assert found.head.prev == head(before).prev
+        assert found.head.prev == at.prev
         assert (found.head.sends, found.head.acts) == (after.sends, after.acts)
         assert [one.value for one in found.records] == [one.value for one in found.again] == list(torn.records)
         took = [{"topic": one.topic, "from": one.start, "to": one.to, "n": one.n} for one in found.took]

@@ -55,7 +55,4 @@ def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
     assert [(one["record"], one["signed_by"]) for one in found["waiting"]] == [("register/mail-preference", [])]
     assert [(one["record"], one["code"]) for one in found["refused"]] == [("register/mail-preference", "role")]
     assert "controller/C1" in found["unsigned"]
-    said = status_shown(answer, capsys)
-    assert text("cli.status_reference_waits", **{**found["waiting"][0], "signed_by": "-"}) in said
-    assert text("act.refused_role") in said
-    assert text("cli.status_acts_unsigned") not in said
+    assert text("act.refused_role") in status_shown(answer, capsys)

@@ -95,26 +95,6 @@ def test_a_company_s_stop_under_a_key_of_nobody_then_only_its_sends_are_withheld
     assert (log.codes(), log.codes(controller="C2")) == (UNKNOWN, UNKNOWN), "two scopes of one stop are every scope"
 
 
-@pytest.mark.parametrize(
-    ("more", "whom", "binds"),
-    [
-        ({"scope": {"purpose": "mkt.dm.own"}}, "everybody", True),
-        ({"scope": {"controller": "C-77"}}, "everybody", True),
-        ({"scope": {"group": "G2"}}, "companies", False),
-        ({"scope": {"controller": "C2", "group": "G1"}}, "companies", True),
-        ({"scope": {"controller": "C2"}, "kind": "deceased"}, "everybody", True),
-    ],
-)
-def test_a_stop_under_a_key_of_nobody_then_its_scope_says_whom_it_may_concern(
-    more: dict[str, Any], whom: str, binds: bool
-) -> None:
-    log = Log(*LIVES, stop(**more))
-    (found,) = log.store.withholding(9)
-    assert found.withholds == whom
-    assert (log.codes() == UNKNOWN) is binds
-    assert log.store.withhold_everybody == (whom == "everybody")
-
-
 def test_a_stop_under_a_key_of_nobody_then_one_manager_lets_nobody_go_and_two_do() -> None:
     for early in (False, True):
         log = Log(*LIVES)
