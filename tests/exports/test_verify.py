@@ -509,16 +509,6 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
     assert orjson.dumps(report.plain())  # no program stumbles over it
 
 
-@pytest.mark.parametrize("name", ["policies", "reference"])
-def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_right(tmp_path: Path, name: str) -> None:
-    trail, folder = exported(tmp_path, 3, seed=4)
-    shutil.rmtree(folder / name)
-    report = check(trail, folder)
-    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
-    assert report.lines("en")[3].startswith(f"  {name}/")
-    assert "witnessed" in [code for code, _ in report.says]
-
-
 def test_files_that_are_none_of_an_export_then_number_and_place_and_not_their_names(tmp_path: Path) -> None:
     trail, folder = exported(tmp_path, 3, seed=4)
     names = ("records/sub/x", "policies/evil.toml", "Hanako/x", "keys/worker-Hanako.pub", "reference/.hidden")

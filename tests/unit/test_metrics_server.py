@@ -10,8 +10,10 @@ from contextlib import ExitStack
 import httpx
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
+from prometheus_client.parser import text_string_to_metric_families
 
-from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground import metrics as known
+from gatekeeper.ground.metrics_page import Metrics, joined
 from gatekeeper.http import metrics_server
 from gatekeeper.http.http_server import MeasuredRequests
 
@@ -55,3 +57,23 @@ def test_requests_then_they_count_by_template_and_class_and_never_by_a_callers_w
     ]
     assert 'gatekeeper_request_seconds_count{route="/v1/people/{id_}"} 2.0' in page
     assert "narumi" not in page
+
+
+def samples(page: bytes) -> dict[tuple[str, ...], float]:
+    """Returns values by name and labels."""
+    found = [one for family in text_string_to_metric_families(page.decode()) for one in family.samples]
+    return {(one.name, *(f"{name}={value}" for name, value in sorted(one.labels.items()))): one.value for one in found}
+
+
+def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None:
+    pages = []
+    for process in ("0", "1"):
+        shown = Metrics()
+        shown.count(known.SENDS_DECIDED, "clear", "", "postal", "marketing", n=2 + int(process))
+        shown.observe(known.BARRIER, 0.03)
+        pages.append((process, shown.page().decode()))
+    found = samples(joined(pages))
+    decided = ("gatekeeper_sends_decided_total", "channel=postal", "message_class=marketing")
+    of = [found[(*decided, f"process={one}", "reason=", "verdict=clear")] for one in ("0", "1")]
+    assert of == [2, 3]
+    assert found[("gatekeeper_barrier_seconds_bucket", "le=0.05", "process=1")] == 1

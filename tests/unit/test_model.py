@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from gatekeeper.index import flow, items
+from gatekeeper.index import flow
 from gatekeeper.index.model import Model
 from gatekeeper.index.parts import PARTS
 from schemas.record import Record
@@ -20,26 +18,6 @@ from tests.support import invented
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
     return Model(tmp_path, PARTS, zone="Asia/Tokyo")
-
-
-def elsewhere(model: Model, *records: Record) -> None:
-    """Takes records in as the feed does, in a thread of its own."""
-    thread = threading.Thread(target=model.take, args=(records,))
-    thread.start()
-    thread.join()
-
-
-def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
-    had = ["AGE_UNCERTAIN"]
-    topic, act = invented.act(act_id="run.D-1", review={"partition": 0, "offset": 0}, reasons=had, had=had)
-    with model.read() as db:
-        assert items.doings(db, "D-1") == []
-        elsewhere(model, Record(topic, 0, 0, invented.T, None, orjson.dumps(act), ()))
-        assert items.doings(db, "D-1") == []
-        shown = model.cursor()
-    with model.read() as db:
-        assert items.doings(db, "D-1")
-    assert (shown, model.cursor()) == (f"{model.generation}-0", f"{model.generation}-1")
 
 
 DECIDED = {"did": "D-1", "at": "2026-11-24T01:00:00.000Z", "verdict": "review", "reasons": [], "mode": "live",

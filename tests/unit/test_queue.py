@@ -6,15 +6,10 @@ from gatekeeper.review.queue import Queue
 from tests.support.desk import YOUNG, Desk
 
 
-def desk_and_queue() -> tuple[Desk, Queue]:
+def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() -> None:
     desk, queue = Desk(*YOUNG), Queue()
     desk.send()
     queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
-    return desk, queue
-
-
-def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() -> None:
-    desk, queue = desk_and_queue()
     queue.review(0, 0, b"{", ())
     queue.review(0, 1, None, (("gate-decision", b"{}"),))
     queue.review(0, 2, desk.review[0].value, (("gate-decision", b"[]"),))
@@ -23,11 +18,3 @@ def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() 
         queue.act(None, bad)
     assert queue.unread == 3
     assert len(list(queue.items())) == 1
-
-
-def test_a_record_of_a_shadow_then_it_is_no_item() -> None:
-    desk, queue = Desk(*YOUNG), Queue()
-    desk.send()
-    queue.review(3, 0, desk.review[0].value, [*desk.review[0].headers, ("gate-mode", b"shadow")])
-    assert list(queue.items()) == []
-    assert queue.unread == 0

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from gatekeeper.ground.errors import UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
@@ -50,17 +47,3 @@ def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
     assert one is not None
     assert (one.sends, one.acts, one.by) == (260, 7, "pm-7")
     assert act.head == fingerprint(HEAD.encode(), "error.sends_expired")
-
-
-def test_a_record_that_is_a_defect_then_it_alone_can_be_passed() -> None:
-    found = refusal("error.partition_defect", topic="mail.acts.v1", partition=2, offset=7)
-    assert (found.record, found.behind(("acts", 7))) == (("acts", 7), Position(100, 8))
-    assert found.skips(found.behind(("acts", 7))) == [ProposedSkip("acts", 7, 8)]
-    for other in (("acts", 8), ("sends", 7)):
-        with pytest.raises(UsageError) as caught:
-            found.behind(other)
-        assert caught.value.values["record"] == "acts/7"
-    unknown = refusal("error.partition_defect", topic="mail.sends.v1", partition=2, offset=None)
-    assert unknown.record is None
-    with pytest.raises(UsageError, match="Partition 2"):
-        unknown.behind(("sends", 100))

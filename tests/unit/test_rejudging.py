@@ -54,20 +54,6 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
     desk.check_ledger()
 
 
-def test_the_gate_was_first_then_the_person_is_told(desk: Desk) -> None:
-    late(desk)
-    assert desk.reconsider() == ["clear"]
-    assert desk.act("redecide") == ("refused", "closed")
-    assert [topic for topic, _ in desk.out].count("cleared") == 1
-
-
-def test_campaign_cancelled_since_then_nothing_of_it_goes_out(desk: Desk) -> None:
-    late(desk)
-    desk.campaign("cancel")
-    assert desk.reconsider() == [None]
-    assert "cleared" not in desk.outputs
-
-
 def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:
     late(desk)
     view = desk.store.view

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 import pytest
 
 from gatekeeper.audit.checks.accounts import resulted
-from gatekeeper.engine.sends import Judge
-from gatekeeper.policy.packs import load
 from schemas.codec import decode
 from schemas.events import Result
-from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting
 
@@ -64,14 +59,6 @@ def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_resu
     ]
     assert [one.send for one in results(desk)] == ["sends/3/1", None, None, None]
     assert {one.event_id for one in results(desk)} == {"E-1"}
-
-
-def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:
-    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
-    desk = Desk(*consenting("P-1"), judge=judge)
-    desk.send(recipient_id="P-1")
-    one: Any = results(desk)[0]
-    assert (one.outcome, one.verdict, one.mode) == ("withheld", "clear", "shadow")
 
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

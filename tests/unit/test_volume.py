@@ -34,8 +34,8 @@ def person(number: int, facts: int) -> list[invented.Event]:
     found = [invented.source(source_id=f"S-{random(number)}", recipient_id=owner, contact_points=(point,))]
     for n in range(facts - 1):
         day = f"20{12 + (number + 5 * n) % 14}-{1 + (7 * number + n) % 12:02}-{1 + (11 * number + 3 * n) % 28:02}"
-        at, evidence = f"{day}T10:{number % 60:02}:{n:02}+09:00", f"scan-{random('evidence', number, n)}"
-        consent = {"record_id": f"K-{random(number, n)}", "recipient_id": owner, "evidence_ref": evidence}
+        at, id_ = f"{day}T10:{number % 60:02}:{n:02}+09:00", random(number, n)
+        consent = {"record_id": f"K-{id_}", "recipient_id": owner, "evidence_ref": f"scan-{id_[::-1]}"}
         found.append(invented.consent(**consent, event_time=at, recorded_at=at))
     return found
 
