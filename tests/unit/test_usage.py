@@ -1,4 +1,4 @@
-"""Calls that are wrong: one sentence in either language, exit 2, and what was typed as a value is not repeated."""
+"""Calls and settings that are wrong: one sentence in either language, and what was typed as a value is not told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from gatekeeper import cli
+from gatekeeper.ground import settings
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import language
 from tests.support.canaries import NARUMI, found
 
@@ -40,3 +42,21 @@ def test_given_a_wrong_call_then_one_sentence_tells_what_and_where_the_help_is(
     if words != ("policy",):
         assert said.err.startswith("error: " if lang == "en" else "エラー")
         assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("GATEKEEPER_BROKR", "GATEKEEPER_BROKER"), ("Gatekeeper_Jars", "GATEKEEPER_JARS")]
+)
+def test_a_variable_that_no_setting_has_then_the_nearest_known_one_and_the_list(name: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.demand_known(["PATH", "GATEKEEPER_LANG", "GATEKEEPER_JARS", "gatekeeper_mode", name])
+    said = str(caught.value)
+    assert name in said
+    assert f"did you mean {meant}?" in said or not meant
+    assert "docs/reference/settings.md" in said
+
+
+def test_given_a_setting_that_is_wrong_then_its_variable_and_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_PARTITIONS", "257")
+    with pytest.raises(UsageError, match=r"GATEKEEPER_PARTITIONS.*256 or less"):
+        settings.load()
