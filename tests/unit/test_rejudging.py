@@ -7,19 +7,16 @@ import pytest
 from tests.support import invented
 from tests.support.desk import Desk
 
-HOUR_MS = 3_600_000
 WITHDRAWN = invented.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
 SUSPENDED = invented.controller(suspended_since="2026-01-01")
 
 
 @pytest.fixture
 def desk() -> Desk:
-    """A partition with one person to whom everything may be sent."""
-    return Desk(invented.source(), invented.consent())
-
-
-def late(desk: Desk) -> None:
-    assert desk.send(late=True).codes == ("FACTS_STALE",)
+    """A send that waits for facts; to its person everything may be sent."""
+    found = Desk(invented.source(), invented.consent())
+    assert found.send(late=True).codes == ("FACTS_STALE",)
+    return found
 
 
 def acts(desk: Desk) -> list[tuple[object, str, str | None]]:
@@ -28,8 +25,7 @@ def acts(desk: Desk) -> list[tuple[object, str, str | None]]:
 
 
 def test_late_facts_then_the_gate_clears_the_send_with_one_record_and_obligations(desk: Desk) -> None:
-    late(desk)
-    desk.at += HOUR_MS
+    desk.at += 3_600_000
     assert desk.reconsider() == ["clear"]
     assert desk.reconsider() == []
     (cleared,) = desk.outputs["cleared"]
@@ -45,7 +41,6 @@ def test_late_facts_then_the_gate_clears_the_send_with_one_record_and_obligation
 def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_now(
     desk: Desk, fact: invented.Event, reason: str
 ) -> None:
-    late(desk)
     desk.learn(fact)
     assert desk.reconsider() == ["block"]
     assert desk.reconsider() == [], "a suspension ends by one act of a person, and floods nobody"
@@ -55,7 +50,6 @@ def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_
 
 
 def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:
-    late(desk)
     view = desk.store.view
     desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
     desk.reconsider()

@@ -1,4 +1,4 @@
-"""The believable retailer: its facts and decisions name nobody, and each row of the tables occurs in them."""
+"""The believable retailer: its facts name nobody, and each row of the tables occurs in them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from schemas.values import MessageClass
 from tests.support.facts import fact
 
 TOKENS = Tokens({1: addresses.KEY})
-TODAY = date(2026, 11, 24)
 AT = 1_795_482_000_000
 """Ten o'clock in Japan of that day, in milliseconds."""
 
 
 @pytest.fixture(scope="module")
 def retailer() -> Retailer:
-    return Retailer(people=1200, seed=11, today=TODAY)
+    return Retailer(people=1200, seed=11, today=date(2026, 11, 24))
 
 
 @pytest.fixture(scope="module")
