@@ -97,6 +97,14 @@ def test_facts_of_another_id_then_no_order_matters_and_nothing_becomes_clear(
     assert b"P-2" not in first.audit
 
 
+@given(people.people(), st.sampled_from(people.BESIDE))
+def test_text_beside_one_address_then_nothing_is_cleared_without_a_release(facts: Any, beside: Any) -> None:
+    home = {"id": "cp-1", "written": people.HOME}
+    own = [invented.source(source_id="S-9", contact_points=[home]), invented.consent(record_id="R-9")]
+    unreleased = [*own, *(event for event in facts if event[0] != "acts")]
+    assert decided(unreleased, invented.send(delivery=beside)).verdict != "clear"
+
+
 @given(people.people(), people.sends(), st.lists(people.released(), min_size=1, max_size=4))
 def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts: Any) -> None:
     before = [event for event in facts if event[0] != "acts"]

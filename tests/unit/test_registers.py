@@ -43,12 +43,24 @@ def test_newer_file_that_dates_the_entry_back_then_the_first_one_still_stops() -
     assert decided({"received_at": NEWER}, {"received_at": FIRST}).codes == BLOCKED
 
 
+def test_kind_that_no_rule_reads_with_a_last_day_then_it_is_unreadable_and_withholds() -> None:
+    store = invented.store(invented.source(), invented.consent())
+    until = invented.suppression(kind="court_order", effective_until="2026-02-01")[1]
+    assert store.apply(Record("suppressions", 0, 0, invented.T, None, orjson.dumps(until))) == "field_invalid at kind"
+    one = Send.model_validate_json(orjson.dumps(invented.send()))
+    found = invented.decide(one, invented.view(store, one), store.reference, load("jp-pmark"), invented.T)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+
+
+def test_first_entry_for_email_alone_then_a_newer_one_for_post_is_a_new_word_there() -> None:
+    first = {"received_at": FIRST, "scope": {"channels": ["email"]}}
+    assert decided(first, {"received_at": NEWER}).codes == BLOCKED
+
+
 def test_entry_taken_back_and_listed_again_then_it_is_a_new_word() -> None:
     taken_back = {"received_at": "2026-06-15T00:00:00+09:00", "state": "corrected"}
     assert decided({"received_at": FIRST}, taken_back).verdict == "clear"
     assert decided({"received_at": FIRST}, taken_back, {"received_at": NEWER}).codes == BLOCKED
-    by_email = {"received_at": FIRST, "scope": {"channels": ["email"]}}
-    assert decided(by_email, {"received_at": NEWER}).codes == BLOCKED, "for post it is a new word"
     other = {"received_at": NEWER, "suppression_id": "reg-8"}
     assert decided({"received_at": FIRST}, other).codes == BLOCKED, "another entry"
     weak, near = {"received_at": FIRST, "token": "cp-9"}, [{"token": "cp-9", "score": 950}]

@@ -1,4 +1,4 @@
-"""The believable retailer: its facts name nobody, and each row of the tables occurs in them."""
+"""The believable retailer: its facts and decisions name nobody, and each row of the tables occurs in them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ from schemas.values import MessageClass
 from tests.support.facts import fact
 
 TOKENS = Tokens({1: addresses.KEY})
+TODAY = date(2026, 11, 24)
 AT = 1_795_482_000_000
 """Ten o'clock in Japan of that day, in milliseconds."""
+RECIPIENT = re.compile(rb"R\d{6}")
 
 
 @pytest.fixture(scope="module")
 def retailer() -> Retailer:
-    return Retailer(people=1200, seed=11, today=date(2026, 11, 24))
+    return Retailer(people=1200, seed=11, today=TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,14 @@ def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[
     provider = {"さくら名簿センター株式会社", "緑山県若葉市青葉町9-9-9", "代表取締役 見本太郎", "通販の購入者名簿"}
     assert set(re.findall(r'"([^"]*[^\x00-\x7f"][^"]*)"', text)) == provider
     assert not re.search(r"\b000-\d{4}\b", text)
+
+
+def test_given_everybody_judged_then_no_record_and_no_header_names_a_recipient(campaign: list[Judged]) -> None:
+    for judged in campaign:
+        assert not RECIPIENT.search(judged.audit), judged.audit
+        for output in judged.outputs:
+            for name, value in output.headers:
+                assert not RECIPIENT.search(value), (name, value)
 
 
 @pytest.fixture(scope="module")

@@ -100,10 +100,20 @@ LIVES = ((source("cp-1", 1), header(1)), (invented.consent(), ()))
 
 def test_a_stop_list_with_another_key_of_the_same_number_then_nothing_is_cleared() -> None:
     stranger = (stop("cp-2", 1), header(1, t1=OTHER))
+    assert told(*LIVES).evaluate(SENT).decision.verdict == "clear"
     assert told(*LIVES, (stop("cp-2", 1), header(1))).evaluate(SENT).decision.verdict == "clear"
     seen = told(*LIVES, stranger)
     assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
     assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
+
+
+@pytest.mark.parametrize("order", [*permutations(range(2))])
+def test_the_list_imported_again_with_the_right_key_then_its_stops_count(order: tuple[int, ...]) -> None:
+    both = ((stop("cp-2", 1), header(1, t1=OTHER)), (stop("cp-1", 1), header(1)))
+    seen = told(*LIVES, *(both[n] for n in order))
+    assert seen.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
+    other = parsed(Send.model_validate_json(json.dumps(invented.send(point="cp-9", recipient_id="P-9"))))
+    assert "FACTS_UNAVAILABLE" not in seen.evaluate(other).decision.codes
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
