@@ -6,18 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import ExportReader
-from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.ground.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support import staff
-from tests.support.past_days import Past, empty, of_several_days
+from tests.support.past_days import empty
 from tests.support.trails import alone
 from tests.support.world import World, consent_of, send_to, until
 
@@ -167,28 +164,3 @@ def _links() -> list[Link]:
 def _ends(topic: str) -> dict[int, int]:
     with Reader(load()) as reader:
         return reader.ends(topic)
-
-
-@pytest.fixture
-def past(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past:
-    """Such a system, that a test may change."""
-    found = of_several_days(kafka, tmp_path)
-    named(found.world, monkeypatch)
-    return found
-
-
-def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(
-    past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place, left = TopicPartition(past.world.topic("audit"), 1), iter(range(1))
-
-    def done(self: Pace, records: int) -> None:
-        """Has the broker delete the first records of a partition when the first link has been read."""
-        for _ in left:
-            with KafkaAdminClient(bootstrap_servers=past.world.bootstrap) as admin:
-                admin.delete_records({place: 2})
-
-    monkeypatch.setattr(Pace, "done", done)
-    told = run("audit", "export", "--out", str(tmp_path / "out"), "--unsealed")
-    assert (told.code, "Partition 1: while it was read" in told.err) == (5, True), told
-    assert not (tmp_path / "out").exists()

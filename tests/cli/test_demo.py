@@ -142,14 +142,3 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
     assert "Traceback" not in said
     assert "-9" in said[said.rindex("R000001") :], "that the worker died"
     assert '"logger": "streams.' in said, "and the end of its log"
-
-
-def test_interrupted_while_it_starts_then_130_and_nothing_is_left(tmp_path: Path) -> None:
-    with _demo(tmp_path=tmp_path) as demo:
-        demo.until(r"\[3/5\]")
-        children = demo.children()
-        demo.process.send_signal(signal.SIGINT)
-        assert demo.end() == 130
-    assert not psutil.wait_procs(children, timeout=GONE_SECONDS)[1]
-    assert "Traceback" not in "".join(demo.said)
-    assert list(tmp_path.iterdir()) == []

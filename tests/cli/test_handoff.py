@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException
 
 from gatekeeper.ground.settings import load
 from tests.cli.conftest import Outcome, Run, never, read_model
-from tests.support import staff
 from tests.support.world import Supervised, World, consent_of, home_of, send_to, until
 
 CANARIES = ("金糸雀", "青葉荘")
@@ -139,29 +137,6 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     until(lambda: len(of(world, "audit", campaign)) > len(names) * 3, "one decision more")
     shown = run("campaign", "show", campaign, "--json")  # the console did not read that one
     assert shown.json["decided"] == 6
-
-
-@pytest.mark.parametrize("committed", [False, True])
-def test_commit_without_an_answer_then_the_same_run_acts_once_and_the_file_is_whole(
-    run: Run, world: World, campaign: str, tmp_path: Path, committed: bool
-) -> None:
-    names = cleared(world, campaign, 4)
-    act = {"v": 1, "kind": "handoff", "act_id": f"r-{campaign}", "at": staff.now(), "by": "hanako",
-           "subject": f"campaign/{campaign}", "channel": "postal"}  # fmt: skip
-    first = world.producer(**{"transactional.id": f"{world.application}-cli-r-{campaign}"})
-    first.init_transactions(30)
-    first.begin_transaction()
-    for partition in range(world.partitions):
-        world.put("acts", [(act["subject"], act)], first, partition=partition)
-    if committed:
-        first.commit_transaction(30)
-    done = run("handoff", campaign, "--out", str(tmp_path / "out.csv"), "--run", f"r-{campaign}", "--json")
-    if not committed:
-        with pytest.raises(KafkaException):
-            first.commit_transaction(30)
-    assert (done.code, done.json["written"]) == (0, len(names))
-    acts = [m for m in world.read("acts") if f'"act_id":"r-{campaign}"'.encode() in m.value()]
-    assert sorted(m.partition() for m in acts) == [0, 1]
 
 
 def test_no_worker_meanwhile_then_the_same_run_goes_on_once_without_the_recalled(

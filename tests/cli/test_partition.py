@@ -75,16 +75,6 @@ def refused(system, a_send):
         yield note
 
 
-def test_what_cannot_be_resumed_then_nothing_is_written_and_it_says_what_can(run, system, refused) -> None:
-    call = ("partition", "resume", "--by", "hanako", "--reason", "x", "--yes", "--from")
-    assert "from 4 to 7" in run(*call, "3", "1").says(2)
-    assert "not refused" in run(*call, "4", "0").says(2)
-    assert "from 0 to 1" in run(*call, "4", "9").says(2)
-    advice = refused("error.transaction_hangs").advice
-    assert advice in run(*call, "4", "1").says(2)
-    assert system.records("acts") == []
-
-
 @pytest.mark.main
 def test_a_record_that_is_a_defect_then_two_managers_pass_it_and_no_other_record(run, system, refused) -> None:
     refused("error.partition_defect", offset=4)

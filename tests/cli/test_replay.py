@@ -151,12 +151,6 @@ def test_honest_workers_then_every_decision_is_derived_again_with_its_facts(worl
     assert said["facts"] == {"folded": said["findings"]["same"] + said["findings"]["told"]}
 
 
-def test_an_export_then_all_that_its_records_name_by_hash_is_in_it(world: World, run: Run, tmp_path: Path) -> None:
-    assert run("audit", "export", "--out", str(tmp_path / "out")).code == 0
-    done = run("audit", "replay", str(tmp_path / "out"), "--json")
-    assert (done.code, done.json["found"], done.json["records"]) == (0, [], len(world.audits()))
-
-
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:
     expected: list[dict[str, Any]] = []
 

@@ -25,7 +25,7 @@ from gatekeeper.service import service
 from gatekeeper.service.callers import Callers
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from streams.client import broker_access
-from streams.client.rights import Right, rights
+from streams.client.rights import rights
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
@@ -90,27 +90,6 @@ def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: p
         return run(*arguments)
 
     return ran
-
-
-def test_what_a_part_may_not_do_then_it_is_said_what_right_it_lacks(
-    world: World, worker: None, as_: As, tmp_path: Path
-) -> None:
-    campaign = tmp_path / "campaign.jsonl"
-    for number in range(2):
-        campaign.write_text("\n".join(json.dumps(send_to(name, number)) for name in ("anna", "ben")))
-        published = as_("platform", "publish", str(campaign), "--json")
-        assert (published.code, published.json["published"]) == (0, 2), published
-    assert {one["new"] for one in published.json["campaigns"]} == {None}, "it may not read sends"
-    assert "Group" in as_("sealer", "status").says(2), "owners that cannot be read are not taken for none"
-    for forbidden in (
-        ("withdraw", "anna"),
-        ("publish", str(campaign)),
-        ("audit", "seal", "--once"),
-        ("suspend", "C1", "--reason", "a test"),
-    ):
-        said = as_("auditor", *forbidden).says(2)
-        assert "auditor" in said, said
-        assert "gatekeeper topics rights" in said, said
 
 
 @pytest.mark.main
@@ -320,27 +299,6 @@ def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world:
     named = [json.loads(line) for line in as_("office", "topics", "rights", "worker", "--json").out.splitlines()]
     written = next(one["names"] for one in named if (one["resource"], one["operations"]) == ("topic", ["Write"]))
     assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
-
-
-def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
-    kafka: Secured, world: World, users: dict[str, dict[str, str]], as_: As
-) -> None:
-    for part in ("worker", "sealer", "console", "serve", "webhooks", "monitor"):
-        found = told(as_(part, "doctor", "--for", part, "--json"))
-        assert (found["rights"]["level"], found["surplus"]["level"]) == ("ok", "ok"), (part, found)
-        assert {found[name]["level"] for name in ("controller", "quotas", "clock")} == {"unknown"}, "it may not ask"
-    found = told(as_("auditor", "doctor", "--for", "console", "--json"))
-    assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
-    more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]
-    found = told(as_("console", "doctor", "--for", "console", "--json", **kafka.user("generous", more)))
-    assert (found["surplus"]["level"], f"WRITE {world.topic('cleared')}" in found["surplus"]["found"]) == (
-        "warning",
-        True,
-    )
-
-
-def told(done: Outcome) -> dict[str, dict[str, str]]:
-    return {row["check"]: row for row in map(json.loads, done.out.splitlines())}
 
 
 def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so(kafka: Secured, world: World, tmp_path: Path) -> None:

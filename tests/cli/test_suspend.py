@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import encode
-from streams.client import fact_with_act, publisher
-from streams.client.outgoing import Outgoing
-from streams.client.publisher import transact
 from tests.cli.conftest import Run, System
-from tests.support.world import day, until
+from tests.support.world import day
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:
@@ -69,31 +65,3 @@ def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: Sy
     assert (after.state, after.check, after.flags) == ("quarantined", before.check, ("bought",))
     (act,) = system.decoded("acts")
     assert (act.kind, act.subject, act.evidence_ref) == ("quarantine", "batch/B1", "report-1")
-
-
-def test_a_writer_gone_between_the_two_then_neither_is_there(
-    run: Run, system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    controller(system)
-    written = publisher._written
-
-    def cut_off(*what: Any) -> Any:
-        written(*what)  # both are on their topics by now
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(publisher, "_written", cut_off)
-    monkeypatch.setattr(publisher, "TRANSACTION_MS", 1_000)
-    assert run("withdraw", "r7", "--controller", "midori").code == 130
-    monkeypatch.undo()
-    # the broker gives up on the transaction by itself, and then what is written next can be read
-    settings = system.settings
-
-    def ended() -> bool:
-        transact(
-            settings, [Outgoing("acts", b"x", encode(fact_with_act.act("withdraw", by="hanako", recipient_id="x")))]
-        )
-        return bool(system.records("acts"))
-
-    until(ended, "the end of the transaction that was cut off")
-    assert system.records("consents") == []
-    assert {act.recipient_id for act in system.decoded("acts")} == {"x"}

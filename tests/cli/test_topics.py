@@ -45,14 +45,6 @@ def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environm
     assert environment.broker in verified.out
 
 
-def test_other_partitions_then_create_says_what_to_do_and_makes_nothing(run, environment: Settings) -> None:
-    make(environment, "audit", 5)
-    says = run("topics", "create").says(2)
-    assert environment.topic("audit") in says
-    assert "GATEKEEPER_PARTITIONS=5" in says
-    assert len(run("topics", "verify", "--json").json["differences"]) >= len(TOPICS)
-
-
 @pytest.mark.main
 def test_a_drifted_topic_then_create_tells_and_repair_puts_it_right(run, environment: Settings) -> None:
     make(environment, "consents", 4)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, broker_access
-from streams.client.admin import Difference
+from streams.client import admin
 from streams.kafka.broker import Broker
 
 
@@ -50,15 +49,6 @@ def _await(outside: AdminClient, name: str, *, there: bool) -> None:
 def config(outside: AdminClient, topic: str) -> dict[str, str | None]:
     resource = ConfigResource(ResourceType.TOPIC, topic)
     return {name: entry.value for name, entry in outside.describe_configs([resource])[resource].result(10).items()}
-
-
-def alter(outside: AdminClient, topic: str, setting: str, value: str) -> None:
-    entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    outside.incremental_alter_configs([resource])[resource].result(10)
-    deadline = time.monotonic() + 10
-    while config(outside, topic)[setting] != value:
-        assert time.monotonic() < deadline
 
 
 def test_a_bare_broker_then_create_makes_each_topic_and_verify_names_a_lost_one(
@@ -104,23 +94,6 @@ def test_a_layout_that_cannot_be_then_create_refuses_and_makes_nothing(
     assert admin.verify(settings) == []
 
 
-def test_a_drifted_setting_then_verify_names_it_and_repair_puts_it_right(
-    settings: Settings, outside: AdminClient
-) -> None:
-    admin.create(settings)
-    alter(outside, settings.topic("consents"), "retention.ms", "3600000")
-    alter(outside, settings.topic("ledger"), "cleanup.policy", "delete")
-    differences = admin.verify(settings)
-    assert differences == [
-        Difference(settings.topic("consents"), "setting", "3600000", "-1", "retention.ms"),
-        Difference(settings.topic("ledger"), "setting", "delete", "compact", "cleanup.policy"),
-    ]
-    with pytest.raises(UsageError):
-        admin.demand(settings)
-    admin.repair(settings, differences)
-    assert admin.verify(settings) == []
-
-
 def test_longer_audit_then_both_proof_topics_differ(settings: Settings) -> None:
     admin.create(settings)
     longer = settings.model_copy(update={"audit_days": 3650})
@@ -129,11 +102,3 @@ def test_longer_audit_then_both_proof_topics_differ(settings: Settings) -> None:
     found = [each for each in admin.verify(three) if each.aspect == "replication"]
     assert {(each.found, each.expected) for each in found} == {("1", "3")}
     assert len(found) == len(TOPICS)
-
-
-def test_no_broker_or_no_address_then_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)
-    for address, error in (("127.0.0.1:1", UnavailableError), ("localhost:kafka", UsageError), ("a:1,b", UsageError)):
-        with pytest.raises(error) as refused:
-            admin.verify(Settings(broker=address))
-        assert address.split(",")[-1] in str(refused.value)

@@ -19,13 +19,6 @@ LAG = 30.0
 """Seconds for which a chunk waits for the facts here; nothing else waits."""
 
 
-class WithoutBarrier(Followers):
-    """The switch that exists only here: facts are followed, and nobody waits for them."""
-
-    async def barrier(self, timeout: float) -> bool:
-        return True
-
-
 class Watched(Followers):
     """Notes what readiness says while the barrier is passed."""
 
@@ -108,11 +101,6 @@ async def send_after(world: World, fact: Callable[[World], None], followers: typ
 def test_given_an_acknowledged_fact_then_the_send_waits_for_it_and_is_withheld(world, fact):
     asyncio.run(send_after(world, fact, Followers, waits=True))
     assert world.verdicts() == {"e-before": ("clear", None), "e-after": ("block", FACTS[fact])}
-
-
-def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fail(world):
-    asyncio.run(send_after(world, transactional_withdrawal, WithoutBarrier, waits=False))
-    assert world.verdicts()["e-after"] == ("clear", None)
 
 
 def test_an_older_copy_of_the_facts_below_a_worker_then_it_ends_and_clears_nothing(world, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -110,15 +108,6 @@ def test_given_a_busy_port_then_it_says_so_and_leaves_no_process(tmp_path: Path)
     assert caught.value.values == {"port": port}
 
 
-def test_a_property_that_kafka_refuses_then_its_words_are_told_and_no_process_stays(tmp_path: Path) -> None:
-    broker = Broker(tmp_path, settings={"num.io.threads": "many"})
-    with pytest.raises(UnavailableError) as caught:
-        broker.start()
-    assert caught.value.key == "error.broker_ended"
-    assert "num.io.threads" in caught.value.values["detail"]
-    assert gone(broker.pid)
-
-
 def test_given_its_program_killed_by_force_then_the_node_stops_in_order(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from streams.kafka.broker import Broker\n"
@@ -133,29 +122,6 @@ def test_given_its_program_killed_by_force_then_the_node_stops_in_order(tmp_path
         parent.kill()
     until(lambda: gone(pid), "the end of the node")
     assert (tmp_path / "data" / ".kafka_cleanshutdown").exists()
-
-
-def test_given_an_interrupt_while_starting_then_no_process_stays(tmp_path: Path) -> None:
-    program = "import sys, pathlib; from streams.kafka.broker import Broker\nBroker(pathlib.Path(sys.argv[1])).start()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True
-    ) as parent:
-        until((tmp_path / "server.log").exists, "the node's first process")
-        parent.send_signal(signal.SIGINT)
-        assert parent.wait(30) != 0
-    until(lambda: _nodes_in(tmp_path) == [], "the end of the node")  # which Linux sees to, if we were cut too early
-
-
-def _nodes_in(folder: Path) -> list[int]:
-    """Returns the processes that run in `folder`."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(entry / "cwd") == str(folder):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
 
 
 def test_given_no_java_then_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
 from streams.kafka import jars
 
 LOCKED = {jar.name: jar for jar in jars.locked()}
@@ -53,18 +53,6 @@ def test_given_a_damaged_jar_then_that_one_is_fetched_again(mirror: Any, warm: P
     jars.fetch()
     assert mirror.asked == [CLIENTS]
     assert LOCKED[CLIENTS].accepts((warm / CLIENTS).read_bytes())
-
-
-def test_given_a_damaged_jar_and_no_network_then_it_is_named_and_nothing_is_returned(
-    mirror: Any, warm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (warm / CLIENTS).write_bytes(b"damaged")
-    monkeypatch.setenv("MAVEN_MIRROR_URL", "http://127.0.0.1:9/maven")
-    with pytest.raises(UnavailableError) as caught:
-        jars.fetch()
-    assert CLIENTS in str(caught.value)
-    assert "MAVEN_MIRROR_URL" in str(caught.value)
-    assert contents(warm) == set(LOCKED)
 
 
 def test_given_bad_answers_then_it_is_asked_again(mirror: Any, cold: Path) -> None:

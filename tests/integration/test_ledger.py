@@ -68,23 +68,6 @@ def test_duplicates_in_a_chunk_the_next_and_after_a_restart_then_one_piece_goes_
     assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
 
 
-def test_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_all(world, tmp_path):
-    world.put("sends", (("r1", send_to("r1", number)) for number in range(20)))
-    with world.process(tmp_path / "log", data=str(tmp_path / "data")) as worker:
-        until(lambda: len(world.audits()) == 20, "20 decisions")
-        assert {one["reason"] for one in worker.events("ledger_made_anew")} == {"incomplete"}
-        until(lambda: [copied(tmp_path / "data", number) for number in range(2)] == [True, True], "both copies")
-        worker.kill()
-        worker.start()
-        world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(20)])
-        until(lambda: len(world.audits()) == 40, "20 more decisions")
-        until(lambda: len(worker.events("ledger_continued")) == 2, "both partitions taken over with their copies")
-    verdicts = world.verdicts()
-    assert {verdicts[f"e-{number}"] for number in range(20)} == {CLEAR}
-    assert {verdicts[f"e-again-{number}"] for number in range(20)} == {TWICE}
-    world.check(40)
-
-
 def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic(world, tmp_path):
     world.put("sends", (("r1", send_to("r1", number)) for number in range(5)))
     data = tmp_path / "data"

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.support.invented import known_by
-from tests.support.world import World, consent_of, controller_record, eventually, home_of, send_to, source_of, token_of
+from tests.support.world import World, consent_of, controller_record, eventually, home_of, send_to, token_of
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}
 FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
@@ -97,35 +97,6 @@ def test_a_list_quarantined_then_its_50_are_recalled_once_and_for_a_nights_facts
         "CONSENT_WITHDRAWN": 51,
     }
     world.check(150)
-
-
-def test_given_a_withdrawal_under_another_id_then_a_recall_and_no_more_mail(world):
-    """In either order of arrival, over a restart, and until the person agrees anew."""
-    world.people(["r1", "r2", "r3"])
-    world.put("sources", [("o1", source_of("o1", home=home_of("r1")))])
-    world.put("consents", [("o2", consent_of("o2", "Withdrawn"))])
-    world.sends(["r1", "r2", "r3"])
-
-    async def run() -> None:
-        async with world.worker():
-            await cleared(world, 3)
-            world.put("consents", [("o1", consent_of("o1", "Withdrawn"))])
-            assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
-            world.put("sources", [("o2", source_of("o2", home=home_of("r2")))])
-            assert await recalls(world, 2) == {"e-0": ["CONSENT_WITHDRAWN"], "e-1": ["CONSENT_WITHDRAWN"]}
-        async with world.worker():
-            world.put("sends", [(name, send_to(name, 3, event_id=f"e-{name}")) for name in ("r1", "r3")])
-            await eventually(lambda: {"e-r1", "e-r3"} <= world.verdicts().keys(), "two more decisions")
-            yes = consent_of("r1", record_id="yes", event_time="2026-02-01T10:00:00+09:00")
-            world.put("consents", [("r1", yes)])
-            world.put("sends", [("r1", send_to("r1", 4, event_id="e-anew"))])
-            await eventually(lambda: "e-anew" in world.verdicts(), "the decision after the yes")
-
-    asyncio.run(run())
-    verdicts = world.verdicts()
-    assert verdicts["e-r1"] == ("block", "CONSENT_WITHDRAWN")
-    assert {verdicts[name][0] for name in ("e-r3", "e-anew")} == {"clear"}
-    world.check(6)
 
 
 EVERYBODY = known_by(home_of("r3"), stop=True, whole=True)["token"]

@@ -151,35 +151,6 @@ async def instance(
         yield client
 
 
-def test_a_request_repeated_with_a_new_key_or_instance_then_it_keeps_its_event_id(world: World, tmp_path: Path) -> None:
-    world.people(["repeated", "later"])
-    folders = [Keys(shutil.copytree(world.keys, tmp_path / name)) for name in ("before", "rotated", "beside")]
-    before, rotated, beside = folders
-    rotated.make("event", "gk/event")
-    shutil.copy(rotated.folder / "event-2.key", beside.folder)
-    (beside.folder / "event-1.key").unlink()
-    sends = {person: send_to(person, person) for person in ("repeated", "later")}
-    for send in sends.values():
-        del send["event_id"]
-
-    async def sent(person: str, *at: Keys) -> list[tuple[str, str | None, str | None]]:
-        """Event id, reason and earlier event of a person's send, posted to one instance after the other."""
-        found, once = [], {"headers": {"Idempotency-Key": "order-1"}, "params": {"wait": 60}}
-        for keys in at:
-            async with instance(world, keys=str(keys.folder), data="") as client:
-                answer = (await client.post("/v1/sends", json=sends[person], **once)).json()
-            decision = answer["decision"]
-            found.append((answer["event_id"], decision["primary"], decision["duplicate_of_event"]))
-        return found
-
-    first, *again = asyncio.run(sent("repeated", before, rotated, rotated))
-    id_ = first[0]
-    assert (id_[:3], first[1:]) == ("i1-", (None, None))
-    assert again == [(id_, "DUPLICATE_SEND", id_)] * 2, "a new key makes no second id of a request"
-    new, other = asyncio.run(sent("later", rotated, beside))
-    assert (new[0][:3], other) == ("i2-", (new[0], "DUPLICATE_SEND", new[0])), "all instances make the same"
-
-
 OTHERS = {"collected_by": "C9", "source_id": "s-c9"}
 STOPPED = {"v": 1, "kind": "objection", "suppression_id": "s-1", "received_at": "2026-01-01", "recipient_id": "mine"}
 FOREIGN = [
