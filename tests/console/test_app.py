@@ -106,26 +106,6 @@ def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site:
         assert (rebound.status_code, "http://localhost" in rebound.text) == (421, True)
 
 
-def test_the_model_deleted_then_it_comes_back_from_the_topics(site: Site, tmp_path: Path) -> None:
-    campaign = site.withheld(2)
-    settings = site.settings.model_copy(update={"data": str(tmp_path)})
-    with served(settings, site.users) as console:
-        client = console.client()
-        before = client.get("/items.jsonl", params={"campaign": campaign}).text
-        assert len(before.splitlines()) == 2
-        console.console.model.path.unlink()
-        generation = console.console.model.generation
-        until(lambda: console.console.model.generation != generation, "a new model")
-        until(lambda: client.get("/items.jsonl", params={"campaign": campaign}).text == before, "the same items")
-    with served(settings, site.users) as again:  # and is resumed where it stood
-        client = again.client()
-        assert client.get("/items.jsonl", params={"campaign": campaign}).text == before
-        item = json.loads(before.splitlines()[0])["decision_id"]
-        form = {"kind": "uphold", "run": "two", "reason": "seen in the other console"}
-        assert client.post(f"/items/{item}/acts", data=form).status_code == 303
-        until(lambda: site.state(item) == "upheld", "what one console did, in another with a model of its own")
-
-
 def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Path, tmp_path: Path) -> None:
     with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
         world = World(broker.bootstrap, "t.", partitions=1).create()

@@ -10,10 +10,6 @@ from tests.console.conftest import PASSWORD, Site
 from tests.support.world import until
 
 
-def ids(page: Page) -> list[str]:
-    return page.locator("tr[data-item]").evaluate_all("rows => rows.map(row => row.dataset.item)")
-
-
 def sign_in_again(page: Page, user: str = "reviewer") -> None:
     page.fill("#user", user)
     page.fill("#password", PASSWORD)
