@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,8 @@ from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support import staff
-from tests.support.past_days import empty
 from tests.support.trails import alone
-from tests.support.world import World, consent_of, send_to, until
+from tests.support.world import World, consent_of, group_keys, send_to, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
@@ -28,7 +28,9 @@ def decided(kafka: Broker, folder: Path) -> World:
 
     Somebody's aborted transaction has left records on `audit` and `manifests`, which are nowhere to be seen.
     """
-    found = empty(kafka, folder, 3)
+    prefix = f"t{uuid.uuid4().hex}."
+    keys = group_keys(folder / "keys", f"{prefix}gk")
+    found = World(kafka.bootstrap, prefix, partitions=3, keys=keys).create()
     found.people([f"p{number}" for number in range(SENDS // 2)])
     with found.process(folder / "worker.log"):
         found.sends([f"p{number}" for number in range(SENDS)])

@@ -16,16 +16,14 @@ from kafka.admin import KafkaAdminClient
 
 from gatekeeper.ground.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.backup import group_positions, restore
+from streams.backup import group_positions
 from streams.backup.group_positions import GroupPosition
 from streams.backup.log_image import Frame
 from streams.backup.log_rewriter import LogRewriter
-from streams.backup.restore import TIMES
-from streams.client import admin, topic_settings
 from streams.client.reader import Reader, StoredReader
 from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
-from tests.cli.conftest import Run, System
+from tests.cli.conftest import Run
 from tests.support import forked
 from tests.support.service import question, service, withdrawal
 from tests.support.world import NOTICE, World, consent_of, group_keys, send_to, source_of, until
@@ -94,6 +92,29 @@ def flipped(file: Path, place: int) -> Callable[[], object]:
     return lambda: file.write_bytes(raw)
 
 
+def deleted(settings: Settings) -> None:
+    """Deletes the topics of a system."""
+    ours = {settings.topic(name) for name in TOPICS}
+    with KafkaAdminClient(bootstrap_servers=settings.broker) as client:
+        client.delete_topics([*ours & {*client.list_topics()}])
+        until(lambda: not {*client.list_topics()} & ours, "no topics")
+
+
+def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restores until the facts are there, and the first decisions are to be written."""
+    whole, written = LogRewriter.write, list[object]()
+
+    async def once(self: LogRewriter, wave: Mapping[TopicPartition, Frame]) -> None:
+        if written:
+            raise OSError
+        written.append(wave)
+        await whole(self, wave)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogRewriter, "write", once)
+        run("restore", "saved").says(3)
+
+
 def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
     world: World, other: Broker, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +162,14 @@ def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
     back = exchanged(Path(world.keys) / "token-1.key")
     assert "token-1" in run("restore", "saved").says(2)
     back()
+    interrupted(run, monkeypatch)
+    half = World(other.bootstrap, world.prefix, partitions=2, keys=world.keys)
+    assert not any(records for (name, _), (_, records) in logs(half.settings).items() if name not in FACT_TOPICS)
+    for words in (("topics", "create", "--repair"), ("restore", "saved", "--open")):
+        assert "half restored" in run(*words).says(2)
+    served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
+    assert (served.returncode, "half restored" in served.stderr) == (2, True), served
+    deleted(half.settings)
     restored = run("restore", "saved", "--json")
     assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
     assert [(one["feed"], one["companies"]) for one in restored.json["feeds"]] == [("method/paper", ["C1"])]
@@ -192,62 +221,6 @@ def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
     assert "is not empty" in run("restore", "saved").says(2), "a half-copied log would pass as whole"
     (tmp_path / "log").rename(tmp_path / "aside")
     assert "had records" in run("restore", "saved").says(2)
-
-
-def places(world: World) -> dict[str, tuple[int, int]]:
-    """Returns where each piece stands on `cleared`, by its decision id."""
-    return {
-        dict(one.headers())["gate-decision-id"].decode(): (one.partition(), one.offset())
-        for one in world.read("cleared")
-    }
-
-
-def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again(
-    world: World, other: Broker, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known, later = ("a", "autumn"), ("b", "winter")
-    people = [(f"{name}{number}", campaign) for name, campaign in (known, later) for number in range(2)]
-
-    def published(numbers: range) -> None:
-        """Publishes two pieces, one of each campaign; their decision ids follow from their places on `sends`."""
-        some = [(name, campaign) for name, campaign in people if int(name[1:]) in numbers]
-        world.put("sends", [(name, send_to(name, name, campaign_id=campaign)) for name, campaign in some])
-
-    world.people([name for name, _ in people])
-    published(range(1))
-    with world.process(tmp_path / "worker.log") as worker:
-        until(lambda: len(places(world)) == 2, "two pieces cleared")
-        worker.stop()
-    published(range(1, 2))
-    assert run("backup", "saved").code == 0
-    for partition in range(2):
-        with world.transaction() as dead:  # of a worker that died, so that what follows stands elsewhere
-            world.put("cleared", [("x", b"{}")], dead, partition=partition)
-            dead.abort_transaction(30)
-    handed = {}
-    with world.process(tmp_path / "worker.log"):
-        until(lambda: len(places(world)) == 4, "all pieces cleared")
-        for campaign in ("autumn", "winter"):
-            made = run("handoff", campaign, "--out", f"{campaign}.csv", "--json")
-            assert (made.code, made.json["written"], made.json["handed_before"]) == (0, 2, 0), made
-            handed[campaign] = made.json["run"]
-    before = places(world)
-
-    monkeypatch.setenv("GATEKEEPER_BROKER", other.bootstrap)
-    assert run("restore", "saved", "--complete").code == 0
-    new = World(other.bootstrap, world.prefix, partitions=2, keys=world.keys)
-    with new.process(tmp_path / "new.log"):
-        until(lambda: len(places(new)) == 4, "the same pieces cleared")
-        after = places(new)
-        assert after.keys() == before.keys(), "the decision ids are the same"
-        assert sum(after[did] != before[did] for did in after) == 2, "later ones stand elsewhere"
-        for campaign, more in (("autumn", ()), ("winter", ("--run", handed["winter"]))):
-            again = run("handoff", campaign, "--out", f"{campaign}-2.csv", *more, "--json")
-            assert (again.code, again.json["written"], again.json["handed_before"]) == (0, 0, 2), again
-            assert handed[campaign] in again.err
-            assert "--again" in again.err
-        asked = run("handoff", "autumn", "--out", "asked.csv", "--again", "--json")
-        assert (asked.json["written"], asked.json["again"], asked.json["handed_before"]) == (2, 2, 0)
 
 
 OTHER: list[tuple[str, dict[str, Any]]] = [
@@ -316,61 +289,3 @@ def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
         assert [one.key() for one in new.read("cleared") if b"new-a" in one.value()] == [b"a1"]
         assert run("status", "--json").json["withholding"] == []
         worker.stop()
-
-
-def deleted(settings: Settings, *names: str) -> None:
-    """Deletes these topics of a system, or all."""
-    ours = {settings.topic(name) for name in names or TOPICS}
-    with KafkaAdminClient(bootstrap_servers=settings.broker) as client:
-        client.delete_topics([*ours & {*client.list_topics()}])
-        until(lambda: not {*client.list_topics()} & ours, "no topics")
-
-
-def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restores until the facts are there, and the first decisions are to be written."""
-    whole, written = LogRewriter.write, list[object]()
-
-    async def once(self: LogRewriter, wave: Mapping[TopicPartition, Frame]) -> None:
-        if written:
-            raise OSError
-        written.append(wave)
-        await whole(self, wave)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(LogRewriter, "write", once)
-        run("restore", "saved").says(3)
-
-
-def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_again(
-    run: Run, people: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system = people
-    monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", system.settings.group))
-    monkeypatch.chdir(tmp_path)
-    for number in range(9):
-        system.put("sends", b"x%d" % number, key=b"r")
-    admin.forget(system.settings, {("sends", 0): 7})
-    before = logs(system.settings)
-    reader = f"{system.settings.group}-reader"
-    group_positions.commit(system.settings, [GroupPosition(reader, "consents", 0, 0, "")])
-    made = run("backup", "saved", "--json")
-    assert (made.code, len(made.json["not_set"])) == (0, 4), made
-    assert "saved" in run("backup", "saved").says(2)
-    deleted(system.settings, "results")
-    assert "had records" in run("restore", "saved").says(2)
-    assert [each.aspect for each in admin.verify(system.settings)] == ["missing"], "a gate at work is not marked"
-    deleted(system.settings)
-    admin.create(system.settings)
-    assert admin.verify(system.settings) == [], "nothing is marked"
-    interrupted(run, monkeypatch)
-    assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
-    assert {topic_settings.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
-    for words in (("topics", "create", "--repair"), ("restore", "saved", "--open")):
-        assert "half restored" in run(*words).says(2)
-    served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
-    assert (served.returncode, "half restored" in served.stderr) == (2, True), served
-    deleted(system.settings)
-    monkeypatch.setattr(restore, "PIECE", 2)  # several transactions for a gap, as none may last too long
-    assert run("restore", "saved", "--complete").code == 0
-    assert logs(system.settings) == before
-    assert run("topics", "verify").code == 0

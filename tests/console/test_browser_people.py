@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Site, served, torn, touch
-from tests.support.world import World, send_to, until
+from tests.console.conftest import Site, torn, touch
 
 SignIn = Callable[..., Page]
 
@@ -70,39 +66,6 @@ def test_a_page_that_is_stale_then_its_act_is_answered_with_what_the_other_decid
     assert mine.title() != "mine"
     mine.reload()  # the answer to a form has an address like any page
     expect(mine.locator("#standing")).to_contain_text("reviewer2")
-
-
-def test_acts_before_the_worker_decides_then_they_wait_and_the_undo_is_in_time(
-    browser: Browser, site: Site, tmp_path: Path
-) -> None:
-    world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
-    world.people(["y"], may_be_minor=True)
-    world.put("sends", [("y", send_to("y", 0))])
-    settings = world.settings.model_copy(update={"data": str(tmp_path / "data"), "user": "hanako"})
-    with ExitStack() as stack:
-        with world.process(tmp_path / "worker.log"):
-            console = stack.enter_context(served(settings))
-            until(lambda: console.console.model.changes(), "the item")
-            (item,) = (console.client().get("/items.jsonl").json(),)
-        # no worker runs now
-        page = stack.enter_context(browser.new_context(base_url=console.url, locale="ja-JP")).new_page()
-        page.goto(f"/items/{item['decision_id']}")
-        acted(page, "release")
-        expect(page.locator("#standing")).to_contain_text("反映待ち")
-        expect(page.locator("#standing")).to_contain_text("未処理")
-        acted(page, "undo", "早すぎた")
-        expect(page.locator("#doings .waits")).to_have_count(2)
-        page.goto("/items")
-        expect(page.locator("tr[data-item]")).to_contain_text("未処理")
-        expect(page.locator("tr[data-item]")).to_contain_text("反映待ち")
-        assert console.client().get("/items.jsonl").json()["state"] == "open"
-        with world.process(tmp_path / "worker.log"):
-            expect(page.locator("tr[data-item]")).not_to_contain_text("反映待ち", timeout=60_000)
-            page.goto(f"/items/{item['decision_id']}")
-            expect(page.locator("#standing")).to_contain_text("取り消し")
-            expect(page.locator("#doings .waits")).to_have_count(0)
-    cleared, recalled = world.read("cleared"), world.read("recalls")
-    assert len(cleared) == len(recalled) <= 1, "nothing of it stands"
 
 
 def test_an_undo_after_the_worker_decided_then_what_was_cleared_is_recalled(page: Page, site: Site) -> None:

@@ -80,26 +80,25 @@ def objection(world: World) -> None:
 FACTS = {transactional_withdrawal: "CONSENT_WITHDRAWN", suspension: "SENDING_SUSPENDED", objection: "SUBJECT_OBJECTED"}
 
 
-async def send_after(world: World, fact: Callable[[World], None], followers: type[Followers], *, waits: bool) -> None:
-    async with world.worker(followers=followers) as app:
+async def send_after(world: World, fact: Callable[[World], None]) -> None:
+    async with world.worker() as app:
         await eventually(lambda: app.followers.store.people == 2 and app.gate.readiness()["partitions"], "facts")
         world.put("sends", [("r2", send_to("r2", "before"))])
         await eventually(lambda: len(world.audits()) == 1, "a send before")
         async with held(app.followers) as let_go:
             await asyncio.to_thread(fact, world)  # acknowledged when this returns
             world.put("sends", [("r1", send_to("r1", "after"))])
-            if waits:
-                await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
-                assert not app.gate.readiness()["ready"]
-                assert len(world.audits()) == 1, "judged although a fact was not applied"
-                let_go()
+            await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
+            assert not app.gate.readiness()["ready"]
+            assert len(world.audits()) == 1, "judged although a fact was not applied"
+            let_go()
             await eventually(lambda: len(world.audits()) == 2, "the send after")
 
 
 @pytest.mark.main
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 def test_given_an_acknowledged_fact_then_the_send_waits_for_it_and_is_withheld(world, fact):
-    asyncio.run(send_after(world, fact, Followers, waits=True))
+    asyncio.run(send_after(world, fact))
     assert world.verdicts() == {"e-before": ("clear", None), "e-after": ("block", FACTS[fact])}
 
 
