@@ -8,12 +8,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from structlog.testing import capture_logs
 
 from gatekeeper.console.change_signal import ChangeSignal
@@ -34,28 +32,6 @@ from tests.support.world import BACK_SOON, World, consent_of, send_to, until
 OLD, LOST, NEW = ("a", 4, 1), ("b", 6, 2), ("c", 9, 3)
 """Campaigns of before the copy, of after it, and of after the copy was put back: pieces, and those withdrawn."""
 ALL = Endpoint("shop", "https://hooks.example/", ("recall",), (), (), allow_private=False)
-
-
-@dataclass
-class PutBack:
-    """The world at the end, the readers' files as they were before the copy was put back, and readers that ran on.
-
-    `said`: what the process's log said meanwhile.
-    """
-
-    world: World
-    folder: Path
-    model: Model
-    outbox: Outbox
-    watch: Watch
-    reader: Reader
-    said: list[Any] = field(default_factory=list)
-
-    def settings(self, kept: str) -> Settings:
-        """The settings of readers whose files are those of before, copied to a folder of this name."""
-        if not (place := self.folder / kept).exists():
-            shutil.copytree(self.folder / "kept", place)
-        return _settings(self.world, place)
 
 
 def _settings(world: World, folder: Path) -> Settings:
@@ -108,29 +84,30 @@ def _fed(settings: Settings, model: Model) -> Iterator[Feed]:
         feed.stop()
 
 
-@pytest.fixture(scope="module")
-def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
-    folder = tmp_path_factory.mktemp("put-back")
-    broker = Broker(folder / "kafka", settings=BACK_SOON)
-    with broker:
+def _told(said: list[Any], event: str) -> set[str]:
+    return {one["topic"] for one in said if one["event"] == event}
+
+
+def test_a_disk_put_back_then_console_webhooks_and_worker_see_it_running_or_starting(tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
         world = World(broker.bootstrap, "put.", partitions=2).create()
-        settings = _settings(world, folder / "ran-on")
+        settings = _settings(world, tmp_path / "ran-on")
         outbox = Outbox(Path(settings.webhooks_data))
         watch = Watch(settings, outbox, [ALL], now_ms)
         with Reader(settings) as reader:
             watch.begin(reader)
-        _decided(world, folder, OLD)
+        _decided(world, tmp_path, OLD)
         broker.stop()
-        shutil.copytree(folder / "kafka" / "data", folder / "older")
+        shutil.copytree(tmp_path / "kafka" / "data", tmp_path / "older")
         broker.start()
 
         with world.transaction() as dead:  # of a CRM that died: nothing that can be read, and the logs are longer
             world.put("consents", [("x", b"{}"), ("y", b"{}")], dead, partition=0)
             dead.abort_transaction(30)
-        with world.process(folder / "a-again.log") as worker:
+        with world.process(tmp_path / "a-again.log") as worker:
             until(worker.owned, "it has read what there is")
             worker.stop()
-        _decided(world, folder, LOST)
+        _decided(world, tmp_path, LOST)
         model = Model(settings.index, PARTS, zone="Asia/Tokyo")
         with _fed(settings, model), Reader(settings) as reader, capture_logs() as said:
             watch.begin(reader)
@@ -139,67 +116,38 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
             for event in ("e-a0", "e-b0"):
                 _posted(outbox, event)
             assert _owed(outbox) == {"e-b1"}
-            shutil.copytree(folder / "ran-on", folder / "kept")
+            shutil.copytree(tmp_path / "ran-on", tmp_path / "kept")
 
             broker.stop()
-            shutil.rmtree(folder / "kafka" / "data")
-            shutil.copytree(folder / "older", folder / "kafka" / "data")
+            shutil.rmtree(tmp_path / "kafka" / "data")
+            shutil.copytree(tmp_path / "older", tmp_path / "kafka" / "data")
             broker.start()
             world = World(broker.bootstrap, "put.", partitions=2)  # which has read nothing of what is gone
-            _decided(world, folder, NEW)
-            yield PutBack(world, folder, model, outbox, watch, reader, said)
+            _decided(world, tmp_path, NEW)
+            expected, new = {"a": (4, 1), "b": None, "c": (9, 3)}, {"e-b1", *(f"e-c{number}" for number in range(3))}
+            until(lambda: _counts(model) == expected, "the console that ran has the present records alone")
+            until(lambda: watch.look(reader), "the webhooks that ran have read all")
+            assert _owed(outbox) == new
+            assert ("audit" in _told(said, "console_rebuilt"), "recalls" in _told(said, "webhooks_rebuilt")) == (
+                True,
+                True,
+            )
 
+        settings = _settings(world, tmp_path / "kept")
+        model, outbox = Model(settings.index, PARTS, zone="Asia/Tokyo"), Outbox(Path(settings.webhooks_data))
+        assert (_counts(model)["b"], _owed(outbox)) == ((6, 2), {"e-b1"}), "the files are those of before"
+        watch = Watch(settings, outbox, [ALL], now_ms)
+        with Reader(settings) as reader, current(settings, reader, "audit") as found:
+            assert found is None, "no command answers by a model of records that are gone"
+        for rebuilt in (True, False):  # at the second start nothing changed since
+            with capture_logs() as said, _fed(settings, model), Reader(settings) as reader:
+                until(lambda: _counts(model) == expected, "the console that starts has the present records alone")
+                watch.begin(reader)
+                until(lambda: watch.look(reader), "the webhooks that start have read all")
+            assert _owed(outbox) == new, "a place on `sends` had another send before, whose recall was posted"
+            assert (
+                ("audit" in _told(said, "console_rebuilt")) == ("recalls" in _told(said, "webhooks_rebuilt")) == rebuilt
+            )
 
-def _told(said: list[Any], event: str) -> set[str]:
-    return {one["topic"] for one in said if one["event"] == event}
-
-
-def test_a_console_that_runs_or_starts_then_its_model_is_new_and_holds_nothing_gone(
-    put_back: PutBack,
-) -> None:
-    expected = {"a": (4, 1), "b": None, "c": (9, 3)}
-    until(lambda: _counts(put_back.model) == expected, "the console that ran has the present records alone")
-    assert "audit" in _told(put_back.said, "console_rebuilt")
-    settings = put_back.settings("console")
-    model = Model(settings.index, PARTS, zone="Asia/Tokyo")
-    assert _counts(model)["b"] == (6, 2), "the file is that of before"
-    with Reader(settings) as reader, current(settings, reader, "audit") as found:
-        assert found is None, "no command answers by a model of records that are gone"
-    with capture_logs() as said, _fed(settings, model):
-        until(lambda: _counts(model) == expected, "the console that starts has the present records alone")
-    assert "audit" in _told(said, "console_rebuilt")
-    with Reader(settings) as reader, current(settings, reader, "audit") as found:
-        assert found is not None
-    with capture_logs() as said, _fed(settings, model) as feed:
-        until(lambda: feed.progress.ready, "it starts again")
-    assert _told(said, "console_rebuilt") == set(), "nothing changed since"
-
-
-def test_webhooks_that_run_or_start_then_each_recall_is_queued_and_posted_once(
-    put_back: PutBack,
-) -> None:
-    new = {"e-b1", *(f"e-c{number}" for number in range(3))}
-    until(lambda: put_back.watch.look(put_back.reader), "those that ran have read all")
-    assert _owed(put_back.outbox) == new
-    assert "recalls" in _told(put_back.said, "webhooks_rebuilt")
-    settings = put_back.settings("webhooks")
-    outbox = Outbox(Path(settings.webhooks_data))
-    assert _owed(outbox) == {"e-b1"}, "the file is that of before"
-    watch = Watch(settings, outbox, [ALL], now_ms)
-    with Reader(settings) as reader, capture_logs() as said:
-        watch.begin(reader)
-        until(lambda: watch.look(reader), "those that start have read all")
-    assert _owed(outbox) == new, "a place on `sends` had another send before, whose recall was posted"
-    assert "recalls" in _told(said, "webhooks_rebuilt")
-    with Reader(settings) as reader, capture_logs() as said:
-        watch.begin(reader)
-        until(lambda: watch.look(reader), "it starts again")
-    assert (_owed(outbox), _told(said, "webhooks_rebuilt")) == (new, set())
-
-
-def test_a_worker_that_read_no_more_than_the_copy_has_then_it_sees_another_log(
-    put_back: PutBack,
-) -> None:
-    world = put_back.world
-    with world.process(put_back.folder / "last.log", data=str(put_back.folder / "data-a")) as worker:
-        until(lambda: worker.events("facts_vanished"), "a fact stands where an aborted one stood")
+        with world.process(tmp_path / "last.log", data=str(tmp_path / "data-a")) as worker:
+            until(lambda: worker.events("facts_vanished"), "a fact stands where an aborted one stood")
