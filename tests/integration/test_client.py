@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from gatekeeper.ground.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IncompleteError, UnavailableError
 from gatekeeper.ground.settings import Settings
 from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
@@ -91,16 +91,6 @@ def test_aborted_and_open_transactions_then_only_what_is_committed_before_is_rea
     still_open.commit()
 
 
-def test_writing_during_a_read_then_it_ends_where_the_end_was(settings: Settings) -> None:
-    with Publisher(settings, "sends") as out, Reader(settings) as reader:
-        out.write([(b"a", b"before")] * 3)
-        found = reader.read("sends")
-        seen = [next(found).value]
-        out.write([(b"a", b"after")] * 3)
-        seen += [record.value for record in found]
-    assert seen == [b"before"] * 3
-
-
 def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
     (place,) = transact(settings, [Outgoing("consents", b"r1", b"value")])
     # the commit's marker lies between the two: its place holds no record, and not the next one either
@@ -118,16 +108,6 @@ def test_a_transaction_with_one_record_that_is_refused_then_nothing_of_it_is_the
     with pytest.raises(UnavailableError):
         transact(settings, [Outgoing("consents", b"r1", b"one"), Outgoing("consents", b"r1", b"x" * 1_100_000)])
     assert values(settings, "consents") == []
-
-
-def test_a_missing_topic_then_it_is_named_at_once(kafka: Broker, prefix: str) -> None:
-    settings = Settings(broker=kafka.bootstrap, prefix=prefix)
-    with pytest.raises(UsageError, match=settings.topic("consents")):
-        transact(settings, [Outgoing("consents", b"r", b"v")])
-    with pytest.raises(UsageError, match=settings.topic("sends")), Publisher(settings, "sends"):
-        pass
-    with pytest.raises(UsageError, match=settings.topic("audit")), Reader(settings) as reader:
-        list(reader.read("audit"))
 
 
 def test_a_broker_that_falls_silent_then_every_call_ends(own: tuple[Broker, Settings]) -> None:

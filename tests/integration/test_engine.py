@@ -18,33 +18,6 @@ def world(kafka, prefix) -> World:
     return World(kafka.bootstrap, prefix, partitions=2).create()
 
 
-def test_a_worker_that_joins_and_stops_then_only_what_goes_is_handed_over(world, tmp_path):
-    world.people(f"r{i}" for i in range(50))
-    world.sends(f"r{i}" for i in range(60))
-    patient = {"session_timeout": "300"}  # nobody is given up for dead while this test runs
-
-    def taken_over(worker) -> list[int]:
-        return [event["partition"] for event in worker.events("partition_owned")]
-
-    with world.process(tmp_path / "first.log", worker="worker-0", **patient) as first:
-        until(lambda: world.decided() == 60, "decisions")
-        with world.process(tmp_path / "second.log", worker="worker-1", **patient) as second:
-            until(lambda: first.owned() and second.owned(), "both own partitions")
-            assert sorted(first.owned() + second.owned()) == [0, 1]
-            world.sends((f"r{i}" for i in range(60)), 60)
-            until(lambda: world.decided() == 120, "decisions of both")
-            assert sorted(taken_over(first)) == [0, 1], "the first one kept what stayed"
-            assert second.stop() == 0
-            until(lambda: first.owned() == [0, 1], "the first one owns all")
-            world.sends((f"r{i}" for i in range(60)), 120)
-            until(lambda: world.decided() == 180, "decisions of the first one")
-        assert sorted(taken_over(first)) == sorted([0, 1, *taken_over(second)])
-        pauses = [event["seconds"] for event in first.events("assigned")][1:]
-        assert len(pauses) >= 2, "one when the second came, and one when it went"
-        assert min(pauses) > 0
-    world.check(180)
-
-
 NINE = "t1k9_" + "A" * 43
 """A token under a key that nobody holds."""
 

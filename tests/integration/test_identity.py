@@ -1,6 +1,7 @@
 """The address printed is the address judged, through the running worker; and it is in nothing that the worker says."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -27,33 +28,16 @@ def world(kafka, prefix) -> World:
     return World(kafka.bootstrap, prefix).create()
 
 
-def people(world: World) -> None:
-    point = {"id": "cp", **known_by(HOME)}
-    world.put("sources", [(name, source_of(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3", "r5")])
-    work = {"id": "cp", **known_by(AT_WORK)}
-    world.put("sources", [("r4", source_of("r4")), ("r6", source_of("r6") | {"contact_points": [work]})])
-    world.put("sources", [("r7", source_of("r7") | {"contact_points": [point]})])
-    world.put("consents", [(name, consent_of(name)) for name in ("r1", "r2", "r3", "r4", "r5", "r6", "r7")])
-    erased = {
-        "v": 1,
-        "kind": "erasure",
-        "suppression_id": "x1",
-        "received_at": "2025-01-01",
-        **known_by(OTHER, stop=True),
-    }
-    world.put("suppressions", [(erased["token"], erased)])
-
-
-def sends(world: World) -> dict[str, bytes]:
-    """Publishes one send to each and returns their bytes, by recipient."""
-    point = {"id": "cp", "country": "JP"}
-    printed = {"r1": HOME, "r2": SPELLED, "r3": OTHER, "r4": OTHER, "r5": MOVED, "r6": AT_WORK, "r7": AT_WORK}
-    made = {
-        name: orjson.dumps(send_to(name, name, contact_point=point, delivery=delivery))
-        for name, delivery in printed.items()
-    }
-    world.put("sends", made.items())
-    return made
+POINT = {"id": "cp", **known_by(HOME)}
+PRINTED: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, str | None]]] = {
+    "r1": (POINT, HOME, ("clear", None)),
+    "r2": (POINT, SPELLED, ("clear", None)),
+    "r3": (POINT, OTHER, ("block", "SUBJECT_ERASED")),
+    "r5": (POINT, MOVED, ("block", "CONTACT_POINT_NOT_COVERED")),
+    "r6": ({"id": "cp", **known_by(AT_WORK)}, AT_WORK, ("clear", None)),
+    "r7": (POINT, AT_WORK, ("review", "PRINT_UNACCOUNTED")),
+}
+"""By recipient: the contact point that a source gave, what is printed, and the answer to it."""
 
 
 def written(world: World, topic: str) -> list[bytes]:
@@ -62,21 +46,23 @@ def written(world: World, topic: str) -> list[bytes]:
 
 
 def test_addresses_in_many_spellings_then_those_judged_go_out_and_nothing_tells_them(world, tmp_path: Path):
-    people(world)
-    made = sends(world)
+    for name, (point, *_) in PRINTED.items():
+        world.put("sources", [(name, source_of(name) | {"contact_points": [point]})])
+        world.put("consents", [(name, consent_of(name))])
+    erased = {"v": 1, "kind": "erasure", "suppression_id": "x1", "received_at": "2025-01-01"}
+    erased |= known_by(OTHER, stop=True)
+    world.put("suppressions", [(erased["token"], erased)])
+    cp = {"id": "cp", "country": "JP"}
+    made = {
+        name: orjson.dumps(send_to(name, name, contact_point=cp, delivery=delivery))
+        for name, (_, delivery, _) in PRINTED.items()
+    }
+    world.put("sends", made.items())
     log = tmp_path / "worker.log"
     with world.process(log, log_level="debug") as worker:
         until(worker.owned, "partitions that are owned")
         world.await_audits(len(made))
-    assert world.verdicts() == {
-        "e-r1": ("clear", None),
-        "e-r2": ("clear", None),
-        "e-r3": ("block", "SUBJECT_ERASED"),
-        "e-r4": ("block", "SUBJECT_ERASED"),
-        "e-r5": ("block", "CONTACT_POINT_NOT_COVERED"),
-        "e-r6": ("clear", None),
-        "e-r7": ("review", "PRINT_UNACCOUNTED"),
-    }
+    assert world.verdicts() == {f"e-{name}": answer for name, (_, _, answer) in PRINTED.items()}
     assert {audit.facts.printed for audit in world.audits() if audit.facts and audit.verdict == "clear"} == {
         "tokenised",
         "unaccounted",  # but a source gave it

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +27,6 @@ from gatekeeper.service.callers import MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
 from schemas.topics import FACT_TOPICS
 from streams.client import admin
-from streams.kafka import jars
 from streams.kafka.broker import Broker
 from streams.serving.result_pages import Cursor
 from tests.support import canaries, invented, staff
@@ -304,29 +302,6 @@ def test_a_client_generated_of_the_openapi_document_then_it_publishes_and_asks(
         assert again.decision.primary == "CONSENT_WITHDRAWN"
         refused = publish.sync_detailed(client=ours, body=send({**second.to_dict(), "template_id": "T9"}))
         assert (refused.status_code, refused.parsed.field) == (422, "template_id")
-
-
-@pytest.mark.skipif(not shutil.which("javac"), reason="no Java compiler here: a JDK brings it")
-def test_a_platform_in_java_then_it_publishes_withdraws_and_asks(
-    world: World, client: httpx.Client, tmp_path: Path
-) -> None:
-    """With Java's own Kafka client, which writes lz4 and zstd and chooses partitions in its way."""
-    world.people(["java"])
-    asked = {**question("java"), "context": {"at_least": ["PLACE"]}}
-    bodies = {name: send_to("java", name, event_id=name) for name in ("first", "second")}
-    for name, body in {**bodies, "withdrawal": withdrawal("java"), "question": asked}.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(body))
-    classpath = os.pathsep.join(map(str, jars.fetch()))
-    program = Path(__file__).parents[1] / "clients" / "Caller.java"
-    topics = [world.topic(name) for name in ("sends", "consents", "results")]
-    words = [world.bootstrap, str(client.base_url), "java", str(tmp_path), *topics]
-    done = subprocess.run(["java", "-cp", classpath, program, *words], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    said = dict(
-        line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("first", "asked", "second"))
-    )
-    assert (said["first"], said["second"]) == ("cleared", "withheld")
-    assert json.loads(said["asked"])["decision"] is False
 
 
 def test_lines_that_cannot_be_read_then_each_says_so_and_the_others_are_written(client: httpx.Client) -> None:
