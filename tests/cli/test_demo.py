@@ -120,9 +120,6 @@ def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
             return done.stdout
 
         command = shlex.split(demo.until(r"withdraw --by demo R"))
-        people = [json.loads(line) for line in run("staff", "list", "--json").splitlines()]
-        assert [one["id"] for one in people if not one["waiting"]] == ["console", "demo", "hanako", "taro"]
-        assert run("reference", "list", "--json") == "", "every record is signed"
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
         until(lambda: "CONSENT_MISSING" in httpx.get(queue).text, "the queue in a browser, filled")

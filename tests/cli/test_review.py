@@ -97,17 +97,6 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
         assert one(run("review", "list", "--filter", f"campaign={campaign}-later"))["decision_id"] == later
 
 
-def test_a_wrong_id_then_it_is_told_and_the_right_one_is_done(run: Run, world: World, campaign: str) -> None:
-    (id_,) = young(world, campaign)
-    done = run("review", "uphold", "A" * 26, id_, *REASON)
-    assert done.code == 1
-    assert [(row["id"], row["outcome"], row["code"]) for row in lines(done)] == [
-        ("A" * 26, "refused", "item_unknown"),
-        (id_, "upheld", None),
-    ]
-    assert "60 days" in run("review", "show", "A" * 26).says(2)
-
-
 @pytest.mark.main
 def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_once(
     run: Run, world: World, campaign: str

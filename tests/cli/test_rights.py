@@ -8,7 +8,8 @@ import os
 import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,19 +163,27 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
 def _inputs(folder: Path) -> dict[str, str]:
     """Makes a file for each command that reads one."""
     stop = {"v": 1, "kind": "objection", "suppression_id": "stop-1", "received_at": "2026-01-01", "recipient_id": "yan"}
-    values = {
-        "sources": bare(source_of("yan")),
-        "consents": consent_of("yan"),
-        "suppressions": stop,
-        "reference": {"v": 1, "kind": "controller", "id": "C9"},
+    texts = {
+        "sources.jsonl": json.dumps(bare(source_of("yan"))),
+        "consents.jsonl": json.dumps(consent_of("yan")),
+        "suppressions.jsonl": json.dumps(stop),
+        "reference.jsonl": json.dumps({"v": 1, "kind": "controller", "id": "C9"}),
+        "answers.csv": "code,answer,date\n,yes,2026-11-05\n",
+        "delivered.csv": "decision_id\nD\n",
     }
-    found = {name: folder / f"{name}.jsonl" for name in values}
-    for name, value in values.items():
-        found[name].write_text(json.dumps(value))
-    for name, text in (("answers", "code,answer,date\n,yes,2026-11-05\n"), ("delivered", "decision_id\nD\n")):
-        found[name] = folder / f"{name}.csv"
-        found[name].write_text(text)
-    return {name: str(path) for name, path in found.items()}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return {name.partition(".")[0]: str(folder / name) for name in texts}
+
+
+@asynccontextmanager
+async def asked(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=DEADLINE) as client,
+    ):
+        yield client
 
 
 def test_the_console_with_its_own_user_then_every_page_is_shown(
@@ -184,11 +193,7 @@ def test_the_console_with_its_own_user_then_every_page_is_shown(
     app = create_app(Settings(**ours | users["console"] | {"user": "hanako"}), users=None)
 
     async def visit() -> None:
-        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1") as browser,
-        ):
+        async with asked(app) as browser:
             await eventually(lambda: app.state.console.feed.progress.ready, "a model")
             for page in CONSOLE:
                 if page.path:
@@ -206,11 +211,7 @@ def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
     app = service.create_app(settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
 
     async def call() -> None:
-        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=DEADLINE) as client,
-        ):
+        async with asked(app) as client:
             await eventually(lambda: app.state.parts.live.ready, "facts and ledger")
             for topic, fact in (("sources", bare(source_of("zoe"))), ("consents", consent_of("zoe"))):
                 assert (await client.post(f"/v1/facts/{topic}", json=fact)).status_code == 200, topic

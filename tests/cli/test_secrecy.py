@@ -74,9 +74,6 @@ L3,{NAME},{NARUMI["lines"][0]},{PHONE}
 MAP = list_map(acquired_at="電話")
 
 
-HOOKS = Endpoint("hooks", "https://hooks.example", WEBHOOK_TYPES, (), (), allow_private=False)
-
-
 LISTED = (
     *(guesses.customer(f"c{number}", person, BORN) for number, person in enumerate(PEOPLE)),
     guesses.Person((MEMBER, NAME, PHONE, MAIL, f"{NAME} {PHONE}", BORN), (SENT, {**NARUMI})),
@@ -131,15 +128,12 @@ def faulty() -> Iterator[tuple[str | None, bytes]]:
         good = send_to(f"c{number}", f"bad-{number}", delivery=person)
         value = orjson.dumps(good)
         yield None, value[:-1]
-        yield None, value + value
         yield None, value.decode().encode("utf-16")
         yield None, "、".join(map(str, person.values())).encode("cp932", "replace")
         yield person["name"], value
-        yield None, orjson.dumps({**good, person["name"]: 1})
         yield None, orjson.dumps({**good, "delivery": {**person, person["name"]: "x"}})
         yield None, orjson.dumps({**good, "delivery": {**person, "name": [person["name"]]}})
         yield None, orjson.dumps({**good, "delivery": {**person, "lines": person["name"]}})
-        yield None, orjson.dumps({**good, "delivery": {**person, "name": person["name"] * 3000}})
         yield None, orjson.dumps({**good, "delivery": {**person, "name": person["name"] * 30}})
         for field in ("recipient_id", "campaign_id", "channel", "purpose", "message_class", "mail_date", "v"):
             yield None, orjson.dumps({**good, field: person["name"]})
@@ -152,10 +146,8 @@ def unreadable_facts() -> Iterator[tuple[str, str | None, dict[str, Any]]]:
     """Yields topic, key and value of facts that cannot be read and name somebody where no name belongs."""
     yield "sources", None, {**source_of("f1"), NAME: NAME}
     yield "sources", None, {**source_of("f2"), "route": NAME}
-    yield "sources", None, source_of("f3", contact_points=[{"id": PHONE, "token": "t1_" + "A" * 43}])
     yield "reference", None, {"v": 1, "kind": "template", "id": "T9", "display_ok": {NAME: ["postal"]}}
     yield "reference", None, {"v": 1, "kind": "controller", "id": "C9", "notice_items": {"purposes": {NAME: "x"}}}
-    yield "reference", None, {"v": 1, "kind": "controller", "id": "C9", "notice_items": {"purposes": {MAIL: 1}}}
 
 
 def judged(world: World) -> dict[str, tuple[str, str | None]]:
@@ -164,10 +156,8 @@ def judged(world: World) -> dict[str, tuple[str, str | None]]:
     for name, person in zip(known, PEOPLE, strict=True):
         checked = {"name": NAME, "address": NARUMI["lines"][0], "representative": NAME, "how_obtained": NAME}
         check = {"checked_at": "2024-01-01", "basis": "consent", **checked}
-        world.put(
-            "sources",
-            [(name, source_of(name, contact_points=[{"id": "cp", **known_by(person)}], check=check, birth_date=BORN))],
-        )
+        known_at = {"contact_points": [{"id": "cp", **known_by(person)}], "check": check, "birth_date": BORN}
+        world.put("sources", [(name, source_of(name, **known_at))])
         world.put("consents", [(name, consent_of(name))])
         point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
         world.put("sends", [(name, send_to(name, f"clear-{name}", **point))])
@@ -197,8 +187,9 @@ def over_http(world: World, folder: Path) -> dict[str, Any]:
 
 def posted(world: World, folder: Path) -> bytes:
     """The bodies of all events that would be posted to an endpoint."""
+    hooks = Endpoint("hooks", "https://hooks.example", WEBHOOK_TYPES, (), (), allow_private=False)
     now, outbox = time.time_ns() // 10**6, Outbox(folder)
-    watch = Watch(world.settings, outbox, [HOOKS], lambda: now, since=now - DAY_MS)
+    watch = Watch(world.settings, outbox, [hooks], lambda: now, since=now - DAY_MS)
     with Reader(world.settings) as reader:
         watch.begin(reader)
         until(lambda: watch.look(reader), "all that is there")
@@ -212,21 +203,16 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
     why = ("--reason", "x", "--yes")
     for value in (NAME, MAIL, PHONE):
         yield "erase", value, *why
-        yield "readmit", value, "--reason", "x", "--evidence", "form-91"
         for verb in (("withdraw",), ("review", "show"), ("deadletter", "show")):
             yield *verb, value
         for option in ("--by", "--evidence", "--at"):
             yield "withdraw", "c0", option, value
         yield "review", "release", value, *why
         yield "review", "uphold", item, *why, "--evidence", value
-        yield "review", "list", "--filter", value
         yield "review", "list", "--filter", f"{value}=1"
         yield "suspend", "C1", "--reason", "x", "--from", value
         yield "audit", "prove", value, "--out", str(folder / "no.json")
         yield "audit", "explain", value
-        yield "audit", "reemit", "--topic", "cleared", "--reason", value, "--by", value
-        yield "audit", "reemit", "--topic", value
-        yield "audit", "witness", "--interval", value
         yield "tail", "sends", "--raw", "--by", value
         yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
         yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
@@ -234,13 +220,9 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
     for value in (NAME, MAIL):  # a number alone may be an id of theirs
         yield "withdraw", "c0", "--controller", value
         yield "suspend", value, "--reason", "x"
-        yield "resume", value, "--reason", "x"
         yield "source", "quarantine", value, "--reason", "x"
-        yield "source", "quarantine", value, "--dry-run"
-        yield "review", "list", "--filter", f"recipient={value}"
         yield "handoff", value, "--out", str(folder / "no.csv")
         yield "campaign", "show", value, "--json"
-        yield "deadletter", "list", "--campaign", value
         yield "campaign", "cancel", value, *why
 
 
@@ -274,8 +256,6 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("handoff", "K-clear-c0", "--out", str(tmp_path / "out.csv"), code=0)
     with (tmp_path / "out.csv").open(encoding="utf-8-sig") as handle:
         assert [row["name"] for row in csv.DictReader(handle)] == [NAME], "the print house must have it"
-    said("suspend", "C1", "--reason", NAME, code=0)
-    said("resume", "C1", "--reason", NAME, code=0)
     said("withdraw", "c2", "--reason", NAME, code=0)
     said("erase", "c3", *because, code=0)
     said("readmit", "c3", "--reason", NAME, "--evidence", "form-91", code=0)
@@ -293,16 +273,9 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     for topic in TOPICS:
         said("tail", topic, "--from-beginning", "--no-follow", code=0)
         said("tail", topic, "--from-beginning", "--no-follow", "--json", code=0)
-    for words in (
-        ("status",),
-        ("doctor",),
-        ("config",),
-        ("deadletter", "list"),
-        ("review", "list"),
-        ("campaign", "show", "K-clear-c0"),
-    ):
-        said(*words)
-        said(*words, "--json")
+    for words in ("status", "doctor", "config", "deadletter list", "review list", "campaign show K-clear-c0"):
+        said(*words.split())
+        said(*words.split(), "--json")
     letter = world.read("deadletter")[-1]
     said("deadletter", "show", dict(letter.headers())["gate-source"].decode(), code=0)
     said("review", "show", ids["e-unknown-uc0"] if "e-unknown-uc0" in ids else ids["e-unknown-c0"], code=0)
@@ -315,7 +288,6 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("audit", "what-if", "export", "--policy", "strictest")
     said("audit", "coverage")
     said("audit", "explain", ids[asked], code=0)
-    said("audit", "reemit", "--topic", "cleared", "--reason", NAME, code=0)
     said("audit", "prove", ids[asked], "--out", "proof.json", code=0)
     said("audit", "check", "proof.json", code=0)
     with monkeypatch.context() as nowhere:

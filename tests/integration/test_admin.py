@@ -51,29 +51,6 @@ def config(outside: AdminClient, topic: str) -> dict[str, str | None]:
     return {name: entry.value for name, entry in outside.describe_configs([resource])[resource].result(10).items()}
 
 
-def test_a_bare_broker_then_create_makes_each_topic_and_verify_names_a_lost_one(
-    settings: Settings, outside: AdminClient
-) -> None:
-    done = admin.create(settings)
-    assert set(done.created) == names(outside, settings.prefix) == {settings.topic(name) for name in TOPICS}
-    found = outside.list_topics(timeout=10).topics
-    assert len(found[settings.topic("sends")].partitions) == 3
-    assert len(found[settings.topic("reference")].partitions) == 1
-    consents = config(outside, settings.topic("consents"))
-    assert consents["retention.ms"] == "-1"
-    assert consents["message.timestamp.type"] == "LogAppendTime"
-    assert consents["unclean.leader.election.enable"] == "false"
-    assert (done.existing, admin.verify(settings)) == ((), [])
-    again = admin.create(settings)
-    assert (again.created, again.existing) == ((), done.created)
-    admin.demand(settings)
-    lost = settings.topic("recalls")
-    delete(outside, lost)
-    (difference,) = admin.verify(settings)
-    assert (difference.topic, difference.aspect) == (lost, "missing")
-    assert admin.create(settings).created == (lost,)
-
-
 def test_a_layout_that_cannot_be_then_create_refuses_and_makes_nothing(
     settings: Settings, outside: AdminClient
 ) -> None:
@@ -92,6 +69,17 @@ def test_a_layout_that_cannot_be_then_create_refuses_and_makes_nothing(
     assert {each.aspect for each in differences} == {"setting"}, "made by hand: its settings differ, its layout may"
     admin.repair(settings, differences)
     assert admin.verify(settings) == []
+    consents = config(outside, settings.topic("consents"))
+    assert consents["retention.ms"] == "-1"
+    assert consents["message.timestamp.type"] == "LogAppendTime"
+    assert consents["unclean.leader.election.enable"] == "false"
+    admin.demand(settings)
+    lost = settings.topic("recalls")
+    delete(outside, lost)
+    (difference,) = admin.verify(settings)
+    assert (difference.topic, difference.aspect) == (lost, "missing")
+    with pytest.raises(UsageError):
+        admin.demand(settings)
 
 
 def test_longer_audit_then_both_proof_topics_differ(settings: Settings) -> None:

@@ -53,14 +53,6 @@ def people_of(world: World, campaign: str) -> dict[str, str]:
     }
 
 
-async def twenty_cleared(world: World) -> None:
-    """Has pieces of the campaign K to twenty people cleared."""
-    names = [f"p{number}" for number in range(20)]
-    world.people(names)
-    world.put("sends", ((name, send_to(name, name, campaign_id="K")) for name in names))
-    await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
-
-
 def test_withdrawals_at_the_time_of_a_hand_off_then_those_acknowledged_before_it_win(world):
     rounds, size = 8, 30
 

@@ -1,4 +1,4 @@
-"""The ledger of a partition, on real Kafka: it survives restarts and compaction, and entries end on time."""
+"""The ledger of a partition, on real Kafka: a damaged copy is read anew, and one of a newer engine is refused."""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import lmdb
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.ground.errors import IntegrityError
 from tests.support.world import World, eventually, send_to, until
@@ -20,11 +19,6 @@ def world(kafka, prefix) -> World:
     world = World(kafka.bootstrap, prefix, partitions=2).create()
     world.people(["r1"])
     return world
-
-
-def again(number: int | str) -> tuple:
-    """Returns another send of the same piece."""
-    return "r1", send_to("r1", 0, event_id=f"e-{number}")
 
 
 def copied(data: Path, number: int) -> bool:
@@ -60,35 +54,6 @@ def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic
     verdicts = world.verdicts()
     assert {verdicts[f"e-again-{number}"] for number in range(5)} == {TWICE}
     world.check(10)
-
-
-def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
-    ledger = ConfigResource(ConfigResourceType.TOPIC, world.topic("ledger"))
-    ledger.configs = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0"}
-    world.put("sends", [again(0)])
-
-    async def run(number: int) -> None:
-        async with world.worker():
-            await decided(world, number)
-            world.put("sends", [again(number)])
-            await decided(world, number + 1)
-
-    def places() -> set[tuple[int, int]]:
-        return {(one.partition(), one.offset()) for one in world.read("ledger")}
-
-    asyncio.run(run(1))
-    before = places()  # while nothing can be compacted yet
-    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        admin.alter_configs([ledger])
-    asyncio.run(run(2))  # so that a segment is rolled: the last one is never compacted
-
-    async def compacted() -> None:
-        await eventually(lambda: before - places(), "compaction")
-
-    asyncio.run(compacted())
-    asyncio.run(run(3))
-    assert world.verdicts() == {"e-0": CLEAR} | {f"e-{number}": TWICE for number in range(1, 4)}
-    world.check(4)
 
 
 def test_an_entry_of_a_newer_engine_then_its_partition_alone_is_refused(world):

@@ -2,22 +2,16 @@
 
 import asyncio
 import json
-from collections import Counter
 
 import pytest
 
 from tests.support.invented import known_by
 from tests.support.world import World, consent_of, controller_record, eventually, home_of, send_to, token_of
 
-BATCH = {"v": 1, "kind": "batch", "id": "B1"}
-FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
-
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    world = World(kafka.bootstrap, prefix, partitions=2).create()
-    world.put("reference", [("batch/B1", BATCH)])
-    return world
+    return World(kafka.bootstrap, prefix, partitions=2).create()
 
 
 def recalled(world: World) -> dict[str, list[str]]:
@@ -71,32 +65,6 @@ def test_given_a_withdrawal_after_the_clearance_then_one_recall_and_the_key_is_f
     (message,) = world.read("recalls")
     assert dict(message.headers())["gate-decision-id"] == record.did.encode()
     world.check(5)
-
-
-def test_a_list_quarantined_then_its_50_are_recalled_once_and_for_a_nights_facts_too(world):
-    stolen, own, night = ([f"{kind}{number}" for number in range(50)] for kind in ("s", "o", "n"))
-    world.people(stolen, batch_id="B1")
-    world.people([*own, *night])
-    world.put("sends", ((name, send_to(name, name)) for name in [*stolen, *own, *night]))
-
-    async def run(first: int, then: int) -> None:
-        async with world.worker():
-            await cleared(world, 150)
-            await recalls(world, first)
-            world.put("reference", [FROZEN])
-            await recalls(world, then)
-
-    asyncio.run(run(0, 50))
-    assert set(recalled(world)) == {f"e-{name}" for name in stolen}
-    world.put("consents", ((name, consent_of(name, "Withdrawn")) for name in night))
-    asyncio.run(run(100, 100))
-    world.put("consents", [("o0", consent_of("o0", "Withdrawn"))])
-    asyncio.run(run(101, 101))  # that one comes after whatever was recalled twice
-    assert Counter(reason for reasons in recalled(world).values() for reason in reasons) == {
-        "SOURCE_BATCH_QUARANTINED": 50,
-        "CONSENT_WITHDRAWN": 51,
-    }
-    world.check(150)
 
 
 EVERYBODY = known_by(home_of("r3"), stop=True, whole=True)["token"]

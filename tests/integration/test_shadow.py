@@ -7,10 +7,9 @@ import asyncio
 import pytest
 
 from gatekeeper.ground.errors import IntegrityError
-from gatekeeper.ground.settings import Settings
 from schemas.decision import CodedDecision
 from schemas.manifests import Manifest
-from streams.worker.transaction import GOING_OUT, Transaction
+from streams.worker.transaction import GOING_OUT
 from tests.support.world import World, eventually, until
 
 PEOPLE = [f"r{number}" for number in range(10)]
@@ -100,10 +99,3 @@ def test_given_a_live_gate_then_a_shadow_beside_it_ends_with_4_and_disturbs_nobo
         assert live.process is not None
         assert live.process.is_alive()
     assert world.check(10) == {"clear": 10}
-
-
-@pytest.mark.parametrize("topic", GOING_OUT)
-def test_given_a_shadow_when_anything_would_go_out_then_the_transaction_refuses(topic: str):
-    transaction = Transaction(Settings(mode="shadow"), None, 0)  # type: ignore[arg-type]
-    with pytest.raises(IntegrityError, match=topic):
-        transaction.add(topic, b"k", b"{}")
