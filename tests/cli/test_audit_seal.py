@@ -82,6 +82,26 @@ def test_manifests_then_each_is_one_leaf_in_order_and_a_second_run_adds_nothing(
     assert sealed(tmp_path / "log", keys) == [*leaves, more]
 
 
+def test_given_a_forged_manifest_then_it_is_named_and_exit_1_and_the_rest_is_sealed(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    first = put(system, 0, writers[0].next())
+    put(system, 0, (first.replace(b"worker-0", b"worker-1"), "AAAA"))
+    last = put(system, 0, writers[0].next())
+    told = run("audit", "seal", "--once", "--json")
+    assert told.code == 1
+    found = [json.loads(line) for line in told.out.splitlines()]
+    assert {
+        "finding": "forged_manifest",
+        "partition": 0,
+        "offset": 1,
+        "values": {"kid": writers[0].signer.kid},
+    } in found
+    assert "partition 0, offset 1" in told.err
+    assert sealed(tmp_path / "log", keys) == [first, last]
+    assert run("audit", "seal", "--once").code == 0
+
+
 def test_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fork_is_a_leaf(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
@@ -153,6 +173,23 @@ def test_forged_manifest_that_the_ledger_named_then_its_partition_waits_for_a_ch
     assert {one["code"] for one in report["findings"]} == {"lacking"}, "their policy alone"
     (told,) = (one for one in report["says"] if one["code"] == "branched")
     assert (told["by"], told["reason"], told["count"]) == ("pm-7", "a stolen key", 1)
+
+
+def test_dropped_manifest_then_each_run_names_it_and_its_partition_alone_is_held(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    first = put(system, 0, writers[0].next())
+    writers[0].next()
+    put(system, 0, writers[0].next())
+    right = {first}
+    for _ in range(2):
+        right.add(put(system, 1, writers[1].next()))
+        told = run("audit", "seal", "--once")
+        assert told.code == 1
+        assert "partition 0, offset 1" in told.err
+        leaves = sealed(tmp_path / "log", keys)
+        assert len(leaves) == len(right)
+        assert set(leaves) == right
 
 
 def test_an_old_copy_or_another_system_s_topics_then_nothing_is_signed(

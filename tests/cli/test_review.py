@@ -97,6 +97,43 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
         assert one(run("review", "list", "--filter", f"campaign={campaign}-later"))["decision_id"] == later
 
 
+def test_a_hard_item_then_its_release_is_refused_and_nothing_is_written(run: Run, world: World, campaign: str) -> None:
+    (id_,) = publish(world, [campaign], campaign)
+    before = world.ends("acts")
+    done = run("review", "release", id_, *REASON)
+    assert (done.code, one(done)["code"]) == (1, "hard")
+    assert "review show" in one(done)["message"]
+    assert world.ends("acts") == before
+    shown = run("review", "show", id_, "--table")
+    assert shown.code == 0
+    assert all(part in shown.out for part in ("SOURCE_UNKNOWN", "J.8.7", "may be mended", "Nothing was done"))
+    assert "例 花子" not in shown.out
+
+
+def test_a_wrong_id_then_it_is_told_and_the_right_one_is_done(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    done = run("review", "uphold", "A" * 26, id_, *REASON)
+    assert done.code == 1
+    assert [(row["id"], row["outcome"], row["code"]) for row in lines(done)] == [
+        ("A" * 26, "refused", "item_unknown"),
+        (id_, "upheld", None),
+    ]
+    assert "60 days" in run("review", "show", "A" * 26).says(2)
+
+
+def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    call = ("review", "release", id_, *REASON, "--run", campaign)
+    assert one(run(*call))["outcome"] == "cleared"
+    before = world.ends("acts")
+    again = run(*call)
+    assert (again.code, one(again)["outcome"]) == (0, "cleared")
+    on = run("review", "release", *REASON, "--run", campaign)
+    assert (on.code, one(on)["id"], one(on)["outcome"]) == (0, id_, "cleared")
+    assert world.ends("acts") == before
+    assert cleared(world, campaign) == [f"{campaign}-0"]
+
+
 @pytest.mark.main
 def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_once(
     run: Run, world: World, campaign: str
@@ -171,6 +208,18 @@ def test_a_wrong_call_then_one_sentence_says_what(run: Run, world: World) -> Non
     ):
         done = run("review", *arguments)
         assert (done.code, done.out, says in done.err, "Traceback" in done.err) == (2, "", True, False)
+
+
+def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: World, campaign: str) -> None:
+    late, soon, none = (
+        young(world, f"{campaign}-{after}", mail_date=after and day(after))[0] for after in (20, 5, None)
+    )
+    shown = run("review", "list", "--table", "--filter", f"campaign={campaign}-20,{campaign}-5,{campaign}-None")
+    header, *rows = shown.out.splitlines()
+    assert [row.split()[0] for row in rows] == [soon, late, none]
+    assert f"{day(5)} (" in rows[0]
+    assert "mail date" in header
+    assert shown.err == ""
 
 
 @pytest.mark.main

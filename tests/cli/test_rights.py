@@ -8,8 +8,7 @@ import os
 import shlex
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from gatekeeper.service import service
 from gatekeeper.service.callers import Callers
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from streams.client import broker_access
-from streams.client.rights import rights
+from streams.client.rights import Right, rights
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
@@ -91,6 +90,27 @@ def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: p
         return run(*arguments)
 
     return ran
+
+
+def test_what_a_part_may_not_do_then_it_is_said_what_right_it_lacks(
+    world: World, worker: None, as_: As, tmp_path: Path
+) -> None:
+    campaign = tmp_path / "campaign.jsonl"
+    for number in range(2):
+        campaign.write_text("\n".join(json.dumps(send_to(name, number)) for name in ("anna", "ben")))
+        published = as_("platform", "publish", str(campaign), "--json")
+        assert (published.code, published.json["published"]) == (0, 2), published
+    assert {one["new"] for one in published.json["campaigns"]} == {None}, "it may not read sends"
+    assert "Group" in as_("sealer", "status").says(2), "owners that cannot be read are not taken for none"
+    for forbidden in (
+        ("withdraw", "anna"),
+        ("publish", str(campaign)),
+        ("audit", "seal", "--once"),
+        ("suspend", "C1", "--reason", "a test"),
+    ):
+        said = as_("auditor", *forbidden).says(2)
+        assert "auditor" in said, said
+        assert "gatekeeper topics rights" in said, said
 
 
 @pytest.mark.main
@@ -163,27 +183,19 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
 def _inputs(folder: Path) -> dict[str, str]:
     """Makes a file for each command that reads one."""
     stop = {"v": 1, "kind": "objection", "suppression_id": "stop-1", "received_at": "2026-01-01", "recipient_id": "yan"}
-    texts = {
-        "sources.jsonl": json.dumps(bare(source_of("yan"))),
-        "consents.jsonl": json.dumps(consent_of("yan")),
-        "suppressions.jsonl": json.dumps(stop),
-        "reference.jsonl": json.dumps({"v": 1, "kind": "controller", "id": "C9"}),
-        "answers.csv": "code,answer,date\n,yes,2026-11-05\n",
-        "delivered.csv": "decision_id\nD\n",
+    values = {
+        "sources": bare(source_of("yan")),
+        "consents": consent_of("yan"),
+        "suppressions": stop,
+        "reference": {"v": 1, "kind": "controller", "id": "C9"},
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return {name.partition(".")[0]: str(folder / name) for name in texts}
-
-
-@asynccontextmanager
-async def asked(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=DEADLINE) as client,
-    ):
-        yield client
+    found = {name: folder / f"{name}.jsonl" for name in values}
+    for name, value in values.items():
+        found[name].write_text(json.dumps(value))
+    for name, text in (("answers", "code,answer,date\n,yes,2026-11-05\n"), ("delivered", "decision_id\nD\n")):
+        found[name] = folder / f"{name}.csv"
+        found[name].write_text(text)
+    return {name: str(path) for name, path in found.items()}
 
 
 def test_the_console_with_its_own_user_then_every_page_is_shown(
@@ -193,7 +205,11 @@ def test_the_console_with_its_own_user_then_every_page_is_shown(
     app = create_app(Settings(**ours | users["console"] | {"user": "hanako"}), users=None)
 
     async def visit() -> None:
-        async with asked(app) as browser:
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1") as browser,
+        ):
             await eventually(lambda: app.state.console.feed.progress.ready, "a model")
             for page in CONSOLE:
                 if page.path:
@@ -211,7 +227,11 @@ def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
     app = service.create_app(settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
 
     async def call() -> None:
-        async with asked(app) as client:
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=DEADLINE) as client,
+        ):
             await eventually(lambda: app.state.parts.live.ready, "facts and ledger")
             for topic, fact in (("sources", bare(source_of("zoe"))), ("consents", consent_of("zoe"))):
                 assert (await client.post(f"/v1/facts/{topic}", json=fact)).status_code == 200, topic
@@ -300,6 +320,27 @@ def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world:
     named = [json.loads(line) for line in as_("office", "topics", "rights", "worker", "--json").out.splitlines()]
     written = next(one["names"] for one in named if (one["resource"], one["operations"]) == ("topic", ["Write"]))
     assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
+
+
+def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
+    kafka: Secured, world: World, users: dict[str, dict[str, str]], as_: As
+) -> None:
+    for part in ("worker", "sealer", "console", "serve", "webhooks", "monitor"):
+        found = told(as_(part, "doctor", "--for", part, "--json"))
+        assert (found["rights"]["level"], found["surplus"]["level"]) == ("ok", "ok"), (part, found)
+        assert {found[name]["level"] for name in ("controller", "quotas", "clock")} == {"unknown"}, "it may not ask"
+    found = told(as_("auditor", "doctor", "--for", "console", "--json"))
+    assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
+    more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]
+    found = told(as_("console", "doctor", "--for", "console", "--json", **kafka.user("generous", more)))
+    assert (found["surplus"]["level"], f"WRITE {world.topic('cleared')}" in found["surplus"]["found"]) == (
+        "warning",
+        True,
+    )
+
+
+def told(done: Outcome) -> dict[str, dict[str, str]]:
+    return {row["check"]: row for row in map(json.loads, done.out.splitlines())}
 
 
 def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so(kafka: Secured, world: World, tmp_path: Path) -> None:

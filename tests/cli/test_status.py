@@ -11,11 +11,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin._transactions import AbortTransactionSpec
 
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ground.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import World, consent_of, until
+from tests.support.world import World, consent_of, send_to, until
 
 
 def places(told: Any) -> list[tuple[int, int, int | None, int]]:
@@ -109,3 +110,24 @@ def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
     told = run("status", "--json").json
     assert [(row["worker"], row["host"], row["partitions"]) for row in told["workers"]] == [("worker-0", None, [])]
     assert "not in the group" in run("status").out
+
+
+def test_librdkafkas_own_partitioner_then_misplaced_records_are_refused_and_counted(
+    run, environment: Settings, kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    names = [f"p{number}" for number in range(40)]
+    world.people(names[:30])
+    sends = ((name, send_to(name, name)) for name in names)
+    world.put("sends", sends, world.producer(partitioner="consistent_random"))
+    with world.process(tmp_path / "worker.log"):
+        world.await_audits(len(names))
+    there = {m.key() for m in world.read("sends") if partition_of(m.key(), 2) == m.partition()}
+    clear = len(there & {name.encode() for name in names[:30]})
+    assert world.check(len(names)) == {"clear": clear, "block": len(names) - clear}
+    misplaced = len(names) - len(there)
+    assert 0 < misplaced < len(names)
+    letters = [dict(message.headers()) for message in world.read("deadletter")]
+    assert [one["gate-fault"] for one in letters] == [b"partition_wrong"] * misplaced
+    assert run("status", "--json").json["misplaced"] == misplaced
+    assert run("status").code == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -93,6 +94,34 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
     letters = [dict(m.headers())["gate-source"] for m in world.read("deadletter")]
     assert sum(letter.startswith(b"acts/") for letter in letters) == len(bad)
     world.check(6)
+
+
+def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(world):
+    names = young(world, 100)
+
+    def client(found: dict, who: str, kinds: list[str]) -> None:
+        producer = world.producer()
+        for number, name in enumerate(names):
+            kind = kinds[number % len(kinds)]
+            world.act(kind, found[f"e-{name}"], producer, act_id=f"{who}-{name}", by=who)
+
+    async def run() -> None:
+        async with world.worker():
+            found = await items(world, 100)
+            with ThreadPoolExecutor(2) as threads:
+                loop = asyncio.get_running_loop()
+                await asyncio.gather(
+                    loop.run_in_executor(threads, client, found, "hanako", ["release", "uphold"]),
+                    loop.run_in_executor(threads, client, found, "taro", ["uphold", "release", "release"]),
+                )
+            await answered(world, 200)
+
+    asyncio.run(run())
+    by_item = Counter(a.act.item for a in world.acted().values() if a.act.outcome in ("cleared", "upheld"))
+    assert len(by_item) == 100
+    assert set(by_item.values()) == {1}
+    assert Counter(world.outcomes().values())["refused", "closed"] == 100
+    world.check(100)
 
 
 def test_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_all(kafka, prefix):

@@ -1,4 +1,4 @@
-"""The ledger of a partition, on real Kafka: a damaged copy is read anew, and one of a newer engine is refused."""
+"""The ledger of a partition, on real Kafka: it survives restarts and compaction, and entries end on time."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.ground.errors import IntegrityError
 from tests.support.world import World, eventually, send_to, until
@@ -19,6 +20,15 @@ def world(kafka, prefix) -> World:
     world = World(kafka.bootstrap, prefix, partitions=2).create()
     world.people(["r1"])
     return world
+
+
+def again(number: int | str) -> tuple:
+    """Returns another send of the same piece."""
+    return "r1", send_to("r1", 0, event_id=f"e-{number}")
+
+
+def first_and(count: int) -> dict:
+    return {"e-0": CLEAR} | {f"e-{number}": TWICE for number in range(1, count + 1)}
 
 
 def copied(data: Path, number: int) -> bool:
@@ -34,6 +44,45 @@ def copied(data: Path, number: int) -> bool:
 
 async def decided(world: World, count: int) -> None:
     await eventually(lambda: sum(world.ends("audit")) >= count and len(world.audits()) == count, f"{count} decisions")
+
+
+def test_duplicates_in_a_chunk_the_next_and_after_a_restart_then_one_piece_goes_out(world):
+    world.put("sends", [again(number) for number in range(3)])
+    world.put("sends", [("r1", send_to("r1", "other")), ("r1", send_to("r1", 0, event_id="e-mail", channel="email"))])
+
+    async def run(number: int) -> None:
+        async with world.worker():
+            await decided(world, number + 2)
+            world.put("sends", [again(number)])
+            await decided(world, number + 3)
+
+    asyncio.run(run(3))
+    asyncio.run(run(4))
+    verdicts = world.verdicts()
+    assert verdicts.pop("e-other") == CLEAR
+    assert verdicts.pop("e-mail")[1] != "DUPLICATE_SEND"
+    assert verdicts == first_and(4)
+    world.check(7)
+    informational = [m for m in world.read("review") if dict(m.headers()).get("gate-disposition") == b"informational"]
+    assert len(informational) == 4
+    assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
+
+
+def test_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_all(world, tmp_path):
+    world.put("sends", (("r1", send_to("r1", number)) for number in range(20)))
+    with world.process(tmp_path / "log", data=str(tmp_path / "data")) as worker:
+        until(lambda: len(world.audits()) == 20, "20 decisions")
+        assert {one["reason"] for one in worker.events("ledger_made_anew")} == {"incomplete"}
+        until(lambda: [copied(tmp_path / "data", number) for number in range(2)] == [True, True], "both copies")
+        worker.kill()
+        worker.start()
+        world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(20)])
+        until(lambda: len(world.audits()) == 40, "20 more decisions")
+        until(lambda: len(worker.events("ledger_continued")) == 2, "both partitions taken over with their copies")
+    verdicts = world.verdicts()
+    assert {verdicts[f"e-{number}"] for number in range(20)} == {CLEAR}
+    assert {verdicts[f"e-again-{number}"] for number in range(20)} == {TWICE}
+    world.check(40)
 
 
 def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic(world, tmp_path):
@@ -54,6 +103,35 @@ def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic
     verdicts = world.verdicts()
     assert {verdicts[f"e-again-{number}"] for number in range(5)} == {TWICE}
     world.check(10)
+
+
+def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
+    ledger = ConfigResource(ConfigResourceType.TOPIC, world.topic("ledger"))
+    ledger.configs = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0"}
+    world.put("sends", [again(0)])
+
+    async def run(number: int) -> None:
+        async with world.worker():
+            await decided(world, number)
+            world.put("sends", [again(number)])
+            await decided(world, number + 1)
+
+    def places() -> set[tuple[int, int]]:
+        return {(one.partition(), one.offset()) for one in world.read("ledger")}
+
+    asyncio.run(run(1))
+    before = places()  # while nothing can be compacted yet
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.alter_configs([ledger])
+    asyncio.run(run(2))  # so that a segment is rolled: the last one is never compacted
+
+    async def compacted() -> None:
+        await eventually(lambda: before - places(), "compaction")
+
+    asyncio.run(compacted())
+    asyncio.run(run(3))
+    assert world.verdicts() == first_and(3)
+    world.check(4)
 
 
 def test_an_entry_of_a_newer_engine_then_its_partition_alone_is_refused(world):
