@@ -316,34 +316,6 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
     ).map(lambda made: invented.send(**invented.bare(made)))
 
 
-def later_versions() -> st.SearchStrategy[invented.Event]:
-    """Later versions of notices, templates and terms; none takes back what binds from when it is first said."""
-    notice_ids = st.sampled_from(("OK", "CARD-V1", "POINTS-V1", "LEGACY", "ROUTE-A", "C2-CARD"))
-    notices = st.builds(
-        lambda id_, complete, purposes, route: invented.notice(
-            id=id_, complete=complete, purposes=purposes, states_route=route
-        ),
-        notice_ids,
-        st.booleans(),
-        st.sampled_from((["mkt.dm.own"], ["service.points"])),
-        st.sampled_from((None, "broker-a")),
-    )
-    templates = st.builds(
-        lambda id_, complete: invented.template(id=id_, ask_complete=complete, display_ok={}),
-        st.sampled_from(("T-1", "T-BARE")),
-        st.booleans(),
-    )
-    terms = st.builds(
-        lambda version, published, complete: invented.terms(
-            version=version, published_at=published, parties=["C2"], complete=complete
-        ),
-        st.sampled_from((1, 2, 3)),
-        st.sampled_from(("2010-04-01", "2020-04-01", "2025-04-02")),
-        st.booleans(),
-    )
-    return st.one_of(notices, templates, terms)
-
-
 def unknown_nos() -> st.SearchStrategy[invented.Event]:
     """Withdrawals and objections, each with a name that nobody registered."""
     unknown = st.sampled_from(
