@@ -53,8 +53,8 @@ def test_cleared_without_basis_then_found_with_what_would_have_been_said() -> No
     assert said["verdict"] == "confirm"
     said.update(verdict="clear", reasons=[], obligations=["MUST_PRINT_STOP_CONTACT"])
     found = replayed(said)
-    assert (found.finding, found.did, found.stage) == ("drift", said["did"], "intake")
-    assert (found.place, found.recorded, found.derived) == ("verdict", '"clear"', '"confirm"')
+    assert (found.finding, found.did, found.place) == ("drift", said["did"], "verdict")
+    assert (found.recorded, found.derived) == ('"clear"', '"confirm"')
 
 
 NO = {"code": "DECISION_FAILED", "facts": [], "says": {"type": "ValueError", "fingerprint": "0" * 12}}
