@@ -69,12 +69,6 @@ def test_a_stop_that_may_be_meant_then_it_calls_back_as_a_person_must_look(desk:
     assert (desk.records[-1].stage, desk.records[-1].verdict) == ("recall", "review")
 
 
-def test_a_stop_that_may_be_meant_then_it_calls_back_as_a_person_must_look(desk: Desk) -> None:
-    desk.learn(invented.suppression(token="t-9", readings=[{"token": invented.token("cp-1"), "score": 800}]))
-    assert len(desk.weigh()) == 1
-    assert (desk.records[-1].stage, desk.records[-1].verdict) == ("recall", "review")
-
-
 def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
     desk = Desk(*YOUNG)
     desk.send()
