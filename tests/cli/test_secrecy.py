@@ -256,6 +256,8 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("handoff", "K-clear-c0", "--out", str(tmp_path / "out.csv"), code=0)
     with (tmp_path / "out.csv").open(encoding="utf-8-sig") as handle:
         assert [row["name"] for row in csv.DictReader(handle)] == [NAME], "the print house must have it"
+    said("suspend", "C1", "--reason", NAME, code=0)
+    said("resume", "C1", "--reason", NAME, code=0)
     said("withdraw", "c2", "--reason", NAME, code=0)
     said("erase", "c3", *because, code=0)
     said("readmit", "c3", "--reason", NAME, "--evidence", "form-91", code=0)
