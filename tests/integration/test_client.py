@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.errors import ProducerFenced
 from confluent_kafka import Producer
 
 from gatekeeper.ground.errors import IncompleteError, UnavailableError
@@ -18,9 +21,11 @@ from gatekeeper.ground.settings import Settings
 from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
 from streams.client.outgoing import Outgoing
+from streams.client.producer import ProducerBatch
 from streams.client.publisher import Publisher, RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
+from streams.worker.clients import Clients
 from tests.support.world import until
 
 
@@ -89,6 +94,39 @@ def test_aborted_and_open_transactions_then_only_what_is_committed_before_is_rea
     Producer({"bootstrap.servers": settings.broker}).produce(settings.topic("sends"), b"behind it", partition=0)
     assert values(settings) == [b"committed"]
     still_open.commit()
+
+
+@pytest.mark.main
+def test_a_worker_that_lost_its_partition_then_nothing_that_it_writes_is_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batch(value: bytes) -> ProducerBatch:
+        made = ProducerBatch(settings.topic("cleared"), 0)
+        assert made.append(b"r1", value)
+        return made
+
+    async def cut_off(*_: Any) -> None:
+        raise ConnectionError
+
+    async def work() -> None:
+        clients = Clients(settings)
+        former, owner = clients.producer(0), clients.producer(0)
+        await former.start()
+        await former.commit([batch(b"before")], {}, settings.group)
+        with monkeypatch.context() as patched:
+            patched.setattr(former, "_end", cut_off)
+            with pytest.raises(ConnectionError):
+                await former.commit([batch(b"never committed")], {}, settings.group)
+        await owner.start()
+        monkeypatch.setattr(former, "_usable", True)  # it does not know yet
+        with pytest.raises(ProducerFenced):
+            await former.commit([batch(b"too late")], {}, settings.group)
+        await owner.commit([batch(b"after")], {}, settings.group)
+        for producer in (former, owner):
+            await producer.stop()
+
+    asyncio.run(work())
+    assert values(settings, "cleared") == [b"before", b"after"]
 
 
 def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
